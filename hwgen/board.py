@@ -1,0 +1,107 @@
+"""Boards: one TOML file each, in `boards/` or anywhere. Pins stay in amaranth-boards."""
+
+import difflib
+import importlib
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from hwgen import checked
+from hwgen.checked import Range
+from hwgen.errors import BoardError, ToolError
+from hwgen.share import share
+
+MAX_BAUD_ERROR = 0.02  # a receiver samples its last bit 9.5 bits late: 5 % would miss it
+MIN_DIVISOR = 4  # below this, two synchroniser stages are too large a part of a bit
+
+Family = Literal["ice40", "ecp5"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Uart:
+    """The serial line to the host: which `uart` resource of the platform, bits a second."""
+
+    resource: Annotated[int, Range(0, 255)] = 0
+    baud: Annotated[int, Range(300, 12_000_000)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Capacity:
+    """What the part holds: tables (each with a flip-flop), memory blocks, multipliers."""
+
+    lut: Annotated[int, Range(1, 10_000_000)]
+    bram: Annotated[int, Range(0, 100_000)]
+    bram_bits: Annotated[int, Range(1, 1_000_000)]
+    spram: Annotated[int, Range(0, 100_000)] = 0
+    dsp: Annotated[int, Range(0, 100_000)] = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Board:
+    """A board as its file describes it. `platform` is ``module:Class``, Amaranth's platform."""
+
+    name: str
+    title: str
+    platform: str
+    family: Family
+    part: str
+    clock_hz: Annotated[int, Range(1_000, 1_000_000_000)]
+    uart: Uart
+    capacity: Capacity
+    status: Literal["needs hardware", "tried on hardware"]
+
+    def divisor(self) -> int:
+        """Cycles a bit of the serial line. Raises `BoardError` if the rate is out of reach."""
+        divisor = max(MIN_DIVISOR, round(self.clock_hz / self.uart.baud))
+        actual = self.clock_hz / divisor
+        if abs(actual / self.uart.baud - 1) > MAX_BAUD_ERROR:
+            raise BoardError(
+                f"{self.name}: uart.baud is {self.uart.baud}, but {self.clock_hz} Hz gives "
+                f"{actual:.0f} with {divisor} cycles a bit; expected within 2 %"
+            )
+        return divisor
+
+    def make_platform(self) -> Any:
+        """A fresh Amaranth platform; each is good for one build."""
+        module, _, name = self.platform.partition(":")
+        try:
+            return getattr(importlib.import_module(module), name)()
+        except (ImportError, AttributeError, ValueError) as error:
+            raise ToolError(
+                f"{self.name}: platform {self.platform!r} cannot be loaded ({error}); "
+                "expected 'module:Class' of an installed Amaranth platform"
+            ) from None
+
+
+def names() -> list[str]:
+    """The boards that come with hwgen, sorted."""
+    return sorted(path.stem for path in share("boards").glob("*.toml"))
+
+
+def load(name_or_path: str | Path) -> Board:
+    """Read a board: a known name, or the path of a .toml file. Raises `BoardError`."""
+    path = Path(name_or_path)
+    if path.suffix != ".toml":
+        path = share("boards") / f"{name_or_path}.toml"
+        if str(name_or_path) not in names():
+            raise BoardError(_unknown(str(name_or_path)))
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise BoardError(f"{path}: no such board file; known boards: {_known()}") from None
+    except IsADirectoryError:
+        raise BoardError(f"{path}: is a folder, expected a .toml file") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BoardError(f"{path}: not valid TOML: {error}") from None
+    return checked.build(Board, {"name": path.stem, **table}, where=str(path), error=BoardError)
+
+
+def _known() -> str:
+    return ", ".join(names())
+
+
+def _unknown(name: str) -> str:
+    close = difflib.get_close_matches(name, names(), n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"known boards: {_known()},"
+    return f"unknown board {name!r}; {hint}" + ("" if close else " or the path of a .toml file")

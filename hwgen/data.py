@@ -1,0 +1,171 @@
+"""Data sets, one loader for all: where the files are, what they hold, and how they are split."""
+
+import gzip
+import os
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.errors import DataError
+
+Split = Literal["train", "validation", "test"]
+FOLDER_ENV = "HWGEN_DATA"
+_FILES = {
+    ("train", "images"): "train-images-idx3-ubyte.gz",
+    ("train", "labels"): "train-labels-idx1-ubyte.gz",
+    ("test", "images"): "t10k-images-idx3-ubyte.gz",
+    ("test", "labels"): "t10k-labels-idx1-ubyte.gz",
+}
+# MD5 sums published by the authors; of the .gz files, so only downloads are checked against them.
+_SOURCES = {
+    "mnist": (
+        "https://ossci-datasets.s3.amazonaws.com/mnist/",
+        {
+            "train-images-idx3-ubyte.gz": "f68b3c2dcbeaaa9fbdd348bbdeb94873",
+            "train-labels-idx1-ubyte.gz": "d53e105ee54ea40749a09fcbcd1e9432",
+            "t10k-images-idx3-ubyte.gz": "9fb629c4189551a2d022fa330f9573f3",
+            "t10k-labels-idx1-ubyte.gz": "ec29112dd5afa0611ce80d1b7f02629c",
+        },
+    ),
+    "fashion-mnist": (
+        "https://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
+        {
+            "train-images-idx3-ubyte.gz": "8d4fb7e6c68d591d4c3dfef9ec88bf0d",
+            "train-labels-idx1-ubyte.gz": "25c81989df183df01b3e8a0aad5dffbe",
+            "t10k-images-idx3-ubyte.gz": "bef4ecab320f06d8554ea6380940ec79",
+            "t10k-labels-idx1-ubyte.gz": "bb300cfdad3c16e7a12a480ee83cd310",
+        },
+    ),
+}
+NAMES = ("digits", *_SOURCES)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Grey images uint8 [n, height, width], values 0..x_max, and labels int64 [n]."""
+
+    name: str
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    x_max: int
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+
+def load(
+    name: str,
+    split: Split,
+    *,
+    seed: int = 0,
+    validation: float = 0.1,
+    data_dir: Path | None = None,
+) -> Dataset:
+    """One part of a data set.
+
+    MNIST and Fashion-MNIST keep their own test set; `validation` is the fraction of the training
+    set, drawn by `seed`, that is held out to choose by. Digits has no test set of its own: a fifth,
+    drawn by the same `seed`, becomes it. Raises `DataError`.
+    """
+    if name == "digits":
+        images, labels = _digits()
+        order = np.random.default_rng(seed).permutation(len(labels))
+        n_test = len(labels) // 5
+        test, rest = order[:n_test], order[n_test:]
+    elif name in _SOURCES:
+        part: Literal["train", "test"] = "test" if split == "test" else "train"
+        images, labels = _idx_pair(name, part, data_dir)
+        test = np.arange(len(labels))
+        rest = np.random.default_rng(seed).permutation(len(labels))
+    else:
+        raise DataError(f"unknown data set {name!r}: known are {', '.join(NAMES)}")
+    n_validation = round(len(rest) * validation)
+    chosen = {"test": test, "validation": rest[:n_validation], "train": rest[n_validation:]}[split]
+    return Dataset(name, images[chosen], labels[chosen], x_max(name))
+
+
+def x_max(name: str) -> int:
+    """Brightest grey value of a data set."""
+    return 16 if name == "digits" else 255
+
+
+def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    from sklearn.datasets import load_digits  # takes a second to import: only when asked for
+
+    bunch = load_digits()
+    return bunch.images.astype(np.uint8), bunch.target.astype(np.int64)
+
+
+def _idx_pair(
+    name: str, part: Literal["train", "test"], data_dir: Path | None
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    paths = [find_file(name, _FILES[part, kind], data_dir) for kind in ("images", "labels")]
+    images, labels = (_read_idx(path) for path in paths)
+    if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
+        raise DataError(
+            f"{paths[0]}: {list(images.shape)} images do not go with {list(labels.shape)} labels "
+            f"in {paths[1]}"
+        )
+    return images, labels.astype(np.int64)
+
+
+def find_file(name: str, filename: str, data_dir: Path | None = None) -> Path:
+    """Where a file of a data set is; downloads it to the user's cache if it is nowhere."""
+    from platformdirs import user_cache_path
+
+    cache = user_cache_path("hwgen") / "data"
+    given = data_dir or (Path(os.environ[FOLDER_ENV]) if os.environ.get(FOLDER_ENV) else None)
+    folders = [given / name, given] if given else []
+    folders += [cache / name, Path("/usr/share/datasets") / name]
+    looked = [folder / filename for folder in folders]
+    for path in looked:
+        if path.is_file():
+            return path
+    url, sums = _SOURCES[name]
+    return _download(url + filename, sums[filename], cache / name / filename, looked)
+
+
+def _download(url: str, md5: str, target: Path, looked: list[Path]) -> Path:
+    import pooch
+
+    try:
+        pooch.retrieve(
+            url,
+            known_hash=f"md5:{md5}",
+            path=target.parent,
+            fname=target.name,
+            progressbar=True,
+        )
+    except (OSError, ValueError) as error:  # requests' errors are OSErrors; ValueError: checksum
+        places = ", ".join(str(path) for path in looked)
+        reason = str(error).splitlines()[0][:120]
+        raise DataError(
+            f"{target.name} not found: looked for {places}; then could not download {url} "
+            f"({reason}); put the file in one of these places, or name its folder by --data-dir "
+            f"or {FOLDER_ENV}"
+        ) from None
+    return target
+
+
+def _read_idx(path: Path) -> NDArray[np.uint8]:
+    """An idx file of bytes, gzipped: magic 0x0000 08 <n_dims>, then big-endian sizes, then data."""
+    try:
+        with gzip.open(path) as file:
+            content = file.read()
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: not a whole gzip file: {error}; fetch it again") from None
+    if content[:3] != b"\0\0\x08" or len(content) < 4 + 4 * content[3]:
+        raise DataError(f"{path}: header is {content[:4].hex()!r}, expected an idx file of bytes")
+    n_dims = content[3]
+    shape = np.frombuffer(content, ">u4", n_dims, 4).astype(int)
+    data = np.frombuffer(content, np.uint8, offset=4 + 4 * n_dims)
+    if data.size != int(np.prod(shape)):
+        raise DataError(
+            f"{path}: {data.size} bytes of data, expected {int(np.prod(shape))} for "
+            f"{'x'.join(map(str, shape))}; fetch it again"
+        )
+    return data.reshape(shape)

@@ -1,0 +1,46 @@
+"""Events and tokens: what flows between layers, on wires and in files.
+
+A sample is a sequence of tokens. Each of its steps is any number of spikes, in any order, closed
+by END_OF_STEP; after the last step comes END_OF_SAMPLE, which clears the network.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import IntEnum
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Kind(IntEnum):
+    """Kinds of tokens; the numbers are those on the wire (`docs/contract.md`)."""
+
+    SPIKE = 0
+    END_OF_STEP = 1
+    END_OF_SAMPLE = 2
+    POTENTIAL = 3  # only on the output layer's stream, before END_OF_SAMPLE
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """One word of a stream. `index` is the neuron for SPIKE and POTENTIAL, else 0."""
+
+    kind: Kind
+    index: int = 0
+
+
+def sample_tokens(
+    spike_times: NDArray[np.uint8], n_steps: int, order: np.random.Generator | None = None
+) -> Iterator[Token]:
+    """Tokens of one sample: spike times uint8 [n] (`n_steps` = never) -> tokens.
+
+    Spikes of a step come in ascending index, or shuffled if a generator is given.
+    """
+    for step in range(n_steps):
+        indices = np.flatnonzero(spike_times == step)
+        if order is not None:
+            order.shuffle(indices)
+        for index in indices:
+            yield Token(Kind.SPIKE, int(index))
+        yield Token(Kind.END_OF_STEP)
+    yield Token(Kind.END_OF_SAMPLE)

@@ -1,0 +1,74 @@
+"""Does it fit? What can be said from the parameters alone, before any tool runs."""
+
+from math import ceil
+
+from hwgen.board import Board, Family
+from hwgen.errors import BoardError
+from hwgen.params import Params
+from hwgen.spec import LayerSpec
+
+MAX_OUTPUT_LANES = 16  # an output layer up to this size has all its neurons in parallel
+_LANES: dict[Family, int] = {"ice40": 8, "ecp5": 32}
+# Shapes (words, bits) of one memory block.
+_SHAPES: dict[Family, tuple[tuple[int, int], ...]] = {
+    "ice40": ((256, 16), (512, 8), (1024, 4), (2048, 2)),
+    "ecp5": ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
+}
+_SMALL_BITS = {"ice40": 0, "ecp5": 16384}  # memories up to this may be built from tables instead
+
+
+def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
+    """Neurons updated at once, one number a layer.
+
+    The output layer gets a lane for each neuron if there are at most 16. The others get 8 lanes on
+    an iCE40, 32 on an ECP5, halved for all until the estimated memory blocks fit the board; if they
+    never do, the number to start with.
+    """
+    start = _LANES[board.family]
+    wish = start
+    while wish >= 1:
+        lanes = _with_lanes(params, wish)
+        if sum(memory_blocks(params, lanes, board)) <= board.capacity.bram:
+            return lanes
+        wish //= 2
+    return _with_lanes(params, start)
+
+
+def _with_lanes(params: Params, wish: int) -> tuple[int, ...]:
+    *hidden, output = (layer.n_post for layer in params.spec.layers)
+    last = output if output <= MAX_OUTPUT_LANES else wish
+    return (*(min(wish, n_post) for n_post in hidden), last)
+
+
+def memory_blocks(params: Params, lanes: tuple[int, ...], board: Board) -> list[int]:
+    """Estimated memory blocks of each layer: weights, and state if it is not in registers."""
+    return [
+        _layer_blocks(layer, n_lanes, board.family)
+        for layer, n_lanes in zip(params.spec.layers, lanes, strict=True)
+    ]
+
+
+def _layer_blocks(layer: LayerSpec, lanes: int, family: Family) -> int:
+    n_blocks = ceil(layer.n_post / lanes)
+    total = _blocks(layer.n_pre * n_blocks, lanes * layer.weight_bits, family)
+    if n_blocks > 1:
+        total += _blocks(n_blocks, lanes * (layer.potential_bits + 1), family)
+    return total
+
+
+def _blocks(n_words: int, width: int, family: Family) -> int:
+    if n_words * width <= _SMALL_BITS[family]:
+        return 0
+    return min(ceil(n_words / words) * ceil(width / bits) for words, bits in _SHAPES[family])
+
+
+def check_memory(params: Params, board: Board) -> None:
+    """Raise `BoardError` if the weights alone exceed the board's memory blocks."""
+    bits = sum(layer.n_pre * layer.n_post * layer.weight_bits for layer in params.spec.layers)
+    capacity = board.capacity.bram * board.capacity.bram_bits
+    if bits > capacity:
+        raise BoardError(
+            f"{board.name}: {params.spec.shape} does not fit: its weights are {bits} bits, "
+            f"the block memory of {board.part} holds {capacity}; "
+            "use a smaller network, fewer weight bits, or a larger board"
+        )

@@ -1,0 +1,53 @@
+"""State of a layer's neurons: one word of `lanes` neurons a block."""
+
+from amaranth.hdl import Module, Signal, signed
+from amaranth.lib import data, memory, wiring
+from amaranth.lib.wiring import In, Out
+
+
+def neuron_layout(potential_bits: int) -> data.StructLayout:
+    return data.StructLayout({"potential": signed(potential_bits), "fired": 1})
+
+
+class StateBank(wiring.Component):
+    """A memory with one read and one write port, or registers if there is one block only.
+
+    Members: with `read_en`, `read_data` is the word of `read_block` from the next cycle on, until
+    the next `read_en`. A write in the cycle of a read of the *same* block is not seen by it, unless
+    there is one block only, where `read_data` is always the present state. The caller must not
+    depend on the former; the pipeline of `Dense` never does.
+    """
+
+    def __init__(self, *, n_blocks: int, lanes: int, potential_bits: int) -> None:
+        self.n_blocks = n_blocks
+        self.word = data.ArrayLayout(neuron_layout(potential_bits), lanes)
+        super().__init__(
+            {
+                "read_en": In(1),
+                "read_block": In(range(n_blocks)),
+                "read_data": Out(self.word),
+                "write_en": In(1),
+                "write_block": In(range(n_blocks)),
+                "write_data": In(self.word),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        if self.n_blocks == 1:
+            state = Signal(self.word)
+            with m.If(self.write_en):
+                m.d.sync += state.eq(self.write_data)
+            m.d.comb += self.read_data.eq(state)
+            return m
+        m.submodules.memory = storage = memory.Memory(shape=self.word, depth=self.n_blocks, init=[])
+        read, write = storage.read_port(), storage.write_port()
+        m.d.comb += [
+            read.en.eq(self.read_en),
+            read.addr.eq(self.read_block),
+            self.read_data.eq(read.data),
+            write.en.eq(self.write_en),
+            write.addr.eq(self.write_block),
+            write.data.eq(self.write_data),
+        ]
+        return m

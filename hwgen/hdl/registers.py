@@ -1,0 +1,59 @@
+"""Who the core is and what it has done: the read-only registers of `hwgen.protocol`."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen import protocol
+from hwgen.params import Params
+from hwgen.protocol import Register
+
+
+class Registers(wiring.Component):
+    """Members: `data` is the register at `address` of the cycle before; unknown ones read 0.
+
+    The counters add their strobes (`spikes`: one strobe a layer) and wrap at 32 bits.
+    """
+
+    def __init__(self, params: Params) -> None:
+        self._params = params
+        super().__init__(
+            {
+                "address": In(4),
+                "data": Out(32),
+                "event": In(1),
+                "spikes": In(len(params.spec.layers)),
+                "busy": In(1),
+                "finished": In(1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        samples, events, spikes, cycles = (
+            Signal(32, name=n) for n in ("samples", "events", "spikes_seen", "cycles")
+        )
+        m.d.sync += [
+            samples.eq(samples + self.finished),
+            events.eq(events + self.event),
+            spikes.eq(spikes + sum(self.spikes)),
+            cycles.eq(cycles + self.busy),
+        ]
+        digest, spec = self._params.digest, self._params.spec
+        values = {
+            Register.ID0: int(digest[:8], 16),
+            Register.ID1: int(digest[8:16], 16),
+            Register.VERSION: protocol.VERSION,
+            Register.SHAPE: spec.n_steps << 16 | spec.n_classes,
+            Register.SAMPLES: samples,
+            Register.EVENTS: events,
+            Register.SPIKES: spikes,
+            Register.CYCLES: cycles,
+        }
+        with m.Switch(self.address):
+            for register, value in values.items():
+                with m.Case(register):
+                    m.d.sync += self.data.eq(value)
+            with m.Default():
+                m.d.sync += self.data.eq(0)
+        return m

@@ -1,0 +1,79 @@
+"""From one block of a sweep to a stream of tokens, one a cycle."""
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.events import Kind
+from hwgen.hdl.stream import token_stream
+
+
+class Serializer(wiring.Component):
+    """Holds a block; emits a token for each set lane, lowest first, then the closing token if any.
+
+    Members: `load` takes the block in a cycle in which `empty` is high (else it is ignored).
+    `mask` selects lanes; their tokens are POTENTIAL if `is_potential`, else SPIKE. `close` asks for
+    a token of kind `close_kind` after them. `base` is the index of lane 0. `potentials` exist only
+    if `potential_bits` is given.
+    """
+
+    def __init__(self, *, n: int, lanes: int, potential_bits: int | None = None) -> None:
+        self._lanes = lanes
+        signature = token_stream(n, potential_bits)
+        members = {
+            "load": In(1),
+            "empty": Out(1),
+            "mask": In(lanes),
+            "base": In(signature.members["payload"].shape["index"].shape),
+            "is_potential": In(1),
+            "close": In(1),
+            "close_kind": In(2),
+            "o": Out(signature),
+        }
+        if potential_bits is not None:
+            members["potentials"] = In(data.ArrayLayout(signed(potential_bits), lanes))
+        self._with_potential = potential_bits is not None
+        super().__init__(members)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        rest = Signal(self._lanes)  # lanes still to be sent
+        held_base = Signal.like(self.base)
+        sends_potential, closes, closing_kind = Signal(), Signal(), Signal(2)
+        lane = Signal(range(self._lanes))
+        token = self.o.payload
+
+        m.d.comb += [
+            self.empty.eq(~rest.any() & ~closes),
+            self.o.valid.eq(~self.empty),
+        ]
+        for position in reversed(range(self._lanes)):
+            with m.If(rest[position]):
+                m.d.comb += lane.eq(position)
+        with m.If(rest.any()):
+            m.d.comb += token.kind.eq(Mux(sends_potential, Kind.POTENTIAL, Kind.SPIKE))
+            if self._lanes & (self._lanes - 1) == 0:  # then the low bits of the base are zero
+                m.d.comb += token.index.eq(held_base | lane)
+            else:
+                m.d.comb += token.index.eq(held_base + lane)
+        with m.Else():
+            m.d.comb += token.kind.eq(closing_kind)
+
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += rest.eq(rest & (rest - 1))
+            with m.If(~rest.any()):
+                m.d.sync += closes.eq(0)
+        with m.If(self.load & self.empty):
+            m.d.sync += [
+                rest.eq(self.mask),
+                held_base.eq(self.base),
+                sends_potential.eq(self.is_potential),
+                closes.eq(self.close),
+                closing_kind.eq(self.close_kind),
+            ]
+        if self._with_potential:
+            held = Signal.like(self.potentials, name="held_potentials")
+            with m.If(self.load & self.empty):
+                m.d.sync += held.eq(self.potentials)
+            m.d.comb += token.potential.eq(held[lane])
+        return m

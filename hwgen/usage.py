@@ -1,0 +1,119 @@
+"""How much of a part a design uses: from yosys's cell counts, and from nextpnr's report."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from hwgen.board import Board
+from hwgen.errors import BoardError, ToolError
+
+# nextpnr's names of what `Resources` counts.
+_REPORT_NAMES = {
+    "ice40": {
+        "lut": "ICESTORM_LC",
+        "bram": "ICESTORM_RAM",
+        "spram": "ICESTORM_SPRAM",
+        "dsp": "ICESTORM_DSP",
+    },
+    "ecp5": {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "bram": "DP16KD", "dsp": "MULT18X18D"},
+}
+_TITLES = {
+    "lut": "LUTs",
+    "ff": "flip-flops",
+    "bram": "memory blocks",
+    "spram": "SPRAM blocks",
+    "dsp": "multipliers",
+}
+
+
+@dataclass(frozen=True)
+class Usage:
+    """How many of a resource a design uses, and how many the board has."""
+
+    used: int
+    capacity: int
+
+    def __str__(self) -> str:
+        return f"{self.used} of {self.capacity}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """Tables, flip-flops, memory blocks, large memory blocks (iCE40UP), multipliers."""
+
+    lut: Usage
+    ff: Usage
+    bram: Usage
+    spram: Usage
+    dsp: Usage
+
+    def check(self, subject: str) -> None:
+        """Raise `BoardError` naming all that is over; `subject` opens the message."""
+        over = [
+            f"{usage} {_TITLES[field.name]}"
+            for field in fields(self)
+            if (usage := getattr(self, field.name)).used > usage.capacity
+        ]
+        if over:
+            raise BoardError(
+                f"{subject} does not fit: {', '.join(over)}; "
+                "use fewer lanes, a smaller network, or a larger board"
+            )
+
+
+def from_cells(stat_json: str, board: Board) -> Resources:
+    """From the text of yosys's ``stat -json`` after synthesis.
+
+    Exact for memory blocks and multipliers. LUTs are the least that packing can reach: tables, or
+    flip-flops if there are more of them, as each takes the place of a table.
+    """
+    try:
+        cells: Mapping[str, int] = json.loads(stat_json)["design"]["num_cells_by_type"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ToolError(f"yosys statistics cannot be read: {error!r}") from None
+
+    def count(*names: str) -> int:
+        return sum(cells.get(name, 0) for name in names)
+
+    if board.family == "ice40":
+        ff = sum(n for name, n in cells.items() if name.startswith("SB_DFF"))
+        lut = max(count("SB_LUT4"), ff)
+        bram = sum(n for name, n in cells.items() if name.startswith("SB_RAM40"))
+        spram, dsp = count("SB_SPRAM256KA"), count("SB_MAC16")
+    else:
+        ff = count("TRELLIS_FF")
+        # A carry cell is two tables, a 16 x 4 distributed memory is four.
+        lut = count("LUT4") + 2 * count("CCU2C") + 4 * count("TRELLIS_DPR16X4")
+        bram = count("DP16KD", "PDPW16KD")
+        spram, dsp = 0, count("MULT18X18D")
+    capacity = board.capacity
+    return Resources(
+        lut=Usage(lut, capacity.lut),
+        ff=Usage(ff, capacity.lut),
+        bram=Usage(bram, capacity.bram),
+        spram=Usage(spram, capacity.spram),
+        dsp=Usage(dsp, capacity.dsp),
+    )
+
+
+def from_report(report_json: str, board: Board, counted: Resources) -> tuple[Resources, int]:
+    """Resources and the slowest clock's Fmax in Hz, from the text of nextpnr's ``--report``.
+
+    What the report does not list (an iCE40's flip-flops) is taken from `counted`. A design whose
+    clock nextpnr does not list is an error: nothing in it would be clocked.
+    """
+    try:
+        report: Mapping[str, Any] = json.loads(report_json)
+        clocks = [float(clock["achieved"]) for clock in report["fmax"].values()]
+        utilization: Mapping[str, Mapping[str, int]] = report["utilization"]
+        values = {field.name: getattr(counted, field.name) for field in fields(counted)}
+        for key, name in _REPORT_NAMES[board.family].items():
+            if name in utilization:
+                entry = utilization[name]
+                values[key] = Usage(int(entry["used"]), int(entry["available"]))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ToolError(f"nextpnr's report cannot be read: {error!r}") from None
+    if not clocks:
+        raise ToolError("nextpnr's report lists no clock: the design has no flip-flop left")
+    return Resources(**values), int(min(clocks) * 1e6)

@@ -1,0 +1,96 @@
+"""Test vectors that travel with a model: inputs, and what any implementation must answer.
+
+`vectors.safetensors` holds, for n samples: `inputs` uint8 [n, n_inputs] (spike times, n_steps =
+never), `labels` uint8 [n], one `<l>.spike_times` uint8 [n, n_post] and `<l>.potentials` int32
+[n, n_post] a layer, `decisions` uint8 [n], `decision_steps` uint8 [n]; and the digest of
+the params.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_safetensors
+
+from hwgen.errors import ParamsError
+from hwgen.files import write_atomic
+from hwgen.params import Params
+
+_DIGEST_KEY = "hwgen-digest"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vectors:
+    """See the module's text for shapes."""
+
+    digest: str
+    inputs: NDArray[np.uint8]
+    labels: NDArray[np.uint8]
+    spike_times: tuple[NDArray[np.uint8], ...]
+    potentials: tuple[NDArray[np.int32], ...]
+    decisions: NDArray[np.uint8]
+    decision_steps: NDArray[np.uint8]
+
+
+def save(vectors: Vectors, path: Path) -> None:
+    """Write; the file appears whole or not at all."""
+    tensors: dict[str, NDArray[Any]] = {
+        "inputs": vectors.inputs,
+        "labels": vectors.labels,
+        "decisions": vectors.decisions,
+        "decision_steps": vectors.decision_steps,
+    }
+    for index, times in enumerate(vectors.spike_times):
+        tensors[f"{index}.spike_times"] = times
+        tensors[f"{index}.potentials"] = vectors.potentials[index]
+    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
+    write_atomic(path, to_safetensors(contiguous, {_DIGEST_KEY: vectors.digest}))
+
+
+def load(path: Path, params: Params) -> Vectors:
+    """Read vectors that belong to `params`. Raises `ParamsError`."""
+    n_layers = len(params.spec.layers)
+    try:
+        with safe_open(path, framework="np") as file:
+            digest = (file.metadata() or {}).get(_DIGEST_KEY, "")
+            vectors = Vectors(
+                digest=digest,
+                inputs=file.get_tensor("inputs"),
+                labels=file.get_tensor("labels"),
+                spike_times=tuple(file.get_tensor(f"{i}.spike_times") for i in range(n_layers)),
+                potentials=tuple(file.get_tensor(f"{i}.potentials") for i in range(n_layers)),
+                decisions=file.get_tensor("decisions"),
+                decision_steps=file.get_tensor("decision_steps"),
+            )
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: no such file; `hwgen train` writes one") from None
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise ParamsError(f"{path}: not a whole vector file: {error}") from None
+    if digest != params.digest:
+        raise ParamsError(
+            f"{path}: made for params {digest[:16]!r}, expected {params.digest[:16]!r}; "
+            "`hwgen train` writes both together"
+        )
+    _check(vectors, params, path)
+    return vectors
+
+
+def _check(vectors: Vectors, params: Params, path: Path) -> None:
+    n = len(vectors.labels)
+    expected: dict[str, tuple[NDArray[Any], list[int], str]] = {
+        "inputs": (vectors.inputs, [n, params.spec.input.n_inputs], "uint8")
+    }
+    for index, layer in enumerate(params.spec.layers):
+        shape = [n, layer.n_post]
+        expected[f"{index}.spike_times"] = (vectors.spike_times[index], shape, "uint8")
+        expected[f"{index}.potentials"] = (vectors.potentials[index], shape, "int32")
+    for name in ("labels", "decisions", "decision_steps"):
+        expected[name] = (getattr(vectors, name), [n], "uint8")
+    for name, (tensor, shape, dtype) in expected.items():
+        if list(tensor.shape) != shape or tensor.dtype != np.dtype(dtype):
+            raise ParamsError(
+                f"{path}: {name} is {tensor.dtype} {list(tensor.shape)}, expected {dtype} {shape}"
+            )

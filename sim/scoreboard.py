@@ -1,0 +1,117 @@
+"""What golden expects, compared with what the design does; remembers the first difference."""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from hwgen.golden import Golden
+from hwgen.params import Params
+
+
+@dataclass
+class Mismatch:
+    """The first difference. `layer` is -1 for the core's own outputs; fields not known are -1."""
+
+    what: str
+    sample: int
+    layer: int
+    step: int
+    index: int
+    expected: int
+    got: int
+    cycle: int
+
+
+class Scoreboard:
+    """Expectations for a run of samples; every comparison is counted."""
+
+    def __init__(self, params: Params, inputs: np.ndarray, first_only: bool) -> None:
+        """inputs: uint8 [n, n_inputs]. `first_only`: samples end at their decision (early exit)."""
+        self.trace = Golden(params).run(inputs)
+        self.n_steps = params.spec.n_steps
+        self.first_only = first_only
+        self.n_compared = {"spikes": 0, "potentials": 0, "decisions": 0, "registers": 0}
+        self.mismatch: Mismatch | None = None
+
+    def compare(self, kind: str, expected: int, got: int, **where: Any) -> None:
+        """Count one comparison; keep the first that fails."""
+        self.n_compared[kind] += 1
+        if expected != got and self.mismatch is None:
+            place = {"sample": -1, "layer": -1, "step": -1, "index": -1, "cycle": -1} | where
+            self.mismatch = Mismatch(what=kind, expected=expected, got=got, **place)
+
+    def layer(self, index: int) -> "LayerBoard":
+        return LayerBoard(self, index)
+
+    def decision(self, sample: int, label: int, step: int, by_spike: int, cycle: int) -> None:
+        expected_step = int(self.trace.decision_steps[sample])
+        where = {"sample": sample, "step": step, "cycle": cycle}
+        self.compare("decisions", int(self.trace.decisions[sample]), label, **where)
+        self.compare("decisions", expected_step, step, **where)
+        self.compare("decisions", int(expected_step < self.n_steps), by_spike, **where)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "n_compared": self.n_compared,
+            "mismatch": asdict(self.mismatch) if self.mismatch else None,
+        }
+
+
+class LayerBoard:
+    """One layer's spikes and final potentials, in the order in which they come."""
+
+    def __init__(self, board: Scoreboard, layer: int) -> None:
+        self._board, self._layer = board, layer
+        self._times = board.trace.spike_times[layer]
+        self._potentials = board.trace.potentials[layer]
+        self.sample = self._step = self._potential_sample = 0
+        self._seen: set[int] = set()
+
+    def spike(self, index: int, cycle: int) -> None:
+        """A spike must be expected in this very step, and only once."""
+        if not self._compared():
+            return
+        expected = int(self._times[self.sample, index]) if index < self._times.shape[1] else -1
+        got = self._step if index not in self._seen else -2  # -2: fired twice
+        self._seen.add(index)
+        self._compare("spikes", expected, got, index, cycle)
+
+    def end_of_step(self, cycle: int) -> None:
+        """Whatever was expected in this step must have come."""
+        if self._compared():
+            for index in np.flatnonzero(self._times[self.sample] == self._step):
+                if int(index) not in self._seen:
+                    self._compare("spikes", self._step, -1, int(index), cycle)
+            silent = len(self._times[self.sample]) - len(self._seen)
+            self._board.n_compared["spikes"] += silent  # these were expected not to fire, too
+        self._step += 1
+
+    def end_of_sample(self, cycle: int) -> None:
+        if not self._board.first_only:
+            self._compare("spikes", self._board.n_steps, self._step, -1, cycle)
+        self.sample, self._step, self._seen = self.sample + 1, 0, set()
+
+    def word(self, block: int, potentials: list[int], cycle: int) -> None:
+        """A state word at the sample's end; lanes beyond the layer are padding."""
+        n_post = self._potentials.shape[1]
+        first = block * len(potentials)
+        if not self._board.first_only:
+            for index, got in enumerate(potentials[: n_post - first], first):
+                expected = int(self._potentials[self._potential_sample, index])
+                where = {"sample": self._potential_sample, "layer": self._layer}
+                self._board.compare("potentials", expected, got, index=index, cycle=cycle, **where)
+        if first + len(potentials) >= n_post:
+            self._potential_sample += 1
+
+    def _compared(self) -> bool:
+        """With early exit, what comes after the deciding step is not part of the contract."""
+        if self.sample >= len(self._times):
+            return False
+        return not self._board.first_only or (
+            self._step <= int(self._board.trace.decision_steps[self.sample])
+        )
+
+    def _compare(self, kind: str, expected: int, got: int, index: int, cycle: int) -> None:
+        where = {"sample": self.sample, "layer": self._layer, "step": self._step, "index": index}
+        self._board.compare(kind, expected, got, cycle=cycle, **where)

@@ -1,0 +1,203 @@
+"""Test bench of `hwgen_core`: all layers, decisions, final potentials and registers against golden.
+
+Reads `job.json`, `inputs.npy` and `params.safetensors` from the folder in HWGEN_JOB; writes
+`result.json`, and the number of samples done to `progress`.
+"""
+
+import json
+import os
+import random
+from pathlib import Path
+
+import cocotb
+import numpy as np
+from cocotb.clock import Clock
+from cocotb.triggers import RisingEdge
+from scoreboard import Scoreboard
+
+from hwgen import params as params_file
+from hwgen.events import Kind, sample_tokens
+from hwgen.protocol import VERSION, Register
+
+JOB = Path(os.environ["HWGEN_JOB"])
+QUIET_LIMIT_CYCLES = 20_000  # nothing moves for so long: a deadlock
+
+
+def width(n: int) -> int:
+    return max(1, (n - 1).bit_length())
+
+
+def signed(value: int, bits: int) -> int:
+    return value - (1 << bits) if value >> (bits - 1) else value
+
+
+class LayerMonitor:
+    """Watches a layer's output stream and its probe; both are ports of the layer's module."""
+
+    def __init__(self, handle, layer, lanes, board) -> None:
+        self.valid, self.ready = handle.o__valid, handle.o__ready
+        self.payload = handle.o__payload
+        self.strobe, self.block, self.word = (
+            handle.probe_strobe,
+            handle.probe_block,
+            handle.probe_word,
+        )
+        self.board = board
+        self.index_mask = (1 << width(layer.n_post)) - 1
+        self.lanes, self.bits = lanes, layer.potential_bits
+        self.held = None
+
+    def sample(self, cycle: int) -> None:
+        if self.strobe.value:
+            self._word(int(self.block.value), int(self.word.value), cycle)
+        if not self.valid.value:
+            assert self.held is None, f"cycle {cycle}: valid fell before the transfer"
+            return
+        payload = int(self.payload.value)
+        assert self.held in (None, payload), f"cycle {cycle}: payload changed before the transfer"
+        self.held = payload
+        if self.ready.value:
+            self.held = None
+            self._token(payload & 3, payload >> 2 & self.index_mask, cycle)
+
+    def _token(self, kind: int, index: int, cycle: int) -> None:
+        if kind == Kind.SPIKE:
+            self.board.spike(index, cycle)
+        elif kind == Kind.END_OF_STEP:
+            self.board.end_of_step(cycle)
+        elif kind == Kind.END_OF_SAMPLE:
+            self.board.end_of_sample(cycle)
+
+    def _word(self, block: int, word: int, cycle: int) -> None:
+        mask = (1 << self.bits) - 1
+        lanes = [word >> (lane * (self.bits + 1)) & mask for lane in range(self.lanes)]
+        self.board.word(block, [signed(value, self.bits) for value in lanes], cycle)
+
+
+class Bench:
+    """Drives samples, watches everything, one wake-up a clock cycle."""
+
+    def __init__(self, dut, params, lanes, board, rng, stall) -> None:
+        self.dut, self.params, self.board = dut, params, board
+        self.out_valid, self.out_ready, self.in_ready = dut.o__valid, dut.o__ready, dut.i__ready
+        self.rng, self.stall, self.cycle, self.moved = rng, stall, 0, 0
+        self.started: list[int] = []  # cycle in which a sample's first token went in
+        self.decided: list[int] = []  # cycle in which its result came out
+        self.labels: list[int] = []
+        self.monitors = [
+            LayerMonitor(getattr(dut, f"layer_{index}"), layer, lanes[index], board.layer(index))
+            for index, layer in enumerate(params.spec.layers)
+        ]
+
+    async def edge(self) -> None:
+        await RisingEdge(self.dut.clk)
+        self.cycle += 1
+        for monitor in self.monitors:
+            monitor.sample(self.cycle)
+        if self.out_valid.value and self.out_ready.value:
+            self._result(int(self.dut.o__payload.value))
+        if self.stall:
+            self.dut.o__ready.value = int(self.rng.random() >= self.stall)
+        assert self.cycle - self.moved < QUIET_LIMIT_CYCLES, f"cycle {self.cycle}: deadlock"
+
+    def _result(self, payload: int) -> None:
+        label_bits = width(self.params.spec.n_classes)
+        label, rest = payload & ((1 << label_bits) - 1), payload >> label_bits
+        sample, self.moved = len(self.decided), self.cycle
+        self.decided.append(self.cycle)
+        self.labels.append(label)
+        if sample < len(self.board.trace.decisions):
+            self.board.decision(sample, label, rest & 0xFF, rest >> 8, self.cycle)
+
+    async def send(self, tokens) -> None:
+        for position, token in enumerate(tokens):
+            while self.rng.random() < self.stall:
+                await self.edge()
+            self.dut.i__payload.value = token.index << 2 | token.kind
+            self.dut.i__valid.value = 1
+            await self.edge()
+            while not self.in_ready.value:
+                await self.edge()
+            if position == 0:
+                self.started.append(self.cycle)
+            self.moved = self.cycle
+            self.dut.i__valid.value = 0
+
+    async def run(self, inputs, order, done) -> None:
+        for index, times in enumerate(inputs):
+            await self.send(sample_tokens(times, self.params.spec.n_steps, order))
+            (JOB / "progress").write_text(str(done + index + 1))
+            if self.board.mismatch:
+                return
+        last = self.monitors[-1].board
+        while len(self.decided) < len(inputs) or last.sample < len(inputs):
+            await self.edge()
+        for _ in range(4):
+            await self.edge()
+        self.board.compare("decisions", len(inputs), len(self.decided), cycle=self.cycle)
+
+
+async def read_register(dut, register) -> int:
+    dut.reg_addr.value = int(register)
+    await RisingEdge(dut.clk)
+    await RisingEdge(dut.clk)
+    await RisingEdge(dut.clk)
+    return int(dut.reg_data.value)
+
+
+async def reset(dut, early_exit: bool) -> None:
+    dut.rst.value = 1
+    for signal in (dut.i__valid, dut.i__payload, dut.reg_addr):
+        signal.value = 0
+    dut.o__ready.value = 1
+    dut.early_exit.value = int(early_exit)
+    for _ in range(2):
+        await RisingEdge(dut.clk)
+    dut.rst.value = 0
+    await RisingEdge(dut.clk)
+
+
+async def check_registers(dut, params, inputs, board) -> None:
+    digest, n_steps = params.digest, params.spec.n_steps
+    expected = {
+        Register.ID0: int(digest[:8], 16),
+        Register.ID1: int(digest[8:16], 16),
+        Register.VERSION: VERSION,
+        Register.SHAPE: n_steps << 16 | params.spec.n_classes,
+        Register.SAMPLES: len(inputs),
+    }
+    if not board.first_only:
+        expected[Register.EVENTS] = int((inputs < n_steps).sum())
+        spikes = [int((times < n_steps).sum()) for times in board.trace.spike_times]
+        expected[Register.SPIKES] = sum(spikes)
+    for register, value in expected.items():
+        got = await read_register(dut, register)
+        board.compare("registers", value, got, index=int(register))
+
+
+@cocotb.test()
+async def core_equals_golden(dut) -> None:
+    """Each pass of the job: all samples from reset, with its stalls and its early exit."""
+    job = json.loads((JOB / "job.json").read_text())
+    params = params_file.load(JOB / "params.safetensors")
+    inputs = np.load(JOB / "inputs.npy")
+    cocotb.start_soon(Clock(dut.clk, 10, "ns").start())
+    passes = []
+    for number, options in enumerate(job["passes"]):
+        board = Scoreboard(params, inputs, options["early_exit"])
+        seed = job["seed"] + number
+        bench = Bench(dut, params, job["lanes"], board, random.Random(seed), options["stall"])
+        await reset(dut, options["early_exit"])
+        await bench.run(inputs, np.random.default_rng(seed), number * len(inputs))
+        if board.mismatch is None:
+            await check_registers(dut, params, inputs, board)
+        latencies = [end - start for start, end in zip(bench.started, bench.decided, strict=False)]
+        passes.append(
+            options
+            | board.to_json()
+            | {"latency_cycles": latencies, "n_cycles": bench.cycle}
+            | {"decisions": bench.labels}
+        )
+        (JOB / "result.json").write_text(json.dumps({"passes": passes}))
+        if board.mismatch:
+            raise AssertionError(f"{board.mismatch}")
