@@ -3,7 +3,7 @@
 import difflib
 import importlib
 import tomllib
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -50,6 +50,9 @@ class Board:
     uart: Uart
     capacity: Capacity
     status: Literal["needs hardware", "tried on hardware"]
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
 
     def divisor(self) -> int:
         """Cycles a bit of the serial line. Raises `BoardError` if the rate is out of reach."""

@@ -39,10 +39,11 @@ def build(cls: type[T], table: Any, *, where: str, error: type[HwgenError]) -> T
     return cls(**values)
 
 
-def _value(hint: Any, value: Any, where: str, error: type[HwgenError]) -> Any:
+def _value(hint: Any, value: Any, where: str, error: type[HwgenError], shown: Any = None) -> Any:
+    """The value as `hint` wants it; messages describe `shown`, the hint with its range."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
-        result = _value(arguments[0], value, where, error)
+        result = _value(arguments[0], value, where, error, hint)
         for bound in arguments[1:]:
             if result is not None and not bound.low <= result <= bound.high:
                 raise error(f"{where} must be {_describe(hint)}, not {value!r}")
@@ -62,7 +63,7 @@ def _value(hint: Any, value: Any, where: str, error: type[HwgenError]) -> Any:
         return build(hint, value, where=where, error=error)  # type: ignore[arg-type]
     if _fits(hint, value):
         return float(value) if hint is float else value
-    raise error(f"{where} must be {_describe(hint)}, not {value!r}")
+    raise error(f"{where} must be {_describe(shown or hint)}, not {value!r}")
 
 
 def _fits(hint: Any, value: Any) -> bool:

@@ -8,6 +8,7 @@ which gives the cycle counts, compared up to each decision.
 import json
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -103,7 +104,8 @@ def run(
     outcome = _simulate(build_dir, simulator, on_progress, n_total=len(inputs) * len(passes))
     mismatch = _mismatch(outcome, "")
     if mismatch:
-        _simulate(build_dir, simulator, None, waves=True)
+        with suppress(ToolError):  # the verdict stands, with or without a picture of it
+            _simulate(build_dir, simulator, None, waves=True)
         mismatch = _mismatch(outcome, str(waveform(build_dir, TOP) or ""))
     return _verdict(params, lanes, len(inputs), simulator, outcome, mismatch, started)
 

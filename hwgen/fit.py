@@ -14,6 +14,7 @@ _SHAPES: dict[Family, tuple[tuple[int, int], ...]] = {
     "ice40": ((256, 16), (512, 8), (1024, 4), (2048, 2)),
     "ecp5": ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
 }
+_FIFO_BLOCKS = 1  # of the serial line
 _SMALL_BITS = {"ice40": 0, "ecp5": 16384}  # memories up to this may be built from tables instead
 
 
@@ -28,7 +29,7 @@ def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
     wish = start
     while wish >= 1:
         lanes = _with_lanes(params, wish)
-        if sum(memory_blocks(params, lanes, board)) <= board.capacity.bram:
+        if sum(memory_blocks(params, lanes, board)) + _FIFO_BLOCKS <= board.capacity.bram:
             return lanes
         wish //= 2
     return _with_lanes(params, start)
@@ -41,7 +42,10 @@ def _with_lanes(params: Params, wish: int) -> tuple[int, ...]:
 
 
 def memory_blocks(params: Params, lanes: tuple[int, ...], board: Board) -> list[int]:
-    """Estimated memory blocks of each layer: weights, and state if it is not in registers."""
+    """Estimated memory blocks of each layer: weights, and state if it is not in registers.
+
+    Thresholds are taken to be equal within a layer, which costs no memory.
+    """
     return [
         _layer_blocks(layer, n_lanes, board.family)
         for layer, n_lanes in zip(params.spec.layers, lanes, strict=True)

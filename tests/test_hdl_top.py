@@ -1,5 +1,6 @@
 """The serial wrapper around a stand-in for the core, spoken to bit by bit."""
 
+import gc
 from collections.abc import Iterator
 
 import pytest
@@ -177,11 +178,13 @@ def test_a_slow_core_is_waited_for_up_to_the_depth_of_the_fifo(monkeypatch) -> N
 def test_a_lost_word_is_not_silent(monkeypatch) -> None:
     monkeypatch.setattr(top, "FIFO_WORDS", 8)
     result = talk(StubCore(period=2000), b"".join(bytes([0, n]) for n in range(20)))
-    assert result.tokens[:8] == [(0, n) for n in range(8)][: len(result.tokens[:8])]
-    assert len(result.tokens) < 20
+    assert result.tokens == [(0, n) for n in range(len(result.tokens))]
+    assert 0 < len(result.tokens) < 20
     assert result.error == 1
 
 
+@pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
 def test_more_classes_than_a_label_has_bits_are_refused() -> None:
     with pytest.raises(ValueError, match=r"^an answer has room for 128 classes, the core has more"):
         UartTop(StubCore(n_classes=129), DIVISOR)
+    gc.collect()  # the refused component complains, here, that nobody used it

@@ -1,1 +1,62 @@
-def main() -> None: ...
+"""The command line: `hwgen VERB`. Errors of the user are one line and exit code 2."""
+
+import sys
+
+import typer
+
+import hwgen
+from hwgen.cli import hardware, listing, training
+from hwgen.cli.console import err
+from hwgen.errors import HwgenError, MismatchError
+
+app = typer.Typer(
+    name="hwgen",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+    help="From a spiking neural network in PyTorch to a bitstream for a small FPGA, bit for bit.\n\n"
+    "Start with `hwgen demo`. The same steps one at a time: `train`, `verilog`, `cosim`, `synth`.",
+)
+for verb in (
+    training.demo,
+    training.train,
+    training.evaluate,
+    hardware.verilog,
+    hardware.cosim,
+    hardware.synth,
+    listing.info,
+    listing.models,
+    listing.boards,
+):
+    app.command()(verb)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"hwgen {hwgen.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and leave."
+    ),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point of the command `hwgen`. Exit codes: 0 fine, 1 mismatch, 2 the user's error."""
+    try:
+        app()
+    except MismatchError as error:
+        err.print(f"hwgen: mismatch: {error}", markup=False, soft_wrap=True)
+        sys.exit(1)
+    except HwgenError as error:
+        err.print(f"hwgen: error: {error}", markup=False, soft_wrap=True)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        err.print("hwgen: interrupted; what was finished is kept", markup=False)
+        sys.exit(130)

@@ -1,12 +1,10 @@
 """State of a layer's neurons: one word of `lanes` neurons a block."""
 
-from amaranth.hdl import Module, Signal, signed
-from amaranth.lib import data, memory, wiring
+from amaranth.hdl import Module, Signal
+from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-
-def neuron_layout(potential_bits: int) -> data.StructLayout:
-    return data.StructLayout({"potential": signed(potential_bits), "fired": 1})
+from hwgen.hdl.stream import index_bits
 
 
 class StateBank(wiring.Component):
@@ -18,29 +16,31 @@ class StateBank(wiring.Component):
     depend on the former; the pipeline of `Dense` never does.
     """
 
-    def __init__(self, *, n_blocks: int, lanes: int, potential_bits: int) -> None:
+    def __init__(self, *, n_blocks: int, width: int) -> None:
         self.n_blocks = n_blocks
-        self.word = data.ArrayLayout(neuron_layout(potential_bits), lanes)
+        self.width = width
         super().__init__(
             {
                 "read_en": In(1),
-                "read_block": In(range(n_blocks)),
-                "read_data": Out(self.word),
+                "read_block": In(index_bits(n_blocks)),
+                "read_data": Out(self.width),
                 "write_en": In(1),
-                "write_block": In(range(n_blocks)),
-                "write_data": In(self.word),
+                "write_block": In(index_bits(n_blocks)),
+                "write_data": In(self.width),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         if self.n_blocks == 1:
-            state = Signal(self.word)
+            state = Signal(self.width)
             with m.If(self.write_en):
                 m.d.sync += state.eq(self.write_data)
             m.d.comb += self.read_data.eq(state)
             return m
-        m.submodules.memory = storage = memory.Memory(shape=self.word, depth=self.n_blocks, init=[])
+        m.submodules.memory = storage = memory.Memory(
+            shape=self.width, depth=self.n_blocks, init=[]
+        )
         read, write = storage.read_port(), storage.write_port()
         m.d.comb += [
             read.en.eq(self.read_en),

@@ -63,16 +63,14 @@ class Dense(wiring.Component):
         self._n_blocks = n_blocks(layer.n_post, lanes)
         self._image = memory_image(weights, layer, lanes)
         self._thresholds = [int(threshold) for threshold in thresholds]
-        self._bank = StateBank(
-            n_blocks=self._n_blocks, lanes=lanes, potential_bits=layer.potential_bits
-        )
+        self._bank = StateBank(n_blocks=self._n_blocks, width=lanes * (layer.potential_bits + 1))
         super().__init__(
             {
                 "i": In(token_stream(layer.n_pre)),
                 "o": Out(token_stream(layer.n_post, layer.potential_bits if is_output else None)),
                 "probe_strobe": Out(1),
                 "probe_block": Out(index_bits(self._n_blocks)),
-                "probe_word": Out(self._bank.word),
+                "probe_word": Out(self._bank.width),
             }
         )
 
@@ -86,12 +84,11 @@ class Dense(wiring.Component):
         )
         wiring.connect(m, wiring.flipped(self.o), serializer.o)
 
-        block_shape = range(self._n_blocks)
         stages = data.StructLayout(
             {
                 "valid": 1,
                 "op": Op,
-                "block": block_shape,
+                "block": index_bits(self._n_blocks),
                 "base": index_bits(self._layer.n_post),  # index of the block's lane 0
                 "last": 1,
                 "closing": 1,  # a token follows the last block (false only after reset)
@@ -175,50 +172,54 @@ class Dense(wiring.Component):
         columns = [set(self._thresholds[lane::lanes]) for lane in range(lanes)]
         if all(len(column) == 1 for column in columns):
             return [Const(column.pop(), signed(bits)) for column in columns]
-        word = data.ArrayLayout(signed(bits), lanes)
         rows = [padded[start : start + lanes] for start in range(0, len(padded), lanes)]
+        words = [sum(limit << bits * lane for lane, limit in enumerate(row)) for row in rows]
         m.submodules.thresholds = storage = memory.Memory(
-            shape=word, depth=self._n_blocks, init=rows
+            shape=lanes * bits, depth=self._n_blocks, init=words
         )
         read = storage.read_port()
         m.d.comb += [read.en.eq(advance), read.addr.eq(b.block)]
-        return [read.data[lane] for lane in range(lanes)]
+        return [read.data.word_select(lane, bits).as_signed() for lane in range(lanes)]
 
     def _execute(self, m: Module, c, advance, weights, thresholds, serializer) -> None:
         """Stage C: new state, spikes to the serializer."""
-        old, new = self._bank.read_data, self._bank.write_data
-        lanes, is_output = self._lanes, self._is_output
+        bits, lanes = self._layer.potential_bits, self._lanes
         n_last = self._layer.n_post - (self._n_blocks - 1) * lanes
-        mask, present = Signal(lanes), Signal(lanes)
-        final = Signal()
-        m.d.comb += final.eq(c.block == self._n_blocks - 1)
-        m.d.comb += present.eq(Mux(final, 2**n_last - 1, 2**lanes - 1))
+        adds, compares, clears, final = Signal(), Signal(), Signal(), Signal()
+        present, fires = Signal(lanes), Signal(lanes)
+        m.d.comb += [
+            adds.eq(c.op == Op.ADD),
+            compares.eq(c.op == Op.COMPARE),
+            clears.eq(c.op == Op.CLEAR),
+            final.eq(c.block == self._n_blocks - 1),
+            present.eq(Mux(final, 2**n_last - 1, 2**lanes - 1)),  # the last block is padded
+        ]
+        state, potentials = [], []
         for lane, (weight, threshold) in enumerate(zip(weights, thresholds, strict=True)):
-            neuron = old[lane]
-            fires = Signal(name=f"fires_{lane}")
-            m.d.comb += fires.eq((neuron.potential > threshold) & ~neuron.fired)
-            with m.Switch(c.op):
-                with m.Case(Op.ADD):
-                    m.d.comb += new[lane].potential.eq(neuron.potential + weight)
-                    m.d.comb += new[lane].fired.eq(neuron.fired)
-                with m.Case(Op.COMPARE):
-                    m.d.comb += new[lane].potential.eq(neuron.potential)
-                    m.d.comb += new[lane].fired.eq(neuron.fired | fires)
-                    m.d.comb += mask[lane].eq(fires & present[lane])
-                with m.Case(Op.CLEAR):
-                    m.d.comb += mask[lane].eq(present[lane] & c.closing & is_output)
-            if is_output:
-                m.d.comb += serializer.potentials[lane].eq(neuron.potential)
+            word = self._bank.read_data[lane * (bits + 1) : (lane + 1) * (bits + 1)]
+            potential, fired = word[:bits].as_signed(), word[bits]
+            total = Signal(signed(bits), name=f"total_{lane}")
+            m.d.comb += [
+                total.eq(potential + weight),
+                fires[lane].eq((potential > threshold) & ~fired & present[lane]),
+            ]
+            kept = Mux(adds, total, potential)
+            state += [Mux(clears, 0, kept)[:bits], ~clears & (fired | (compares & fires[lane]))]
+            potentials.append(potential)
+        shown = present & (c.closing & self._is_output).replicate(lanes)
         m.d.comb += [
             self._bank.write_en.eq(c.valid & advance & (c.op != Op.PASS)),
             self._bank.write_block.eq(c.block),
-            serializer.load.eq(c.valid & advance & (c.op != Op.ADD)),
-            serializer.mask.eq(mask),
+            self._bank.write_data.eq(Cat(state)),
+            serializer.load.eq(c.valid & advance & ~adds),
+            serializer.mask.eq(Mux(compares, fires, Mux(clears, shown, 0))),
             serializer.base.eq(c.base),
-            serializer.is_potential.eq(c.op == Op.CLEAR),
+            serializer.is_potential.eq(clears),
             serializer.close.eq(c.closing & (c.last | final)),
-            serializer.close_kind.eq(Mux(c.op == Op.CLEAR, Kind.END_OF_SAMPLE, Kind.END_OF_STEP)),
-            self.probe_strobe.eq(c.valid & advance & (c.op == Op.CLEAR) & c.closing),
+            serializer.close_kind.eq(Mux(clears, Kind.END_OF_SAMPLE, Kind.END_OF_STEP)),
+            self.probe_strobe.eq(c.valid & advance & clears & c.closing),
             self.probe_block.eq(c.block),
-            self.probe_word.eq(old),
+            self.probe_word.eq(self._bank.read_data),
         ]
+        if self._is_output:
+            m.d.comb += serializer.potentials.eq(Cat(potentials))

@@ -1,7 +1,7 @@
 """From one block of a sweep to a stream of tokens, one a cycle."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
-from amaranth.lib import data, wiring
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.events import Kind
@@ -13,8 +13,8 @@ class Serializer(wiring.Component):
 
     Members: `load` takes the block in a cycle in which `empty` is high (else it is ignored).
     `mask` selects lanes; their tokens are POTENTIAL if `is_potential`, else SPIKE. `close` asks for
-    a token of kind `close_kind` after them. `base` is the index of lane 0. `potentials` exist only
-    if `potential_bits` is given.
+    a token of kind `close_kind` after them. `base` is the index of lane 0. `potentials`, those
+    of the lanes, exist only if `potential_bits` is given.
     """
 
     def __init__(self, *, n: int, lanes: int, potential_bits: int | None = None) -> None:
@@ -31,8 +31,8 @@ class Serializer(wiring.Component):
             "o": Out(signature),
         }
         if potential_bits is not None:
-            members["potentials"] = In(data.ArrayLayout(signed(potential_bits), lanes))
-        self._with_potential = potential_bits is not None
+            members["potentials"] = In(lanes * potential_bits)
+        self._potential_bits = potential_bits
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
@@ -71,9 +71,9 @@ class Serializer(wiring.Component):
                 closes.eq(self.close),
                 closing_kind.eq(self.close_kind),
             ]
-        if self._with_potential:
+        if self._potential_bits is not None:
             held = Signal.like(self.potentials, name="held_potentials")
             with m.If(self.load & self.empty):
                 m.d.sync += held.eq(self.potentials)
-            m.d.comb += token.potential.eq(held[lane])
+            m.d.comb += token.potential.eq(held.word_select(lane, self._potential_bits))
         return m

@@ -1,17 +1,23 @@
 """The core behind a serial line, and that on a board."""
 
+from collections.abc import Sequence
 from typing import Any
 
+from amaranth.back import verilog
 from amaranth.build import ResourceError
 from amaranth.hdl import Cat, Elaboratable, Module, Signal, signed
-from amaranth.lib import fifo, wiring
+from amaranth.lib import io, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.board import Board
 from hwgen.events import Kind
+from hwgen.hdl.core import SpikeCore
+from hwgen.hdl.fifo import Fifo
 from hwgen.hdl.uart import Receiver, Transmitter
+from hwgen.params import Params
 from hwgen.protocol import BY_SPIKE_BIT, INDEX_BITS, READ_REGISTER, Register
 
+TOP = "hwgen_uart"
 FIFO_WORDS = 256  # 256 x 16 bits are just one memory block of an iCE40
 MAX_CLASSES = 2**BY_SPIKE_BIT
 _NO_REGISTER = 15
@@ -53,46 +59,49 @@ class UartTop(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.core = core = self._core
-        m.submodules.words = words = fifo.SyncFIFOBuffered(width=16, depth=FIFO_WORDS)
+        m.submodules.words = words = Fifo(width=16, depth=FIFO_WORDS)
         m.d.comb += core.early_exit.eq(self._early_exit)
         self._receive(m, words)
 
         pending = Signal(signed(_PENDING_BITS))  # samples ended on the input, less those answered
         ended, answered, asked = Signal(), Signal(), Signal()
+        address = Signal(4)
+        m.d.comb += core.reg_addr.eq(address)
         m.d.sync += pending.eq(pending + ended - answered)
         m.d.sync += self.toggle.eq(self.toggle ^ answered)
 
-        kind, index = words.r_data[INDEX_BITS:], words.r_data[:INDEX_BITS]
+        word = words.o.payload
+        kind, index = word[INDEX_BITS:], word[:INDEX_BITS]
         token = core.i.payload
         too_far = (kind == Kind.SPIKE) & index[len(token.index) :].any()
         m.d.comb += [token.kind.eq(kind), token.index.eq(index)]
-        m.d.comb += core.reg_addr.eq(index[:4] | index[4:].any().replicate(4))
-        with m.If(words.r_rdy):
+        m.d.sync += address.eq(index[:4] | index[4:].any().replicate(4))
+        with m.If(words.o.valid):
             with m.If(kind == READ_REGISTER):
                 m.d.comb += asked.eq(pending <= 0)
             with m.Elif(too_far):
-                m.d.comb += words.r_en.eq(1)
+                m.d.comb += words.o.ready.eq(1)
             with m.Else():
-                m.d.comb += [core.i.valid.eq(1), words.r_en.eq(core.i.ready)]
+                m.d.comb += [core.i.valid.eq(1), words.o.ready.eq(core.i.ready)]
                 m.d.comb += ended.eq(core.i.ready & (kind == Kind.END_OF_SAMPLE))
-        self._answer(m, core, asked=asked, request_done=words.r_en, answered=answered)
+        self._answer(m, core, asked=asked, request_done=words.o.ready, answered=answered)
         return m
 
-    def _receive(self, m: Module, words: fifo.SyncFIFOBuffered) -> None:
+    def _receive(self, m: Module, words: Fifo) -> None:
         """Bytes to words, high byte first, into the FIFO."""
         m.submodules.receiver = receiver = Receiver(self._divisor)
         high, is_low = Signal(8), Signal()
         m.d.comb += [
             receiver.rx.eq(self.rx),
             receiver.o.ready.eq(1),
-            words.w_data.eq(Cat(receiver.o.payload, high)),
-            words.w_en.eq(receiver.o.valid & is_low),
+            words.i.payload.eq(Cat(receiver.o.payload, high)),
+            words.i.valid.eq(receiver.o.valid & is_low),
         ]
         with m.If(receiver.o.valid):
             m.d.sync += [high.eq(receiver.o.payload), is_low.eq(~is_low)]
         with m.If(receiver.framing):
             m.d.sync += is_low.eq(0)
-        with m.If(receiver.framing | receiver.overrun | (words.w_en & ~words.w_rdy)):
+        with m.If(receiver.framing | receiver.overrun | (words.i.valid & ~words.i.ready)):
             m.d.sync += self.error.eq(1)
 
     def _answer(self, m: Module, core, *, asked, request_done, answered) -> None:
@@ -105,19 +114,28 @@ class UartTop(wiring.Component):
             line.payload.eq(rest[24:]),
             line.valid.eq(n_rest != 0),
         ]
-        is_reading = Signal()
-        m.d.sync += is_reading.eq(0)
-        with m.If(is_reading):
+        # The address is registered on the way to the core, the data on the way back.
+        addressed, fetched = Signal(), Signal()
+        m.d.sync += [addressed.eq(0), fetched.eq(addressed)]
+        with m.If(fetched):
             m.d.comb += request_done.eq(1)
             m.d.sync += [rest.eq(core.reg_data), n_rest.eq(4)]
         with m.Elif(line.valid & line.ready):
             m.d.sync += [rest.eq(rest << 8), n_rest.eq(n_rest - 1)]
-        with m.Elif(~line.valid & core.o.valid):
+        with m.Elif(~line.valid & ~addressed & core.o.valid):
             m.d.comb += [core.o.ready.eq(1), answered.eq(1)]
             m.d.sync += rest[24:].eq(result.label | result.by_spike << BY_SPIKE_BIT)
             m.d.sync += [rest[16:24].eq(result.step), n_rest.eq(2)]
-        with m.Elif(~line.valid):
-            m.d.sync += is_reading.eq(asked)
+        with m.Elif(~line.valid & ~addressed):
+            m.d.sync += addressed.eq(asked)
+
+
+def uart_verilog(
+    params: Params, lanes: Sequence[int], divisor: int, *, early_exit: bool = False
+) -> str:
+    """`UartTop` as Verilog, module `hwgen_uart`: ports clk, rst, rx, tx, error, toggle."""
+    top = UartTop(SpikeCore(params, lanes), divisor, early_exit=early_exit)
+    return str(verilog.convert(top, name=TOP, emit_src=False, strip_internal_attrs=True))
 
 
 class BoardTop(Elaboratable):
@@ -139,12 +157,15 @@ class BoardTop(Elaboratable):
     def elaborate(self, platform: Any) -> Module:
         m = Module()
         m.submodules.top = top = self._top
-        line = platform.request("uart", self._board.uart.resource)
-        m.d.comb += [top.rx.eq(line.rx.i), line.tx.o.eq(top.tx)]
+        line = platform.request("uart", self._board.uart.resource, dir="-")
+        m.submodules.rx = rx = io.Buffer("i", line.rx)
+        m.submodules.tx = tx = io.Buffer("o", line.tx)
+        m.d.comb += [top.rx.eq(rx.i), tx.o.eq(top.tx)]
         for number, level in enumerate((top.error, top.toggle)):
             try:
-                led = platform.request("led", number)
+                pin = platform.request("led", number, dir="-")
             except ResourceError:
                 continue
+            m.submodules[f"led_{number}"] = led = io.Buffer("o", pin)
             m.d.comb += led.o.eq(level)
         return m

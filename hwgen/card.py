@@ -1,0 +1,145 @@
+"""Model cards: what was measured on a model, kept in `results.json` and shown in `card.md`."""
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+import hwgen
+from hwgen.cosim import CosimResult
+from hwgen.evaluate import Evaluation
+from hwgen.files import write_atomic
+from hwgen.model import ModelFolder
+from hwgen.params import Params
+from hwgen.synth import SynthResult
+
+RESULTS = "results.json"
+
+
+def record(folder: ModelFolder, result: Evaluation | CosimResult | SynthResult) -> None:
+    """Add a result to the model's `results.json` and write its card anew.
+
+    Results of other params than those in the folder are dropped: they say nothing about these.
+    """
+    params = folder.params()
+    path = folder.path / RESULTS
+    kept = {key: entry for key, entry in _read(path).items() if entry["digest"] == params.digest}
+    if isinstance(result, Evaluation):
+        kept["evaluation"] = result.to_json()
+    elif isinstance(result, CosimResult):
+        kept["cosim"] = _cosim(result)
+    else:
+        kept[f"synth {result.board}"] = _synth(result)
+    write_atomic(path, json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    write_atomic(folder.card_path, render(params, kept))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        table = json.loads(path.read_text())
+    except (OSError, ValueError):  # absent or damaged: it is rebuilt from new results
+        return {}
+    return table if isinstance(table, dict) else {}
+
+
+def _cosim(result: CosimResult) -> dict[str, Any]:
+    return {
+        "digest": result.digest,
+        "simulator": result.simulator,
+        "lanes": result.lanes,
+        "n_samples": result.n_samples,
+        "n_compared": result.n_compared,
+        "n_mismatches": result.n_mismatches,
+        "cycles_mean": statistics.mean(result.latency_cycles) if result.latency_cycles else None,
+        "cycles_worst": max(result.latency_cycles, default=None),
+        "cycles_per_sample": result.cycles_per_sample,
+    }
+
+
+def _synth(result: SynthResult) -> dict[str, Any]:
+    return {
+        "digest": result.digest,
+        "part": result.part,
+        "lanes": result.lanes,
+        "luts": result.luts.used,
+        "ffs": result.ffs.used,
+        "brams": result.brams.used,
+        "brams_capacity": result.brams.capacity,
+        "luts_capacity": result.luts.capacity,
+        "sprams": result.sprams.used,
+        "dsps": result.dsps.used,
+        "fmax_hz": result.fmax_hz,
+        "clock_hz": result.clock_hz,
+    }
+
+
+def render(params: Params, results: dict[str, Any]) -> str:
+    """The card, in Markdown."""
+    made = params.provenance
+    bits = [layer.weight_bits for layer in params.spec.layers]
+    precision = ["binary" if n == 1 else f"{n} bits" for n in bits]
+    lines = [
+        f"# {params.name}",
+        "",
+        made.get("description", ""),
+        "",
+        f"- network: {params.spec.shape}, weights {' / '.join(precision)}, "
+        f"{params.spec.n_steps} steps, {params.spec.n_synapses} synapses",
+        f"- data: {made.get('data', {}).get('name', 'unknown')}, seed {made.get('seed', 'unknown')}",
+        f"- params: `{params.digest}`",
+        f"- trained by: `hwgen train {params.name}` "
+        f"({made.get('training_s', 0) / 60:.0f} minutes on {made.get('device', 'unknown')})",
+        "",
+        "| accuracy | |",
+        "|---|---|",
+    ]
+    lines += [f"| {name} | {100 * v:.2f} % |" for name, v in made.get("accuracy", {}).items()]
+    if evaluation := results.get("evaluation"):
+        lines += _evaluation_lines(evaluation)
+    if cosim := results.get("cosim"):
+        lanes = ", ".join(map(str, cosim["lanes"]))
+        lines += [
+            "",
+            "## Equality",
+            "",
+            f"Verilog ({cosim['simulator']}, lanes {lanes}) against golden on "
+            f"{cosim['n_samples']} samples: {cosim['n_mismatches']} mismatches of "
+            f"{cosim['n_compared']} compared. From the first event to the decision: mean "
+            f"{cosim['cycles_mean']:.0f} cycles, worst {cosim['cycles_worst']}.",
+        ]
+    rows = [(key.split(" ", 1)[1], entry) for key, entry in results.items() if key[:6] == "synth "]
+    if rows:
+        lines += _synth_lines(rows)
+    lines += ["", f"Written by hwgen {hwgen.__version__}; do not edit.", ""]
+    return "\n".join(lines)
+
+
+def _evaluation_lines(evaluation: dict[str, Any]) -> list[str]:
+    return [
+        "",
+        f"Golden on the whole test set: {evaluation['n_correct']} of {evaluation['n_images']} "
+        f"images right; {100 * evaluation['decided_by_spike']:.2f} % decided by a spike, at step "
+        f"{evaluation['decision_step']:.2f} on average, the others by the potential at the end. "
+        f"{evaluation['n_input_spikes']:.1f} input spikes and {evaluation['n_spikes']:.1f} spikes "
+        "an image.",
+    ]
+
+
+def _synth_lines(rows: list[tuple[str, dict[str, Any]]]) -> list[str]:
+    lines = [
+        "",
+        "## Placed and routed",
+        "",
+        "With the serial link, by yosys and nextpnr; not tried on a board.",
+        "",
+        "| board | part | lanes | LUT | FF | BRAM | DSP | Fmax |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for board, r in sorted(rows):
+        lines.append(
+            f"| {board} | {r['part']} | {', '.join(map(str, r['lanes']))} "
+            f"| {r['luts']} of {r['luts_capacity']} | {r['ffs']} "
+            f"| {r['brams']} of {r['brams_capacity']} | {r['dsps']} "
+            f"| {r['fmax_hz'] / 1e6:.1f} MHz |"
+        )
+    return lines

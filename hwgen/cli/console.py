@@ -1,0 +1,86 @@
+"""How the command line speaks: results on stdout, progress and errors on stderr."""
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.table import Table
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout, for scripts."""
+    json.dump(value, sys.stdout, indent=1, default=str)
+    sys.stdout.write("\n")
+
+
+@contextmanager
+def bar(what: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar; call what it yields with (done, total)."""
+    columns = (
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with Progress(*columns, console=err) as progress:
+        task = progress.add_task(what, total=None, note="")
+
+        def update(done: int, total: int, note: str = "") -> None:
+            progress.update(task, completed=done, total=total, note=note)
+
+        yield update
+
+
+@contextmanager
+def phases(what: str) -> Iterator[Callable[[str], None]]:
+    """A spinner that names the phase; call what it yields with the phase."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=err) as progress:
+        task = progress.add_task(what, total=None)
+
+        def update(phase: str) -> None:
+            progress.update(task, description=f"{what}: {phase}")
+
+        yield update
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """A table on stdout; numbers to the right."""
+    result = Table(title=title, title_justify="left", title_style="bold")
+    for position, name in enumerate(columns):
+        numeric = all(isinstance(row[position], int | float) for row in rows) and bool(rows)
+        result.add_column(name, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        result.add_row(*(str(value) for value in row))
+    out.print(result)
+
+
+def facts(title: str, rows: Sequence[tuple[str, Any]]) -> None:
+    """Two columns without a header: name and value."""
+    result = Table(title=title, title_justify="left", title_style="bold", show_header=False)
+    result.add_column(style="dim")
+    result.add_column(overflow="fold")
+    for name, value in rows:
+        result.add_row(name, str(value))
+    out.print(result)
+
+
+def percent(fraction: float | None) -> str:
+    return "-" if fraction is None else f"{100 * fraction:.2f} %"

@@ -1,0 +1,213 @@
+"""Verbs from a parameter file to hardware: verilog, cosim, synth."""
+
+import statistics
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+
+from hwgen import model as model_module
+from hwgen.cli import options
+from hwgen.cli.console import bar, err, facts, out, phases, print_json
+from hwgen.errors import HwgenError
+from hwgen.model import ModelFolder
+from hwgen.params import Params
+
+DEFAULT_LANES = 16  # where no board decides
+Record = Annotated[bool, typer.Option(help="Add the result to the model's folder and to its card.")]
+BoardOption = Annotated[
+    str, typer.Option(help="Board whose default lanes to use (`hwgen boards`).")
+]
+
+
+def parse_lanes(text: str, params: Params, board: str = "") -> tuple[int, ...]:
+    """Lanes from '16,10', or the default for these params and, if named, this board."""
+    layers = params.spec.layers
+    if not text and board:
+        from hwgen import board as board_module
+        from hwgen import fit
+
+        return fit.default_lanes(params, board_module.load(board))
+    if not text:
+        return tuple(min(DEFAULT_LANES, layer.n_post) for layer in layers)
+    parts = text.split(",")
+    if len(parts) != len(layers) or not all(part.strip().isdecimal() for part in parts):
+        raise HwgenError(f"--lanes is {text!r}, expected {len(layers)} numbers as in 16,10")
+    lanes = tuple(int(part) for part in parts)
+    for index, (number, layer) in enumerate(zip(lanes, layers, strict=True)):
+        if not 1 <= number <= layer.n_post:
+            raise HwgenError(
+                f"--lanes is {text!r}: layer {index} has {layer.n_post} neurons, so its lanes "
+                f"must be 1..{layer.n_post}, not {number}"
+            )
+    return lanes
+
+
+def verilog(
+    model: options.Model,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write. Default: NAME.v here.")
+    ] = None,
+    lanes: options.Lanes = "",
+    board: BoardOption = "",
+    json: options.Json = False,
+) -> None:
+    """Write the core of a model as Verilog, module `hwgen_core`.
+
+    Example: `hwgen verilog mnist-binary --lanes 32,10 -o core.v`
+    """
+    from hwgen.files import write_atomic
+    from hwgen.hdl.verilog import TOP, to_verilog
+
+    params = model_module.find(model).params()
+    chosen = parse_lanes(lanes, params, board)
+    path = output or Path(f"{params.name}.v")
+    with phases("verilog") as phase:
+        phase("elaborate")
+        text = to_verilog(params, chosen)
+        write_atomic(path, text)
+    result = {"path": path, "top": TOP, "digest": params.digest, "lanes": chosen}
+    if json:
+        print_json(result | {"n_lines": text.count("\n")})
+    else:
+        out.print(f"{path}: module {TOP}, {text.count(chr(10))} lines, params {params.digest[:16]}")
+
+
+def cosim(
+    model: options.Model,
+    samples: Annotated[
+        int, typer.Option(help="How many; more than the vectors hold come from the test set.")
+    ] = 20,
+    stall: Annotated[
+        float, typer.Option(min=0, max=0.95, help="Chance of an idle cycle at each end, each cycle")
+    ] = 0.2,
+    simulator: Annotated[str, typer.Option(help="icarus or verilator.")] = "icarus",
+    lanes: options.Lanes = "",
+    board: BoardOption = "",
+    seed: options.Seed = 0,
+    data_dir: options.DataDir = None,
+    build_dir: options.BuildDir = None,
+    record: Record = False,
+    json: options.Json = False,
+) -> None:
+    """Compare the core, in a Verilog simulator, with golden: every spike, potential and decision.
+
+    Samples run twice: with random stalls and everything compared, then at full speed with early
+    exit for the cycle counts. Exit code 1 on a mismatch.
+
+    Example: `hwgen cosim mnist-binary --samples 20`
+    """
+    from hwgen import cosim as flow
+
+    if simulator not in ("icarus", "verilator"):
+        raise HwgenError(f"--simulator is {simulator!r}, expected icarus or verilator")
+    if samples < 1:
+        raise HwgenError(f"--samples is {samples}, expected at least 1")
+    folder = model_module.find(model)
+    params = folder.params()
+    chosen = parse_lanes(lanes, params, board)
+    inputs = _inputs(folder, params, samples, data_dir)
+    with bar(f"cosim, {simulator}") as progress:
+        result = flow.run(
+            params,
+            inputs,
+            lanes=chosen,
+            build_dir=build_dir or Path("build") / f"{params.name}-cosim",
+            simulator=simulator,  # type: ignore[arg-type]
+            stall=stall,
+            seed=seed,
+            on_progress=progress,
+        )
+    if record:
+        from hwgen import card
+
+        card.record(folder, result)
+    if json:
+        print_json(result.to_json())
+    elif not result.mismatch:
+        cycles = result.latency_cycles
+        facts(
+            f"{params.name} on {simulator}, lanes {','.join(map(str, chosen))}",
+            [
+                ("verdict", f"0 mismatches of {result.n_compared} compared"),
+                ("samples", result.n_samples),
+                ("cycles to decision", f"mean {statistics.mean(cycles):.0f}, worst {max(cycles)}"),
+                ("cycles per sample", f"{result.cycles_per_sample:.0f}, back to back"),
+                ("time", f"{result.seconds:.1f} s"),
+            ],
+        )
+    result.check()
+
+
+def _inputs(
+    folder: ModelFolder, params: Params, n: int, data_dir: Path | None
+) -> "np.typing.NDArray[np.uint8]":
+    """Input spike times: from the model's vectors if they are enough, else from the test set."""
+    from hwgen.encode import latency
+    from hwgen.evaluate import test_set
+
+    if folder.vectors_path.is_file():
+        vectors = folder.vectors()
+        if n <= len(vectors.labels):
+            return vectors.inputs[:n]
+    images = test_set(params, data_dir).images[:n]
+    return latency(images, params.spec.input, params.spec.n_steps)
+
+
+def synth(
+    model: options.Model,
+    board: Annotated[str, typer.Option(help="Name (`hwgen boards`) or path of a .toml.")],
+    lanes: options.Lanes = "",
+    early_exit: Annotated[
+        bool, typer.Option(help="Stop reading a sample once it is decided; same decisions.")
+    ] = True,
+    seed: Annotated[int, typer.Option(help="Seed of the placer.")] = 1,
+    build_dir: options.BuildDir = None,
+    record: Record = False,
+    json: options.Json = False,
+) -> None:
+    """Synthesise, place and route, and write a bitstream: core, weights and serial line.
+
+    A design that does not fit is refused, with numbers, before place and route.
+
+    Example: `hwgen synth mnist-up5k --board icebreaker`
+    """
+    from hwgen import board as board_module
+    from hwgen import synth as flow
+
+    target = board_module.load(board)
+    folder = model_module.find(model)
+    params = folder.params()
+    with phases(f"synth for {target.name}") as phase:
+        result = flow.build(
+            params,
+            target,
+            lanes=parse_lanes(lanes, params, board),
+            build_dir=build_dir or Path("build") / f"{params.name}-{target.name}",
+            early_exit=early_exit,
+            seed=seed,
+            on_phase=phase,
+        )
+    if record:
+        from hwgen import card
+
+        card.record(folder, result)
+    if json:
+        print_json(result.to_json())
+        return
+    facts(
+        f"{params.name} on {target.name} ({target.part})",
+        [
+            ("LUT", result.luts),
+            ("FF", result.ffs),
+            ("BRAM", result.brams),
+            ("SPRAM", result.sprams),
+            ("DSP", result.dsps),
+            ("Fmax", f"{result.fmax_hz / 1e6:.1f} MHz (clock {result.clock_hz / 1e6:g} MHz)"),
+            ("lanes", ",".join(map(str, result.lanes))),
+            ("time", f"{result.seconds:.1f} s"),
+            ("bitstream", result.bitstream),
+        ],
+    )
+    err.print(f"status: {target.status}: routed here, not tried on a board", markup=False)

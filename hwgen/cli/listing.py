@@ -1,0 +1,101 @@
+"""Verbs that show what is there: info, models, boards."""
+
+from dataclasses import asdict
+from typing import Any
+
+from hwgen import model as model_module
+from hwgen.cli import options
+from hwgen.cli.console import facts, percent, print_json, table
+from hwgen.params import Params
+
+
+def info(model: options.Model, json: options.Json = False) -> None:
+    """Show what a parameter file holds, after checking all of it.
+
+    Example: `hwgen info mnist-binary`
+    """
+    folder = model_module.find(model)
+    params = folder.params()
+    if json:
+        print_json(_summary(params) | {"path": folder.params_path})
+        return
+    rows: list[tuple[str, Any]] = [
+        ("file", folder.params_path),
+        ("digest", params.digest),
+        ("shape", params.spec.shape),
+        ("steps", params.spec.n_steps),
+        ("synapses", params.spec.n_synapses),
+        ("readout", params.spec.readout),
+    ]
+    shape = params.spec.input
+    rows.append(("input", f"{shape.height}x{shape.width}, crop {shape.crop}, 0..{shape.x_max}"))
+    for index, layer in enumerate(params.spec.layers):
+        limits = params.thresholds[index]
+        spread = f"{limits.min()}..{limits.max()}" if limits.min() < limits.max() else limits[0]
+        rows.append(
+            (
+                f"layer {index}",
+                f"{layer.n_pre} -> {layer.n_post}, {layer.weight_bits}-bit weights, "
+                f"{layer.potential_bits}-bit potentials, threshold {spread}",
+            )
+        )
+    accuracies = params.provenance.get("accuracy", {})
+    rows += [(f"accuracy, {name}", percent(value)) for name, value in accuracies.items()]
+    facts(params.name, rows)
+
+
+def _summary(params: Params) -> dict[str, Any]:
+    return {
+        "name": params.name,
+        "digest": params.digest,
+        "shape": params.spec.shape,
+        "spec": params.spec.to_json(),
+        "provenance": dict(params.provenance),
+    }
+
+
+def models(json: options.Json = False) -> None:
+    """List the models that come with hwgen.
+
+    Example: `hwgen models`
+    """
+    rows = []
+    for name in model_module.shipped():
+        folder = model_module.find(name)
+        if folder.params_path.is_file():
+            params = folder.params()
+            accuracy = params.provenance.get("accuracy", {}).get("golden, test")
+            bits = "/".join(str(layer.weight_bits) for layer in params.spec.layers)
+            rows.append((name, params.spec.shape, bits, params.spec.n_steps, percent(accuracy)))
+        else:
+            rows.append((name, "-", "-", "-", "not trained: `hwgen train` it"))
+    if json:
+        names = ("name", "shape", "weight_bits", "n_steps", "accuracy")
+        print_json([dict(zip(names, row, strict=True)) for row in rows])
+    else:
+        table("models", ("name", "shape", "weight bits", "steps", "test accuracy, golden"), rows)
+
+
+def boards(json: options.Json = False) -> None:
+    """List the boards hwgen can build for.
+
+    Example: `hwgen boards`
+    """
+    from hwgen import board as board_module
+
+    found = [board_module.load(name) for name in board_module.names()]
+    if json:
+        print_json([asdict(board) for board in found])
+        return
+    rows = [
+        (
+            board.name,
+            board.part,
+            board.capacity.lut,
+            board.capacity.bram,
+            f"{board.clock_hz / 1e6:g} MHz",
+            board.status,
+        )
+        for board in found
+    ]
+    table("boards", ("name", "part", "LUT", "BRAM", "clock", "status"), rows)

@@ -1,0 +1,100 @@
+"""Accuracy of a parameter file, by golden, over a whole data set."""
+
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hwgen import data
+from hwgen.data import Dataset
+from hwgen.encode import latency
+from hwgen.errors import DataError
+from hwgen.golden import Golden
+from hwgen.params import Params
+from hwgen.simulate import Progress
+
+BATCH = 500
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Golden on a data set. Times are in steps; counts are means per image."""
+
+    digest: str
+    dataset: str
+    n_images: int
+    n_correct: int
+    accuracy: float
+    decision_step: float  # of those decided by a spike
+    decided_by_spike: float  # fraction; the others are decided by the potential at the end
+    n_input_spikes: float
+    n_spikes: float
+    confusion: tuple[tuple[int, ...], ...]  # [label][decision]
+    images_per_s: float
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def evaluate(params: Params, dataset: Dataset, on_progress: Progress | None = None) -> Evaluation:
+    """Run every image of the data set."""
+    check_input(params, dataset)
+    spec, started, golden = params.spec, time.perf_counter(), Golden(params)
+    confusion = np.zeros((spec.n_classes, spec.n_classes), np.int64)
+    n_by_spike = n_inputs = n_spikes = sum_steps = 0
+    for start in range(0, len(dataset), BATCH):
+        part = slice(start, start + BATCH)
+        inputs = latency(dataset.images[part], spec.input, spec.n_steps)
+        trace = golden.run(inputs)
+        np.add.at(confusion, (dataset.labels[part], trace.decisions), 1)
+        by_spike = trace.decision_steps < spec.n_steps
+        n_by_spike += int(by_spike.sum())
+        sum_steps += int(trace.decision_steps[by_spike].sum())
+        n_inputs += int((inputs < spec.n_steps).sum())
+        n_spikes += sum(int((times < spec.n_steps).sum()) for times in trace.spike_times)
+        if on_progress:
+            on_progress(min(start + BATCH, len(dataset)), len(dataset))
+    n, n_correct = len(dataset), int(np.trace(confusion))
+    return Evaluation(
+        digest=params.digest,
+        dataset=dataset.name,
+        n_images=n,
+        n_correct=n_correct,
+        accuracy=n_correct / n,
+        decision_step=sum_steps / max(1, n_by_spike),
+        decided_by_spike=n_by_spike / n,
+        n_input_spikes=n_inputs / n,
+        n_spikes=n_spikes / n,
+        confusion=tuple(tuple(int(count) for count in row) for row in confusion),
+        images_per_s=n / (time.perf_counter() - started),
+    )
+
+
+def check_input(params: Params, dataset: Dataset) -> None:
+    """Raise `DataError` unless the images are those the network takes."""
+    shape, (height, width) = params.spec.input, dataset.images.shape[1:]
+    if (shape.height, shape.width, shape.x_max) != (height, width, dataset.x_max):
+        raise DataError(
+            f"{dataset.name}: images are {height}x{width} with values up to {dataset.x_max}, but "
+            f"{params.name} takes {shape.height}x{shape.width} up to {shape.x_max}"
+        )
+    if int(dataset.labels.max()) >= params.spec.n_classes:
+        raise DataError(
+            f"{dataset.name}: label {int(dataset.labels.max())}, but {params.name} knows "
+            f"{params.spec.n_classes} classes"
+        )
+
+
+def test_set(params: Params, data_dir: Path | None) -> Dataset:
+    """The test set a parameter file was made for, by its provenance."""
+    made_for = params.provenance.get("data", {})
+    if "name" not in made_for:
+        raise DataError(f"{params.name}: provenance names no data set; give one by --data")
+    return data.load(
+        made_for["name"],
+        "test",
+        seed=int(params.provenance.get("seed", 0)),
+        data_dir=data_dir,
+    )

@@ -1,0 +1,50 @@
+"""A queue in block memory."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+
+class Fifo(wiring.Component):
+    """Takes up to `depth` words ahead of the reader; one more waits in the output register.
+
+    Amaranth's own buffered FIFO promises what its memory returns when a word is read while it is
+    written, which costs a block memory a register and a multiplexer as wide as the word. Here that
+    never happens: an empty queue is not read, a full one not written; so no promise is asked for.
+    """
+
+    def __init__(self, *, width: int, depth: int) -> None:
+        """width in bits; depth a power of two, at least 2."""
+        if depth < 2 or depth & (depth - 1):
+            raise ValueError(f"depth must be a power of two, at least 2, not {depth!r}")
+        self._width = width
+        self._depth = depth
+        super().__init__({"i": In(stream.Signature(width)), "o": Out(stream.Signature(width))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.storage = storage = memory.Memory(
+            shape=self._width, depth=self._depth, init=[], attrs={"no_rw_check": 1}
+        )
+        # A port without clock, and a register: yosys merges them, and heeds `no_rw_check` then.
+        read, write = storage.read_port(domain="comb"), storage.write_port()
+        word = Signal(self._width, reset_less=True)
+        head, tail = Signal(range(self._depth)), Signal(range(self._depth))
+        level = Signal(range(self._depth + 1))
+        put, get = Signal(), Signal()
+        m.d.comb += [
+            self.i.ready.eq(level != self._depth),
+            put.eq(self.i.valid & self.i.ready),
+            get.eq((level != 0) & (~self.o.valid | self.o.ready)),
+            write.en.eq(put),
+            write.addr.eq(tail),
+            write.data.eq(self.i.payload),
+            read.addr.eq(head),
+            self.o.payload.eq(word),
+        ]
+        m.d.sync += [tail.eq(tail + put), head.eq(head + get), level.eq(level + put - get)]
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(get):
+            m.d.sync += [word.eq(read.data), self.o.valid.eq(1)]
+        return m

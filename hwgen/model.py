@@ -1,0 +1,79 @@
+"""Model folders: where they are, what is in them."""
+
+import difflib
+from dataclasses import dataclass
+from pathlib import Path
+
+from hwgen import params as params_file
+from hwgen import vectors as vectors_file
+from hwgen.errors import ParamsError, RecipeError
+from hwgen.params import Params
+from hwgen.share import share
+from hwgen.vectors import Vectors
+
+
+@dataclass(frozen=True)
+class ModelFolder:
+    """`models/NAME/`: recipe.toml, params.safetensors, vectors.safetensors, card.md."""
+
+    path: Path
+
+    @property
+    def recipe_path(self) -> Path:
+        return self.path / "recipe.toml"
+
+    @property
+    def params_path(self) -> Path:
+        return self.path / "params.safetensors"
+
+    @property
+    def vectors_path(self) -> Path:
+        return self.path / "vectors.safetensors"
+
+    @property
+    def card_path(self) -> Path:
+        return self.path / "card.md"
+
+    def params(self) -> Params:
+        return params_file.load(self.params_path)
+
+    def vectors(self) -> Vectors:
+        return vectors_file.load(self.vectors_path, self.params())
+
+
+def shipped() -> list[str]:
+    """Names of the models that come with hwgen."""
+    return sorted(path.parent.name for path in share("models").glob("*/recipe.toml"))
+
+
+def find(name_or_path: str) -> ModelFolder:
+    """A model folder, a parameter file in one, or the name of a shipped model."""
+    path = Path(name_or_path)
+    if path.is_file():
+        return ModelFolder(path.parent)
+    if path.is_dir():
+        return ModelFolder(path)
+    if name_or_path in shipped():
+        return ModelFolder(share("models") / name_or_path)
+    raise ParamsError(
+        f"{name_or_path}: neither a model folder nor a shipped model{_suggest(name_or_path)}"
+    )
+
+
+def find_recipe(name_or_path: str) -> Path:
+    """A recipe file, a folder with a recipe.toml, or the name of a shipped model."""
+    path = Path(name_or_path)
+    if path.is_dir():
+        path = path / "recipe.toml"
+    if path.is_file():
+        return path
+    if name_or_path in shipped():
+        return share("models") / name_or_path / "recipe.toml"
+    raise RecipeError(
+        f"{name_or_path}: neither a recipe nor a shipped model{_suggest(name_or_path)}"
+    )
+
+
+def _suggest(name: str) -> str:
+    close = difflib.get_close_matches(name, shipped(), n=1)
+    return f"; did you mean {close[0]!r}?" if close else "; `hwgen models` lists those shipped"

@@ -1,0 +1,1 @@
+"""From a recipe to a trained network. The only place that imports torch."""

@@ -1,0 +1,66 @@
+"""All that is needed to go on training as if it had never stopped."""
+
+import hashlib
+import io
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hwgen.errors import DataError
+from hwgen.files import write_atomic
+from hwgen.recipe import Recipe
+
+_FORMAT = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """State after an epoch; `history` has one entry an epoch."""
+
+    network: dict[str, Tensor]
+    optimiser: dict[str, Any]
+    generator: Tensor
+    best: dict[str, Tensor]
+    best_epoch: int
+    history: list[dict[str, Any]]
+
+
+def copy(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A copy that training does not change."""
+    return {name: tensor.detach().clone() for name, tensor in tensors.items()}
+
+
+def save(state: State, path: Path, recipe: Recipe) -> None:
+    """Write; the file appears whole or not at all."""
+    buffer = io.BytesIO()
+    torch.save({"format": _FORMAT, "recipe": _fingerprint(recipe), **vars(state)}, buffer)
+    write_atomic(path, buffer.getvalue())
+
+
+def load(path: Path, recipe: Recipe) -> State | None:
+    """None if there is no such file. Raises `DataError` if it is damaged or of another recipe."""
+    if not path.exists():
+        return None
+    try:
+        table = torch.load(path, map_location="cpu", weights_only=True)
+        made_by = table.pop("format"), table.pop("recipe")
+        state = State(**table)
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, TypeError, KeyError) as error:
+        reason = str(error).splitlines()[0][:120]
+        raise DataError(
+            f"{path}: not a whole checkpoint: {reason}; delete it to start anew"
+        ) from None
+    if made_by != (_FORMAT, _fingerprint(recipe)):
+        raise DataError(
+            f"{path}: made by another recipe or another hwgen than this {recipe.name!r}; "
+            "delete it to start anew"
+        )
+    return state
+
+
+def _fingerprint(recipe: Recipe) -> str:
+    return hashlib.sha256(repr(recipe).encode()).hexdigest()

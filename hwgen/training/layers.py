@@ -1,0 +1,72 @@
+"""A dense layer of single-spike neurons with integer forward pass and float shadow weights."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+
+@dataclass(frozen=True)
+class LayerTrace:
+    """What a layer did with a batch; `n_steps` means never. All numbers are integers in value.
+
+    inputs: int64 [n, n_pre] spike times; delivered: float32 [n, n_steps, n_pre], 1 from the step
+    of the input on; potentials: float32 [n, n_steps, n_post]; times: int64 [n, n_post] spike
+    times; at_spike: float32 [n, n_post] potential at the spike, or at the end if there was none.
+    """
+
+    inputs: Tensor
+    delivered: Tensor
+    potentials: Tensor
+    times: Tensor
+    at_spike: Tensor
+
+
+class Dense(nn.Module):
+    """Full connection, integrate-and-fire, at most one spike a sample (SSTDP, eq. 1-3).
+
+    The forward pass is the integer one of the contract: nothing is lost at export. Its shadow
+    weights lie in -1..1 and are rounded to `weight_bits`; its shadow threshold is in integer units
+    and is rounded down, which with the strict comparison changes no spike.
+    """
+
+    def __init__(self, n_pre: int, n_post: int, weight_bits: int, n_steps: int) -> None:
+        super().__init__()
+        self.n_pre, self.n_post = n_pre, n_post
+        self.weight_bits, self.n_steps = weight_bits, n_steps
+        self.max_weight = 1 if weight_bits == 1 else 2 ** (weight_bits - 1) - 1
+        self.shadow = nn.Parameter(torch.zeros(n_pre, n_post), requires_grad=False)
+        # One for the layer, or, in a network made from params, one a neuron.
+        self.threshold = nn.Parameter(torch.zeros(1), requires_grad=False)
+        # Spread of the potential before training: the scale of `sstdp.slope`.
+        self.register_buffer("potential_scale", torch.ones(()))
+        self.potential_scale: Tensor
+
+    def integer_weights(self) -> Tensor:
+        """Weights as exported: float32 [n_pre, n_post] of integers."""
+        if self.weight_bits == 1:
+            return torch.where(self.shadow >= 0, 1.0, -1.0)
+        return (self.shadow * self.max_weight).round().clamp(-self.max_weight, self.max_weight)
+
+    def integer_threshold(self) -> Tensor:
+        """Thresholds as exported: float32 [1] or [n_post] of integers."""
+        return self.threshold.floor().clamp(min=0)
+
+    @torch.no_grad()
+    def forward(self, inputs: Tensor) -> LayerTrace:
+        """All steps at once: spike times int64 [n, n_pre] -> LayerTrace."""
+        n, n_steps = len(inputs), self.n_steps
+        steps = torch.arange(n_steps, device=inputs.device)
+        delivered = (inputs[:, None, :] <= steps[None, :, None]).float()
+        # Sums of integers below 2**24: exact in float32, whatever the order.
+        potentials = (delivered.view(n * n_steps, -1) @ self.integer_weights()).view(n, n_steps, -1)
+        above = potentials > self.integer_threshold()
+        countdown = torch.arange(n_steps, 0, -1, device=inputs.device)
+        times = n_steps - (above * countdown[None, :, None]).amax(dim=1)
+        at_spike = potentials.gather(1, times.clamp(max=n_steps - 1)[:, None]).squeeze(1)
+        return LayerTrace(inputs, delivered, potentials, times, at_spike)
+
+    def clip(self) -> None:
+        """Keep the shadows where they can still change what is exported."""
+        self.shadow.clamp_(-1, 1)
+        self.threshold.clamp_(min=0)

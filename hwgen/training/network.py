@@ -1,0 +1,87 @@
+"""The network in training: layers with shadow weights, and the decision as the hardware makes it."""
+
+import torch
+from torch import Tensor, nn
+
+from hwgen.recipe import NetworkRecipe, TrainingRecipe
+from hwgen.training import sstdp, targets
+from hwgen.training.layers import Dense, LayerTrace
+
+
+class SpikingNetwork(nn.Module):
+    """Dense layers in order; within a step a spike of one layer reaches the next."""
+
+    def __init__(self, sizes: tuple[int, ...], weight_bits: tuple[int, ...], n_steps: int) -> None:
+        """sizes: inputs, hidden, classes; weight_bits: one a layer."""
+        super().__init__()
+        self.n_steps = n_steps
+        self.dense = [
+            Dense(n_pre, n_post, bits, n_steps)
+            for n_pre, n_post, bits in zip(sizes, sizes[1:], weight_bits, strict=False)
+        ]
+        self.layers = nn.ModuleList(self.dense)
+
+    def forward(self, spike_times: Tensor) -> list[LayerTrace]:
+        """Input spike times int64 [n, n_inputs], `n_steps` for never -> one LayerTrace a layer."""
+        traces: list[LayerTrace] = []
+        for layer in self.dense:
+            traces.append(layer(traces[-1].times if traces else spike_times))
+        return traces
+
+    def set_gradients(
+        self, spike_times: Tensor, labels: Tensor, recipe: TrainingRecipe
+    ) -> tuple[list[LayerTrace], Tensor]:
+        """Forward and SSTDP backward on one batch; returns the traces and the output error."""
+        traces = self(spike_times)
+        threshold = self.dense[-1].integer_threshold()
+        error = targets.output_error(traces[-1], threshold, labels, recipe)
+        sstdp.backward(self.dense, traces, error, recipe)
+        return traces, error
+
+
+def decide(trace: LayerTrace) -> Tensor:
+    """Readout `first_spike`: int64 [n].
+
+    Earliest spike, then larger potential at that step, then lower index; if nobody fired, larger
+    potential at the end, then lower index.
+    """
+    first = trace.times.min(dim=1, keepdim=True).values  # n_steps if nobody fired: all candidates
+    ranked = trace.at_spike.masked_fill(trace.times != first, float("-inf"))
+    return ranked.argmax(dim=1)  # the first of equals
+
+
+@torch.no_grad()
+def initialise(
+    network: SpikingNetwork,
+    recipe: TrainingRecipe,
+    spike_times: Tensor,
+    generator: torch.Generator,
+) -> None:
+    """Draw the shadows, then set thresholds from potentials on a few samples, layer by layer."""
+    inputs = spike_times
+    for layer in network.dense:
+        output = layer is network.dense[-1]
+        redraw(layer, torch.ones(layer.n_post, dtype=torch.bool), recipe, output, generator)
+        potential = layer(inputs).potentials[:, -1]
+        mean, deviation = potential.mean(), potential.std().clamp(min=1)
+        layer.potential_scale.copy_(deviation)
+        level = recipe.output_level if output else recipe.hidden_level
+        layer.threshold.copy_((mean + level * deviation).clamp(min=0))
+        inputs = layer(inputs).times
+
+
+@torch.no_grad()
+def redraw(
+    layer: Dense, which: Tensor, recipe: TrainingRecipe, output: bool, generator: torch.Generator
+) -> None:
+    """New random weights for the neurons marked in `which`, bool [n_post]."""
+    uniform = torch.rand(layer.n_pre, int(which.sum()), generator=generator) * 2 - 1
+    mean = 0.0 if output else recipe.weight_mean
+    drawn = (uniform * recipe.weight_spread + mean).clamp(-1, 1)
+    layer.shadow[:, which.to(layer.shadow.device)] = drawn.to(layer.shadow.device)
+
+
+def build(recipe: NetworkRecipe, n_inputs: int, n_classes: int) -> SpikingNetwork:
+    """A network of the recipe's shape, all weights zero."""
+    sizes = (n_inputs, *recipe.hidden, n_classes)
+    return SpikingNetwork(sizes, (recipe.weight_bits,) * (len(sizes) - 1), recipe.n_steps)

@@ -1,0 +1,97 @@
+"""The SSTDP rule: errors of spike times to gradients of weights, and to errors one layer down.
+
+Liu, Liang, Xiao et al., Frontiers in Neuroscience 15:756876 (2021), eq. 7-11. Where this departs
+from the paper is stated in `docs/training.md`. `error` is always dE/dt, float32 [n, n_post].
+"""
+
+import torch
+from torch import Tensor
+
+from hwgen.recipe import TrainingRecipe
+from hwgen.training.layers import Dense, LayerTrace
+
+
+def window_table(recipe: TrainingRecipe, n_steps: int) -> Tensor:
+    """-dt_post/dw over spike times: float32 [n_steps + 1 (post), n_steps + 1 (pre)].
+
+    Row `n_steps` is a neuron that never fired: all its inputs came before. Column `n_steps` is an
+    input that was never delivered: never causal, it counts as later than any spike.
+    """
+    post = torch.arange(n_steps + 1)[:, None].float()
+    pre = torch.arange(n_steps + 1)[None, :].float()
+    delivered = pre < n_steps
+    a, b = recipe.causal, recipe.anticausal
+    if recipe.window == "box":
+        return torch.where((pre <= post) & delivered, a, -b)
+    decay = torch.exp(-(post - pre).abs() / recipe.tau_steps)
+    return torch.where(pre < post, a * decay, torch.where(pre > post, -b * decay, 0.0))
+
+
+def weight_gradient(
+    trace: LayerTrace, error: Tensor, table: Tensor, recipe: TrainingRecipe
+) -> Tensor:
+    """dE/dw = sum over samples of -window(t_pre, t_post) * error: float32 [n_pre, n_post]."""
+    n, n_steps, n_pre = trace.delivered.shape
+    if recipe.window == "box":
+        # a where delivered by the post spike, -b elsewhere, is (a + b) * delivered - b.
+        last = trace.times.clamp(max=n_steps - 1)  # never: all that came is there at the last step
+        placed = _place(error, last, n_steps)
+        causal = trace.delivered.view(n * n_steps, n_pre).T @ placed
+        return recipe.anticausal * error.sum(dim=0) - (recipe.causal + recipe.anticausal) * causal
+    seen = table.T[trace.inputs].transpose(1, 2).reshape(-1, n_pre)
+    return -(seen.T @ _place(error, trace.times, n_steps + 1))
+
+
+def _place(error: Tensor, times: Tensor, n_rows: int) -> Tensor:
+    """Error at the step of its spike, zero elsewhere: [n * n_rows, n_post]."""
+    n, n_post = error.shape
+    placed = torch.zeros(n, n_rows, n_post, device=error.device)
+    return placed.scatter_(1, times[:, None], error[:, None]).view(n * n_rows, n_post)
+
+
+def input_error(trace: LayerTrace, error: Tensor, weights: Tensor) -> Tensor:
+    """dE/dt_pre = sum over post of w * error where t_pre <= t_post (eq. 10-11): [n, n_pre].
+
+    A pre neuron that never fired has t_pre = n_steps, so it hears of posts that never fired either.
+    """
+    n, n_post = error.shape
+    n_rows = trace.delivered.shape[1] + 1
+    steps = torch.arange(n_rows, device=error.device)
+    reached = steps[None, :, None] <= trace.times[:, None, :]
+    by_step = (error[:, None, :] * reached).view(n * n_rows, n_post) @ weights.T
+    return by_step.view(n, n_rows, -1).gather(1, trace.inputs[:, None]).squeeze(1)
+
+
+def slope(trace: LayerTrace, layer: Dense, width: float) -> Tensor:
+    """How much a spike time still moves with the potential: 1 at the threshold, 0 far from it.
+
+    Not in the paper. A triangle of half-width `width` standard deviations over the potential at the
+    spike, or at the end where there was none: float32 [n, n_post] in 0..1.
+    """
+    distance = (trace.at_spike - layer.integer_threshold()).abs()
+    return (1 - distance / (width * layer.potential_scale)).clamp(min=0)
+
+
+def normalise(error: Tensor) -> Tensor:
+    """Each sample's error to length 1 (as the authors' code does), then the mean over samples."""
+    return error / (error.norm(dim=1, keepdim=True) + 1e-10) / len(error)
+
+
+def backward(
+    layers: list[Dense], traces: list[LayerTrace], error: Tensor, recipe: TrainingRecipe
+) -> None:
+    """Set `.grad` of all shadows and thresholds from the error of the output's spike times."""
+    table = window_table(recipe, layers[0].n_steps).to(error.device)
+    for index in range(len(layers) - 1, -1, -1):
+        layer, trace = layers[index], traces[index]
+        if recipe.slope == "window" and index < len(layers) - 1:
+            error = error * slope(trace, layer, recipe.slope_width)
+        error = normalise(error)
+        layer.shadow.grad = weight_gradient(trace, error, table, recipe)
+        # dt/dtheta = +1: a higher threshold is reached later.
+        by_neuron = error.sum(dim=0)
+        layer.threshold.grad = (
+            by_neuron if layer.threshold.numel() > 1 else by_neuron.sum().reshape(1)
+        )
+        if index:
+            error = input_error(trace, error, layer.shadow)

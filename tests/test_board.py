@@ -1,0 +1,130 @@
+"""Boards: the files that ship, and one line for each way a file can be wrong."""
+
+from pathlib import Path
+
+import pytest
+
+from hwgen import board
+from hwgen.errors import BoardError, ToolError
+
+GOOD = """
+title = "A board"
+platform = "amaranth_boards.icebreaker:ICEBreakerPlatform"
+family = "ice40"
+part = "iCE40UP5K-SG48"
+clock_hz = 12_000_000
+status = "needs hardware"
+[uart]
+baud = 1_000_000
+[capacity]
+lut = 5280
+bram = 30
+bram_bits = 4096
+"""
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "mine.toml"
+    path.write_text(text)
+    return path
+
+
+def test_ships_these_boards() -> None:
+    assert board.names() == ["icebreaker", "ulx3s_25f", "ulx3s_85f"]
+
+
+@pytest.mark.parametrize(
+    ("name", "divisor", "clock", "device"),
+    [
+        ("icebreaker", 12, "clk12", "iCE40UP5K"),
+        ("ulx3s_25f", 25, "clk25", "LFE5U-25F"),
+        ("ulx3s_85f", 25, "clk25", "LFE5U-85F"),
+    ],
+)
+def test_a_shipped_board_agrees_with_its_platform(
+    name: str, divisor: int, clock: str, device: str
+) -> None:
+    loaded = board.load(name)
+    assert loaded.name == name
+    assert loaded.divisor() == divisor
+    platform = loaded.make_platform()
+    assert (platform.default_clk, platform.device) == (clock, device)
+    assert platform.default_clk_frequency == loaded.clock_hz
+    assert loaded.part.startswith(device)
+    assert len(platform.request("uart", loaded.uart.resource, dir="-").rx) == 1
+
+
+def test_a_board_of_ones_own_is_a_path(tmp_path: Path) -> None:
+    loaded = board.load(write(tmp_path, GOOD))
+    assert (loaded.name, loaded.title) == ("mine", "A board")
+    assert (loaded.uart.resource, loaded.capacity.dsp) == (0, 0)
+    assert board.load(str(tmp_path / "mine.toml")) == loaded
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("icebraker", "unknown board 'icebraker'; did you mean 'icebreaker'?"),
+        (
+            "zzz",
+            "unknown board 'zzz'; known boards: icebreaker, ulx3s_25f, ulx3s_85f, "
+            "or the path of a .toml file",
+        ),
+    ],
+)
+def test_an_unknown_name(name: str, message: str) -> None:
+    with pytest.raises(BoardError) as caught:
+        board.load(name)
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('title = "A board"', "", "lacks the field 'title' (a string)"),
+        ("family", "famly", "has an unknown field 'famly'; did you mean 'family'?"),
+        ('"ice40"', '"ice50"', ": family must be one of 'ice40', 'ecp5', not 'ice50'"),
+        ("12_000_000", "12", ": clock_hz must be an integer in 1000..1000000000, not 12"),
+        ("lut = 5280", "lut = '5280'", ": capacity: lut must be an integer in 1..10000000, not"),
+        ("baud = 1_000_000", "", ": uart lacks the field 'baud' (an integer in 300..12000000)"),
+        ("[uart]", "[uart", "not valid TOML: Expected ']' at the end of a table declaration"),
+    ],
+)
+def test_a_wrong_file(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = write(tmp_path, GOOD.replace(old, new))
+    with pytest.raises(BoardError) as caught:
+        board.load(path)
+    text = str(caught.value)
+    assert text.startswith(str(path))
+    assert message in text
+    assert "\n" not in text
+
+
+def test_no_file_and_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match=r"^/.*/none\.toml: no such board file; known boards: ice"):
+        board.load(tmp_path / "none.toml")
+    (tmp_path / "folder.toml").mkdir()
+    with pytest.raises(BoardError, match=r"^/.*: is a folder, expected a \.toml file$"):
+        board.load(tmp_path / "folder.toml")
+
+
+@pytest.mark.parametrize("platform", ["nowhere:Platform", "amaranth_boards.icebreaker:X", "x", ""])
+def test_a_platform_that_is_not_there(tmp_path: Path, platform: str) -> None:
+    text = GOOD.replace("amaranth_boards.icebreaker:ICEBreakerPlatform", platform)
+    with pytest.raises(ToolError, match=r"^mine: platform '.*' cannot be loaded \(.*\); expected "):
+        board.load(write(tmp_path, text)).make_platform()
+
+
+def test_a_baud_rate_out_of_reach(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace("1_000_000", "7_000_000"))
+    message = (
+        r"^mine: uart\.baud is 7000000, but 12000000 Hz gives 3000000 with 4 cycles a bit; "
+        r"expected within 2 %$"
+    )
+    with pytest.raises(BoardError, match=message):
+        board.load(path).divisor()
+
+
+def test_a_slow_line_is_rounded(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace("1_000_000", "115_200"))
+    assert board.load(path).divisor() == 104
