@@ -181,7 +181,7 @@ async def core_equals_golden(dut) -> None:
     job = json.loads((JOB / "job.json").read_text())
     params = params_file.load(JOB / "params.safetensors")
     inputs = np.load(JOB / "inputs.npy")
-    cocotb.start_soon(Clock(dut.clk, 10, "ns").start())
+    cocotb.start_soon(Clock(dut.clk, 10, "ns", impl="gpi").start())
     passes = []
     for number, options in enumerate(job["passes"]):
         board = Scoreboard(params, inputs, options["early_exit"])

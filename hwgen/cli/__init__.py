@@ -5,7 +5,9 @@ import sys
 import typer
 
 import hwgen
-from hwgen.cli import hardware, listing, training
+import hwgen.cli.hardware as hardware
+import hwgen.cli.listing as listing
+import hwgen.cli.training as training
 from hwgen.cli.console import err
 from hwgen.errors import HwgenError, MismatchError
 

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from rich.console import Console
 from rich.progress import (
@@ -28,9 +28,15 @@ def print_json(value: Any) -> None:
     sys.stdout.write("\n")
 
 
+class Bar(Protocol):
+    """Moves a progress bar."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None: ...
+
+
 @contextmanager
-def bar(what: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar; call what it yields with (done, total)."""
+def bar(what: str) -> Iterator["Bar"]:
+    """A progress bar; call what it yields with (done, total), or (done, total, note)."""
     columns = (
         TextColumn("{task.description:<24}"),
         BarColumn(),

@@ -15,7 +15,9 @@ from hwgen.model import ModelFolder
 from hwgen.params import Params
 
 DEFAULT_LANES = 16  # where no board decides
-Record = Annotated[bool, typer.Option(help="Add the result to the model's folder and to its card.")]
+Record = Annotated[
+    bool, typer.Option("--record", help="Add the result to the model's folder and to its card.")
+]
 BoardOption = Annotated[
     str, typer.Option(help="Board whose default lanes to use (`hwgen boards`).")
 ]

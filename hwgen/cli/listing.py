@@ -59,7 +59,7 @@ def models(json: options.Json = False) -> None:
 
     Example: `hwgen models`
     """
-    rows = []
+    rows: list[tuple[Any, ...]] = []
     for name in model_module.shipped():
         folder = model_module.find(name)
         if folder.params_path.is_file():

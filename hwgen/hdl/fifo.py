@@ -29,22 +29,22 @@ class Fifo(wiring.Component):
         # A port without clock, and a register: yosys merges them, and heeds `no_rw_check` then.
         read, write = storage.read_port(domain="comb"), storage.write_port()
         word = Signal(self._width, reset_less=True)
-        head, tail = Signal(range(self._depth)), Signal(range(self._depth))
-        level = Signal(range(self._depth + 1))
-        put, get = Signal(), Signal()
+        # One bit more than an address: equal when empty, different in that bit only when full.
+        head, tail = Signal(range(2 * self._depth)), Signal(range(2 * self._depth))
+        get = Signal()
         m.d.comb += [
-            self.i.ready.eq(level != self._depth),
-            put.eq(self.i.valid & self.i.ready),
-            get.eq((level != 0) & (~self.o.valid | self.o.ready)),
-            write.en.eq(put),
+            self.i.ready.eq((head ^ tail) != self._depth),
+            get.eq((head != tail) & (~self.o.valid | self.o.ready)),
+            write.en.eq(self.i.valid & self.i.ready),
             write.addr.eq(tail),
             write.data.eq(self.i.payload),
             read.addr.eq(head),
             self.o.payload.eq(word),
         ]
-        m.d.sync += [tail.eq(tail + put), head.eq(head + get), level.eq(level + put - get)]
+        with m.If(write.en):
+            m.d.sync += tail.eq(tail + 1)
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(get):
-            m.d.sync += [word.eq(read.data), self.o.valid.eq(1)]
+            m.d.sync += [head.eq(head + 1), word.eq(read.data), self.o.valid.eq(1)]
         return m

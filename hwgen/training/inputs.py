@@ -42,7 +42,10 @@ def augment(
     scale = 1 + uniform(recipe.zoom)
     cos, sin = torch.cos(angle) * scale, torch.sin(angle) * scale
     shear = uniform(recipe.shear)
-    across, down = uniform(2 * recipe.shift_pixels / width), uniform(2 * recipe.shift_pixels / height)
+    across, down = (
+        uniform(2 * recipe.shift_pixels / width),
+        uniform(2 * recipe.shift_pixels / height),
+    )
     mirror = 1 - 2 * (torch.rand(n, generator=generator) < 0.5).float() if recipe.flip else 1.0
     rows = [
         torch.stack([cos * mirror, shear - sin, across], dim=1),

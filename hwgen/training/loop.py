@@ -212,7 +212,9 @@ def _optimiser(network: SpikingNetwork, recipe: TrainingRecipe) -> torch.optim.O
     for layer in network.dense:
         rate = recipe.learning_rate
         groups.append({"params": [layer.shadow], "full_rate": rate})
-        groups.append({"params": [layer.threshold], "full_rate": rate * _threshold_rate(layer, recipe)})
+        groups.append(
+            {"params": [layer.threshold], "full_rate": rate * _threshold_rate(layer, recipe)}
+        )
     if recipe.optimiser == "adam":
         # Errors are normalised, so gradients are small: the usual epsilon would not be.
         return torch.optim.Adam(groups, lr=recipe.learning_rate, eps=1e-9)

@@ -1,0 +1,28 @@
+# `make demo`: set everything up, then the whole road once, on 8x8 digits.
+# `make test`: all checks. Both need a Debian or Ubuntu and nothing else.
+
+BIN := .venv/bin
+
+.PHONY: help demo test lint setup clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+demo: .venv/ready
+	$(BIN)/hwgen demo
+
+test: lint
+	$(BIN)/pytest
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+setup: .venv/ready
+
+.venv/ready: requirements.txt pyproject.toml tools/setup.sh
+	sh tools/setup.sh
+
+clean:
+	rm -rf build runs

@@ -1,0 +1,103 @@
+"""The whole road once, on the embedded digits: recipe to bitstream, every rung compared."""
+
+import statistics
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from hwgen import board as board_module
+from hwgen import card, cosim, data, fit, model, synth, train
+from hwgen.cosim import CosimResult
+from hwgen.encode import latency
+from hwgen.files import write_atomic
+from hwgen.hdl.verilog import to_verilog
+from hwgen.model import ModelFolder
+from hwgen.simulate import Progress
+from hwgen.synth import SynthResult
+from hwgen.train import TrainResult
+
+RECIPE, BOARD = "digits", "icebreaker"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemoResult:
+    """Results of the four steps. `rtl_accuracy` is that of the simulated Verilog's decisions."""
+
+    training: TrainResult
+    verilog: Path
+    cosim: CosimResult
+    rtl_accuracy: float
+    synth: SynthResult
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self) | {"synth": self.synth.to_json()}
+
+    def rows(self) -> list[tuple[str, str]]:
+        """The closing table."""
+        accuracy, cycles = self.training.accuracy, self.cosim.latency_cycles
+        n = self.training.evaluation.n_images
+        return [
+            ("accuracy, float weights", f"{100 * accuracy['float, test']:.2f} %"),
+            ("accuracy, fake-quantized", f"{100 * accuracy['fake-quantized, test']:.2f} %"),
+            ("accuracy, golden integers", f"{100 * accuracy['golden, test']:.2f} %"),
+            ("accuracy, Verilog", f"{100 * self.rtl_accuracy:.2f} % of {n} test images"),
+            (
+                "mismatches golden / Verilog",
+                f"{self.cosim.n_mismatches} of {self.cosim.n_compared} compared",
+            ),
+            (
+                "cycles to decision",
+                f"mean {statistics.mean(cycles):.0f}, worst {max(cycles)}",
+            ),
+            ("LUT", str(self.synth.luts)),
+            ("BRAM", str(self.synth.brams)),
+            ("Fmax", f"{self.synth.fmax_hz / 1e6:.1f} MHz (clock {self.synth.clock_hz / 1e6:g})"),
+            ("Verilog", str(self.verilog)),
+            ("bitstream", str(self.synth.bitstream)),
+            ("model card", str(self.training.folder / "card.md")),
+        ]
+
+
+def run(
+    out: Path,
+    *,
+    on_epoch: Callable[[int, int, float], None],
+    on_cosim: Progress,
+    on_phase: Callable[[str], None],
+) -> DemoResult:
+    """Train, write Verilog, co-simulate the whole test set, place and route; all below `out`."""
+    trained = train.train(model.find_recipe(RECIPE), out / "model", on_epoch=on_epoch)
+    folder = ModelFolder(out / "model")
+    params = folder.params()
+    target = board_module.load(BOARD)
+    lanes = fit.default_lanes(params, target)
+    verilog = out / "hwgen_core.v"
+    write_atomic(verilog, to_verilog(params, lanes))
+    test = data.load(RECIPE, "test", seed=int(params.provenance["seed"]))
+    compared = cosim.run(
+        params,
+        latency(test.images, params.spec.input, params.spec.n_steps),
+        lanes=lanes,
+        build_dir=out / "cosim",
+        on_progress=on_cosim,
+    )
+    compared.check()
+    card.record(folder, compared)
+    built = synth.build(
+        params,
+        target,
+        lanes=lanes,
+        build_dir=out / "synth",
+        early_exit=True,
+        on_phase=on_phase,
+    )
+    card.record(folder, built)
+    n_right = int((test.labels == compared.decisions).sum())
+    return DemoResult(
+        training=trained,
+        verilog=verilog,
+        cosim=compared,
+        rtl_accuracy=n_right / len(test),
+        synth=built,
+    )

@@ -1,0 +1,139 @@
+"""From a recipe to a model folder: train, quantize, evaluate by golden, write everything."""
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import hwgen
+from hwgen import card, data
+from hwgen import params as params_file
+from hwgen import recipe as recipe_file
+from hwgen import vectors as vectors_file
+from hwgen.data import Dataset
+from hwgen.encode import latency
+from hwgen.evaluate import Evaluation, evaluate
+from hwgen.files import write_atomic
+from hwgen.golden import Golden
+from hwgen.model import ModelFolder
+from hwgen.params import Params
+from hwgen.simulate import Progress
+from hwgen.vectors import Vectors
+
+N_VECTORS = 32  # samples of the test set that travel with a model
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainResult:
+    """What came out. Accuracies are fractions, of the validation or the test set."""
+
+    folder: Path
+    digest: str
+    accuracy: dict[str, float]
+    evaluation: Evaluation
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def train(
+    recipe_path: Path,
+    out: Path,
+    *,
+    data_dir: Path | None = None,
+    device: str = "auto",
+    seed: int | None = None,
+    resume: bool = False,
+    on_epoch: Callable[[int, int, float], None] | None = None,
+    on_test: Progress | None = None,
+) -> TrainResult:
+    """Train a recipe and write `out`/{recipe.toml, params, vectors, results.json, card.md}.
+
+    A checkpoint in `out` is written each epoch; with `resume`, training goes on from it. `on_epoch`
+    is called with (epochs done, epochs, validation accuracy). The test set is read after training.
+    """
+    from hwgen.training import loop, measure, quantize  # torch takes seconds to import
+
+    recipe = recipe_file.load(recipe_path)
+    recipe = replace(recipe, seed=recipe.seed if seed is None else seed)
+    parts = {
+        split: data.load(
+            recipe.data.name,
+            split,
+            seed=recipe.seed,
+            validation=recipe.data.validation,
+            data_dir=data_dir,
+        )
+        for split in ("train", "validation", "test")
+    }
+    device = measure.choose_device(device)
+    started = time.monotonic()
+    trained = loop.train(
+        recipe,
+        parts["train"],
+        parts["validation"],
+        device=device,
+        checkpoint=out / "checkpoint.pt",
+        resume=resume,
+        on_epoch=lambda e: (
+            on_epoch(e.epoch, e.n_epochs, e.validation_accuracy) if on_epoch else None
+        ),
+    )
+    seconds = time.monotonic() - started
+    network, input_spec = trained.network, trained.input_spec
+    params = quantize.to_params(network, input_spec, recipe.name)
+    test = evaluate(params, parts["test"], on_test)
+    accuracy = {
+        "golden, validation": evaluate(params, parts["validation"]).accuracy,
+        "float, test": measure.accuracy(network, parts["test"], input_spec, rounded=False),
+        "fake-quantized, test": measure.accuracy(network, parts["test"], input_spec),
+        "golden, test": test.accuracy,
+    }
+    provenance = {
+        "description": recipe.description,
+        "recipe": asdict(recipe),
+        "data": {"name": recipe.data.name} | {f"n_{k}": len(v) for k, v in parts.items()},
+        "seed": recipe.seed,
+        "accuracy": accuracy,
+        "best_epoch": trained.best_epoch,
+        "training_s": round(seconds),
+        "device": device_name(device),
+        "hwgen": hwgen.__version__,
+        "parent": None,
+    }
+    params = replace(params, provenance=provenance)
+    folder = ModelFolder(out)
+    source = recipe_path.read_bytes()
+    params_file.save(params, folder.params_path)
+    vectors_file.save(make_vectors(params, parts["test"]), folder.vectors_path)
+    if not folder.recipe_path.is_file() or folder.recipe_path.read_bytes() != source:
+        write_atomic(folder.recipe_path, source)
+    card.record(folder, test)
+    return TrainResult(
+        folder=out, digest=params.digest, accuracy=accuracy, evaluation=test, seconds=seconds
+    )
+
+
+def make_vectors(params: Params, test: Dataset) -> Vectors:
+    """The first samples of the test set, and golden's answers."""
+    inputs = latency(test.images[:N_VECTORS], params.spec.input, params.spec.n_steps)
+    trace = Golden(params).run(inputs)
+    return Vectors(
+        digest=params.digest,
+        inputs=inputs,
+        labels=test.labels[:N_VECTORS].astype(np.uint8),
+        spike_times=trace.spike_times,
+        potentials=tuple(potential.astype(np.int32) for potential in trace.potentials),
+        decisions=trace.decisions.astype(np.uint8),
+        decision_steps=trace.decision_steps,
+    )
+
+
+def device_name(device: str) -> str:
+    """For the card: `cpu` says little without its architecture."""
+    return f"CPU ({platform.machine()})" if device == "cpu" else device

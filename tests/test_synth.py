@@ -1,0 +1,243 @@
+"""From parameters to a bitstream: with stand-in tools all that can go wrong, with real ones a
+small network down to its bitstream and the netlist behind the pins."""
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+
+import pytest
+from samples import random_params, random_spike_times
+from stand_ins import script
+from tool_output import ICE40_CELLS, ICE40_REPORT
+
+from hwgen import board, gatesim, synth, tools
+from hwgen.errors import BoardError, MismatchError, ToolError
+from hwgen.params import Params
+from hwgen.synth import PHASES, SynthResult
+from hwgen.usage import Usage
+
+ICEBREAKER, ULX3S = board.load("icebreaker"), board.load("ulx3s_25f")
+
+
+def needs(*names: str) -> None:
+    """Skip without these tools; but where CI is set, all must be there."""
+    try:
+        for name in names:
+            tools.find(name)
+    except ToolError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
+
+
+# The flow, with stand-ins for the tools.
+
+
+@pytest.fixture
+def stand_ins(no_tools: Path) -> Path:
+    """Tools that write what the real ones wrote, kept beside them in files a test can change."""
+    (no_tools / "cells").write_text(ICE40_CELLS)
+    (no_tools / "report").write_text(ICE40_REPORT)
+    copy = f"folder = pathlib.Path({str(no_tools)!r})\n"
+    script(
+        no_tools / "yosys",
+        copy + "if '-V' in sys.argv: print('Yosys 0.70'); sys.exit()\n"
+        "pathlib.Path('top.stat.json').write_text((folder / 'cells').read_text())",
+    )
+    script(
+        no_tools / "nextpnr-ice40",
+        copy + "pathlib.Path('top.report.json').write_text((folder / 'report').read_text())",
+    )
+    script(no_tools / "icepack", "pathlib.Path(sys.argv[2]).write_text('bits')")
+    return no_tools
+
+
+def build(folder: Path, params: Params | None = None, **changes) -> SynthResult:
+    return synth.build(
+        params or random_params(0), ICEBREAKER, build_dir=folder / "build", **changes
+    )
+
+
+def test_the_phases_in_order_and_the_result(stand_ins: Path, tmp_path: Path) -> None:
+    phases: list[str] = []
+    result = build(tmp_path, on_phase=phases.append)
+    assert tuple(phases) == PHASES
+    assert result.bitstream.read_text() == "bits"
+    assert (result.lanes, result.divisor, result.early_exit) == ((8, 4), 12, False)
+    assert (result.fmax_hz, result.clock_hz) == (25_180_036, 12_000_000)
+    table = json.loads(json.dumps(result.to_json()))
+    assert table["luts"] == {"used": 1670, "capacity": 5280}
+    assert table["digest"] == random_params(0).digest
+
+
+def test_what_does_not_fit_is_not_routed(stand_ins: Path, tmp_path: Path) -> None:
+    cells = json.loads(ICE40_CELLS)
+    cells["design"]["num_cells_by_type"] |= {"SB_LUT4": 6203, "SB_RAM40_4K": 37}
+    (stand_ins / "cells").write_text(json.dumps(cells))
+    phases: list[str] = []
+    with pytest.raises(BoardError) as caught:
+        build(tmp_path, on_phase=phases.append)
+    assert str(caught.value) == (
+        "icebreaker: 12-9-4 does not fit: 6203 of 5280 LUTs, 37 of 30 memory blocks; "
+        "use fewer lanes, a smaller network, or a larger board"
+    )
+    assert tuple(phases) == PHASES[:2]
+
+
+def test_a_placer_without_room_blames_the_design(stand_ins: Path, tmp_path: Path) -> None:
+    script(
+        stand_ins / "nextpnr-ice40",
+        "sys.exit('ERROR: Unable to place cell \\'x\\', no BELs remaining')",
+    )
+    with pytest.raises(BoardError, match=r"^icebreaker: 12-9-4 cannot be placed: 1231 of 5280 "):
+        build(tmp_path)
+
+
+def test_a_clock_out_of_reach(stand_ins: Path, tmp_path: Path) -> None:
+    (stand_ins / "report").write_text(ICE40_REPORT.replace("25.18", "11.18"))
+    with pytest.raises(BoardError) as caught:
+        build(tmp_path)
+    assert str(caught.value) == (
+        "icebreaker: 12-9-4 is routed, but reaches 11.2 MHz only, and the board's clock is "
+        f"12 MHz; use fewer lanes or another seed, see {tmp_path}/build/top.tim"
+    )
+
+
+def test_no_report_and_no_bitstream(stand_ins: Path, tmp_path: Path) -> None:
+    script(stand_ins / "icepack", "")
+    with pytest.raises(ToolError, match=r"^.*/top\.bin: not written by icepack, though"):
+        build(tmp_path)
+    script(stand_ins / "nextpnr-ice40", "")  # the report of the first run must not count
+    with pytest.raises(ToolError, match=r"^.*/top\.report\.json: not written; nextpnr with"):
+        build(tmp_path)
+
+
+def test_a_failing_yosys_names_both_logs(stand_ins: Path, tmp_path: Path) -> None:
+    script(
+        stand_ins / "yosys",
+        "if '-V' in sys.argv: print('Yosys 0.70'); sys.exit()\n"
+        "pathlib.Path('top.rpt').write_text(''); sys.exit('ERROR: bad')",
+    )
+    folder = tmp_path / "build"
+    with pytest.raises(ToolError) as caught:
+        build(tmp_path)
+    assert str(caught.value) == (
+        f"yosys failed with status 1: ERROR: bad; see {folder}/yosys.log and {folder}/top.rpt"
+    )
+
+
+def test_too_many_weights_and_classes_need_no_tool(no_tools: Path, tmp_path: Path) -> None:
+    with pytest.raises(BoardError, match=r"^icebreaker: 784-600-10 does not fit: its weights are"):
+        build(tmp_path, random_params(0, (784, 600, 10)))
+    with pytest.raises(BoardError, match=r"^icebreaker: 129 classes, but a serial answer has room"):
+        build(tmp_path, random_params(0, (8, 129)))
+
+
+# The real thing. One build a family serves several tests.
+
+FAMILIES = {
+    "icebreaker": (ICEBREAKER, ("yosys", "nextpnr-ice40", "icepack"), (8, 4)),
+    "ulx3s_25f": (ULX3S, ("yosys", "nextpnr-ecp5", "ecppack"), (8, 4)),
+}
+
+
+@pytest.fixture(scope="module")
+def params() -> Params:
+    return random_params(5, (64, 48, 4), uniform=True)
+
+
+@pytest.fixture(scope="module", params=FAMILIES)
+def built(request, params: Params, tmp_path_factory) -> SynthResult:
+    target, names, lanes = FAMILIES[request.param]
+    needs(*names)
+    folder = tmp_path_factory.mktemp(request.param)
+    return synth.build(params, target, lanes=lanes, build_dir=folder, divisor=4)
+
+
+@pytest.mark.synth
+def test_a_real_build(built: SynthResult) -> None:
+    size = {"icebreaker": 104_090, "ulx3s_25f": 100_000}[built.board]
+    assert built.bitstream.stat().st_size >= size
+    assert built.fmax_hz > built.clock_hz
+    assert 200 < built.luts.used < 3000
+    assert 100 < built.ffs.used < 2000
+    assert built.brams.used >= 2  # weights of layer 0, queue of the line
+    assert (built.sprams.used, built.dsps.used) == (0, 0)
+    cells = json.loads((built.netlist.parent / "top.stat.json").read_text())
+    kinds = cells["design"]["num_cells_by_type"]
+    assert not [kind for kind in kinds if "LATCH" in kind.upper() or "DLAT" in kind.upper()]
+
+
+@pytest.mark.synth
+def test_no_path_of_this_machine_is_in_the_design(built: SynthResult) -> None:
+    source = str(Path(synth.__file__).parent)
+    for name in ("top.il", "top.json"):
+        assert source not in (built.netlist.parent / name).read_text()
+
+
+@pytest.mark.synth
+@pytest.mark.cosim
+def test_the_netlist_equals_golden(built: SynthResult, params: Params, tmp_path: Path) -> None:
+    target = FAMILIES[built.board][0]
+    inputs = random_spike_times(3, 3, params)
+    result = gatesim.run_netlist(params, inputs, built=built, board=target, job_dir=tmp_path)
+    assert (result.level, result.n_samples) == ("netlist", 3)
+    # Four registers before, three decisions of three parts, three registers after, two more.
+    assert result.n_compared == 4 + 9 + 3 + 2
+
+
+@pytest.mark.synth
+@pytest.mark.cosim
+def test_a_flipped_weight_bit_in_the_netlist_is_caught(
+    built: SynthResult, params: Params, tmp_path: Path
+) -> None:
+    netlist = json.loads(built.netlist.read_text())
+    cells = netlist["modules"]["top"]["cells"]
+    first = "INIT_0" if built.board == "icebreaker" else "INITVAL_00"
+    (memory,) = [name for name in cells if "layer_0.weights.0.0" in name]
+    values = cells[memory]["parameters"]
+    flipped = {"0": "1", "1": "0"}
+    values[first] = "".join(flipped.get(bit, bit) for bit in values[first])
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text(json.dumps(netlist))
+    target = FAMILIES[built.board][0]
+    with pytest.raises(MismatchError, match=r"^(label|step|SPIKES) differs: sample "):
+        gatesim.run_netlist(
+            params,
+            random_spike_times(3, 3, params),
+            built=dataclasses.replace(built, netlist=wrong),
+            board=target,
+            job_dir=tmp_path,
+        )
+
+
+def test_a_netlist_of_other_params_is_refused(params: Params, tmp_path: Path) -> None:
+    other = random_params(6, (64, 48, 4))
+    none = Usage(0, 0)
+    built = SynthResult(
+        digest=other.digest, board="", part="", lanes=(), early_exit=False, divisor=4,
+        bitstream=tmp_path, netlist=tmp_path / "top.json", log=tmp_path, luts=none, ffs=none,
+        brams=none, sprams=none, dsps=none, fmax_hz=0, clock_hz=0, seconds=0.0,
+    )  # fmt: skip
+    inputs = random_spike_times(3, 1, params)
+    with pytest.raises(MismatchError, match=r"^.*/top\.json: built from params '.*', expected '"):
+        gatesim.run_netlist(params, inputs, built=built, board=ICEBREAKER, job_dir=tmp_path)
+
+
+@pytest.mark.cosim
+@pytest.mark.parametrize(("early_exit", "divisor", "n_compared"), [(False, 5, 18), (True, 4, 16)])
+def test_the_rtl_equals_golden(
+    params: Params, tmp_path: Path, early_exit: bool, divisor: int, n_compared: int
+) -> None:
+    inputs = random_spike_times(4, 3, params)
+    result = gatesim.run_rtl(
+        params, inputs, lanes=(7, 4), job_dir=tmp_path, divisor=divisor, early_exit=early_exit
+    )
+    assert (result.level, result.n_compared) == ("rtl", n_compared)
+
+
+def test_no_samples_is_no_verdict(params: Params, tmp_path: Path) -> None:
+    inputs = random_spike_times(4, 0, params)
+    with pytest.raises(ToolError, match=r"^gatesim: no samples given: nothing would be compared"):
+        gatesim.run_rtl(params, inputs, lanes=(7, 4), job_dir=tmp_path)
