@@ -4,8 +4,23 @@ import stat
 import sys
 from pathlib import Path
 
+import pytest
+
+from hwgen import tools
+
 
 def script(path: Path, text: str) -> Path:
     path.write_text(f"#!{sys.executable}\nimport pathlib, sys, time\n{text}\n")
     path.chmod(path.stat().st_mode | stat.S_IXUSR)
     return path
+
+
+def hide_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """No tool is found any more, but those put into the folder returned."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder))
+    monkeypatch.setattr(tools.sysconfig, "get_path", lambda _: str(tmp_path / "nowhere"))
+    for name in ("YOSYS", "NEXTPNR_ICE40", "ICEPACK"):
+        monkeypatch.delenv(name, raising=False)
+    return folder

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from samples import random_params, random_spike_times
-from stand_ins import script
+from stand_ins import hide_tools, script
 from tool_output import ICE40_CELLS, ICE40_REPORT
 
 from hwgen import board, gatesim, synth, tools
@@ -32,6 +32,11 @@ def needs(*names: str) -> None:
 
 
 # The flow, with stand-ins for the tools.
+
+
+@pytest.fixture
+def no_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return hide_tools(tmp_path, monkeypatch)
 
 
 @pytest.fixture

@@ -3,10 +3,15 @@
 from pathlib import Path
 
 import pytest
-from stand_ins import script
+from stand_ins import hide_tools, script
 
 from hwgen import tools
 from hwgen.errors import ToolError
+
+
+@pytest.fixture
+def no_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    return hide_tools(tmp_path, monkeypatch)
 
 
 def test_a_missing_tool(no_tools: Path) -> None:

@@ -14,4 +14,5 @@ ECP5_CELLS = """{"design": {"num_cells_by_type": {"$scopeinfo": 36, "CCU2C": 350
 ECP5_REPORT = """{"fmax": {"$glbnet$cd_sync.clk": {"achieved": 66.32179260253906,
 "constraint": 25}}, "utilization": {"DP16KD": {"available": 56, "used": 2},
 "MULT18X18D": {"available": 28, "used": 0}, "TRELLIS_COMB": {"available": 24288, "used": 2692},
-"TRELLIS_FF": {"available": 24288, "used": 998}, "TRELLIS_RAMW": {"available": 3036, "used": 72}}}"""
+"TRELLIS_FF": {"available": 24288, "used": 998},
+"TRELLIS_RAMW": {"available": 3036, "used": 72}}}"""
