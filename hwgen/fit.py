@@ -2,6 +2,9 @@
 
 from math import ceil
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hwgen.board import Board, Family
 from hwgen.errors import BoardError
 from hwgen.params import Params
@@ -42,21 +45,28 @@ def _with_lanes(params: Params, wish: int) -> tuple[int, ...]:
 
 
 def memory_blocks(params: Params, lanes: tuple[int, ...], board: Board) -> list[int]:
-    """Estimated memory blocks of each layer: weights, and state if it is not in registers.
+    """Estimated memory blocks of each layer.
 
-    Thresholds are taken to be equal within a layer, which costs no memory.
+    Weights; state, unless it is one word only, in registers; thresholds, unless each lane needs a
+    single one (see `hwgen.hdl.dense`).
     """
     return [
-        _layer_blocks(layer, n_lanes, board.family)
-        for layer, n_lanes in zip(params.spec.layers, lanes, strict=True)
+        _layer_blocks(layer, thresholds, n_lanes, board.family)
+        for layer, thresholds, n_lanes in zip(
+            params.spec.layers, params.thresholds, lanes, strict=True
+        )
     ]
 
 
-def _layer_blocks(layer: LayerSpec, lanes: int, family: Family) -> int:
+def _layer_blocks(
+    layer: LayerSpec, thresholds: NDArray[np.int32], lanes: int, family: Family
+) -> int:
     n_blocks = ceil(layer.n_post / lanes)
     total = _blocks(layer.n_pre * n_blocks, lanes * layer.weight_bits, family)
     if n_blocks > 1:
         total += _blocks(n_blocks, lanes * (layer.potential_bits + 1), family)
+    if any(len(np.unique(thresholds[lane::lanes])) > 1 for lane in range(lanes)):
+        total += _blocks(n_blocks, lanes * layer.potential_bits, family)
     return total
 
 

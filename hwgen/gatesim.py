@@ -1,8 +1,8 @@
-"""The design behind its pins against golden: as RTL, or as the netlist that was placed and routed.
+"""The design behind its pins against golden: as RTL, as a netlist, and read back from a bitstream.
 
 Samples go in and answers come out over the simulated serial line; the half inside the simulator is
-`sim/tb_top.py`. The netlist holds the weights as initial contents of memory blocks, so this also
-proves that synthesis kept each of them.
+`sim/tb_top.py`. Netlist and bitstream hold the weights as initial contents of memory blocks, so
+this also proves that the tools kept each of them.
 """
 
 import json
@@ -27,6 +27,7 @@ from hwgen.share import share
 from hwgen.simulate import run_bench
 from hwgen.synth import NAME, SynthResult
 
+Level = Literal["rtl", "netlist", "bitstream"]
 # Models of yosys for the ECP5 without function, or not of Verilog-2005 and never in a netlist.
 _NOT_SIMULATED = ("DP16KD", "TRELLIS_COMB")
 
@@ -36,7 +37,7 @@ class GateSimResult:
     """All equal: a difference is raised as `MismatchError`."""
 
     digest: str
-    level: Literal["rtl", "netlist"]
+    level: Level
     n_samples: int
     n_compared: int
     seconds: float
@@ -55,6 +56,18 @@ class _Pins:
     reset: str | None
 
 
+@dataclass(frozen=True)
+class _Job:
+    """A design to simulate; `divisor`: cycles a bit of its serial line."""
+
+    level: Level
+    top: str
+    sources: tuple[Path, ...]
+    pins: _Pins
+    divisor: int
+    early_exit: bool
+
+
 def run_rtl(
     params: Params,
     inputs: NDArray[np.uint8],
@@ -68,7 +81,8 @@ def run_rtl(
     source = job_dir / "top.v"
     write_atomic(source, uart_verilog(params, lanes, divisor, early_exit=early_exit))
     pins = _Pins(clock="clk", rx="rx", tx="tx", reset="rst")
-    return _run(params, inputs, TOP, [source], pins, divisor, early_exit, job_dir)
+    job = _Job("rtl", TOP, (source,), pins, divisor, early_exit)
+    return _run(params, inputs, job, job_dir)
 
 
 def run_netlist(
@@ -83,22 +97,64 @@ def run_netlist(
 
     A small divisor at build time keeps it short: a sample takes some 20 * divisor cycles a word.
     """
-    if built.digest != params.digest:
-        raise MismatchError(
-            f"{built.netlist}: built from params {built.digest[:16]!r}, expected "
-            f"{params.digest[:16]!r}; build it again"
-        )
-    job_dir.mkdir(parents=True, exist_ok=True)
     build_dir, stem = built.netlist.parent, f"{built.netlist.stem}.gates.v"
+    _same_params(params, built)
     script = f"read_json {built.netlist.name}; write_verilog -noattr {stem}"
     tools.run([tools.find("yosys"), "-q", "-p", script], cwd=build_dir, log=build_dir / "gates.log")
+    return _run_gates("netlist", build_dir / stem, params, inputs, built, board, job_dir)
+
+
+def run_bitstream(
+    params: Params,
+    inputs: NDArray[np.uint8],
+    *,
+    built: SynthResult,
+    board: Board,
+    job_dir: Path,
+) -> GateSimResult:
+    """Simulate what is in the bitstream itself: tables, routing and memories as the part sees them.
+
+    An iCE40 only: there is a tool that turns its configuration back into Verilog.
+    """
+    if board.family != "ice40":
+        raise ToolError(f"gatesim: a bitstream for {board.family} cannot be read back; use netlist")
+    build_dir, image = built.bitstream.parent, built.bitstream.name
+    _same_params(params, built)
+    unpack = [tools.find("iceunpack"), image, "back.asc"]
+    tools.run(unpack, cwd=build_dir, log=build_dir / "iceunpack.log")
+    # It writes the Verilog to its console.
+    text_path = build_dir / "back.log"
+    back = [tools.find("icebox_vlog"), "-p", f"{NAME}.pcf", "back.asc"]
+    tools.run(back, cwd=build_dir, log=text_path)
+    text = text_path.read_text(encoding="utf-8")
+    write_atomic(build_dir / "back.v", text.replace("module chip", f"module {NAME}", 1))
+    return _run_gates("bitstream", build_dir / "back.v", params, inputs, built, board, job_dir)
+
+
+def _same_params(params: Params, built: SynthResult) -> None:
+    if built.digest != params.digest:
+        raise MismatchError(
+            f"{built.bitstream}: built from params {built.digest[:16]!r}, expected "
+            f"{params.digest[:16]!r}; build it again"
+        )
+
+
+def _run_gates(
+    level: Level,
+    source: Path,
+    params: Params,
+    inputs: NDArray[np.uint8],
+    built: SynthResult,
+    board: Board,
+    job_dir: Path,
+) -> GateSimResult:
     models = job_dir / "cells.v"
     write_atomic(models, cell_models(board.family))
     clock = board.make_platform().default_clk
     line = f"uart_{board.uart.resource}"
     pins = _Pins(clock=f"{clock}_0__io", rx=f"{line}__rx__io", tx=f"{line}__tx__io", reset=None)
-    sources = [build_dir / stem, models]
-    return _run(params, inputs, NAME, sources, pins, built.divisor, built.early_exit, job_dir)
+    job = _Job(level, NAME, (source, models), pins, built.divisor, built.early_exit)
+    return _run(params, inputs, job, job_dir)
 
 
 def cell_models(family: Family) -> str:
@@ -124,27 +180,18 @@ def _with_includes(path: Path, seen: set[str]) -> str:
     return re.sub(r'`include "([^"]+)"', included, path.read_text(encoding="utf-8"))
 
 
-def _run(
-    params: Params,
-    inputs: NDArray[np.uint8],
-    top: str,
-    sources: Sequence[Path],
-    pins: _Pins,
-    divisor: int,
-    early_exit: bool,
-    job_dir: Path,
-) -> GateSimResult:
+def _run(params: Params, inputs: NDArray[np.uint8], job: _Job, job_dir: Path) -> GateSimResult:
     if not len(inputs):
         raise ToolError("gatesim: no samples given: nothing would be compared; give at least one")
     start = time.monotonic()
-    job = asdict(pins) | {"divisor": divisor, "early_exit": early_exit}
-    write_atomic(job_dir / "job.json", json.dumps(job))
+    bench_job = asdict(job.pins) | {"divisor": job.divisor, "early_exit": job.early_exit}
+    write_atomic(job_dir / "job.json", json.dumps(bench_job))
     params_file.save(params, job_dir / "params.safetensors")
     np.save(job_dir / "inputs.npy", inputs)
     result = run_bench(
         "tb_top",
-        top=top,
-        sources=sources,
+        top=job.top,
+        sources=job.sources,
         job_dir=job_dir,
         # Icarus cannot parse the default port values of yosys's iCE40 models.
         defines={"NO_ICE40_DEFAULT_ASSIGNMENTS": "1"},
@@ -159,7 +206,7 @@ def _run(
         raise ToolError(f"gatesim: {result['n_compared']} comparisons only: not a verdict")
     return GateSimResult(
         digest=params.digest,
-        level="rtl" if pins.reset else "netlist",
+        level=job.level,
         n_samples=len(inputs),
         n_compared=result["n_compared"],
         seconds=time.monotonic() - start,

@@ -16,6 +16,7 @@ from pathlib import Path
 from hwgen.errors import ToolError
 
 OLDEST_YOSYS = (0, 40)  # older ones do not read what Amaranth writes
+_CURES = {"icebox_vlog": "`apt-get install fpga-icestorm`"}
 _N_LINES = 3  # of a failed tool's output, in the message
 
 
@@ -35,10 +36,9 @@ def find(name: str) -> str:
     portable = shutil.which(f"yowasp-{name}", path=scripts) or shutil.which(f"yowasp-{name}")
     if portable is not None:
         return portable
+    cure = _CURES.get(name, "`pip install 'hwgen[synth]'`")
     needed = f"{name} {'.'.join(map(str, OLDEST_YOSYS))} or newer" if name == "yosys" else name
-    raise ToolError(
-        f"{needed} not found; install it, set {variable}, or `pip install 'hwgen[synth]'`"
-    )
+    raise ToolError(f"{needed} not found; install it, set {variable}, or {cure}")
 
 
 def run(command: Sequence[str | Path], *, cwd: Path, log: Path) -> None:

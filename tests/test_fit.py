@@ -10,10 +10,16 @@ ICEBREAKER, ULX3S = board.load("icebreaker"), board.load("ulx3s_85f")
 
 
 def test_memory_blocks_of_a_network_for_the_up5k() -> None:
-    params = random_params(0, (400, 224, 10))
+    params = random_params(0, (400, 224, 10), uniform=True)
     # Layer 0: 400 * 28 words of 8 bits in 512 x 8: 21.9; state 8 * (10 + 1) bits in 16 a block: 6.
     # Layer 1: 224 words of 10 bits in 256 x 16; its state is in registers.
     assert fit.memory_blocks(params, (8, 10), ICEBREAKER) == [22 + 6, 1]
+
+
+def test_thresholds_of_their_own_cost_memory() -> None:
+    params = random_params(0, (400, 224, 10))
+    # Another 8 * 10 bits in 16 a block for layer 0; layer 1 has a lane for each neuron.
+    assert fit.memory_blocks(params, (8, 10), ICEBREAKER) == [22 + 6 + 5, 1]
 
 
 @pytest.mark.parametrize(
@@ -27,7 +33,7 @@ def test_memory_blocks_of_a_network_for_the_up5k() -> None:
     ],
 )
 def test_default_lanes_on_the_up5k(sizes: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    assert fit.default_lanes(random_params(0, sizes), ICEBREAKER) == expected
+    assert fit.default_lanes(random_params(0, sizes, uniform=True), ICEBREAKER) == expected
 
 
 def test_default_lanes_on_the_ecp5() -> None:

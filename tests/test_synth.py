@@ -194,6 +194,19 @@ def test_the_netlist_equals_golden(built: SynthResult, params: Params, tmp_path:
 
 @pytest.mark.synth
 @pytest.mark.cosim
+def test_the_bitstream_equals_golden(built: SynthResult, params: Params, tmp_path: Path) -> None:
+    inputs = random_spike_times(7, 3, params)
+    if built.board != "icebreaker":
+        with pytest.raises(ToolError, match=r"^gatesim: a bitstream for ecp5 cannot be read back"):
+            gatesim.run_bitstream(params, inputs, built=built, board=ULX3S, job_dir=tmp_path)
+        return
+    needs("iceunpack", "icebox_vlog")
+    result = gatesim.run_bitstream(params, inputs, built=built, board=ICEBREAKER, job_dir=tmp_path)
+    assert (result.level, result.n_samples, result.n_compared) == ("bitstream", 3, 18)
+
+
+@pytest.mark.synth
+@pytest.mark.cosim
 def test_a_flipped_weight_bit_in_the_netlist_is_caught(
     built: SynthResult, params: Params, tmp_path: Path
 ) -> None:
@@ -222,11 +235,11 @@ def test_a_netlist_of_other_params_is_refused(params: Params, tmp_path: Path) ->
     none = Usage(0, 0)
     built = SynthResult(
         digest=other.digest, board="", part="", lanes=(), early_exit=False, divisor=4,
-        bitstream=tmp_path, netlist=tmp_path / "top.json", log=tmp_path, luts=none, ffs=none,
-        brams=none, sprams=none, dsps=none, fmax_hz=0, clock_hz=0, seconds=0.0,
+        bitstream=tmp_path / "top.bin", netlist=tmp_path / "top.json", log=tmp_path,
+        luts=none, ffs=none, brams=none, sprams=none, dsps=none, fmax_hz=0, clock_hz=0, seconds=0.0,
     )  # fmt: skip
     inputs = random_spike_times(3, 1, params)
-    with pytest.raises(MismatchError, match=r"^.*/top\.json: built from params '.*', expected '"):
+    with pytest.raises(MismatchError, match=r"^.*/top\.bin: built from params '.*', expected '"):
         gatesim.run_netlist(params, inputs, built=built, board=ICEBREAKER, job_dir=tmp_path)
 
 

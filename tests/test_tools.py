@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from stand_ins import hide_tools, script
 
-from hwgen import tools
+from hwgen import tools, warmup
 from hwgen.errors import ToolError
 
 
@@ -48,3 +48,14 @@ def test_a_failed_tool_tells_its_errors(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"tool failed with status 3: ERROR: no such pin; see {tmp_path / 'log'}"
     )
+
+
+def test_warm_up_runs_each_tool_once_and_names_what_is_missing(no_tools: Path, capfd) -> None:
+    ran = no_tools / "ran"
+    for name in warmup.TOOLS[1:]:
+        script(no_tools / name, f"open({str(ran)!r}, 'a').write('{name} '); sys.exit(1)")
+    assert warmup.main() == 2
+    assert ran.read_text().split() == list(warmup.TOOLS[1:])
+    output, errors = capfd.readouterr()
+    assert errors.startswith("yosys: yosys 0.40 or newer not found; ")
+    assert output.count("ready after") == len(warmup.TOOLS) - 1

@@ -21,6 +21,16 @@ class LayerTrace:
     times: Tensor
     at_spike: Tensor
 
+    def select(self, samples: Tensor) -> "LayerTrace":
+        """The trace of some samples: int64 [n_chosen]."""
+        return LayerTrace(
+            self.inputs[samples],
+            self.delivered[samples],
+            self.potentials[samples],
+            self.times[samples],
+            self.at_spike[samples],
+        )
+
 
 class Dense(nn.Module):
     """Full connection, integrate-and-fire, at most one spike a sample (SSTDP, eq. 1-3).
@@ -41,6 +51,7 @@ class Dense(nn.Module):
         # Spread of the potential before training: the scale of `sstdp.slope`.
         self.register_buffer("potential_scale", torch.ones(()))
         self.potential_scale: Tensor
+        self.rounded = True  # False computes with the shadows: only to measure what rounding costs
 
     def integer_weights(self) -> Tensor:
         """Weights as exported: float32 [n_pre, n_post] of integers."""
@@ -58,9 +69,13 @@ class Dense(nn.Module):
         n, n_steps = len(inputs), self.n_steps
         steps = torch.arange(n_steps, device=inputs.device)
         delivered = (inputs[:, None, :] <= steps[None, :, None]).float()
-        # Sums of integers below 2**24: exact in float32, whatever the order.
-        potentials = (delivered.view(n * n_steps, -1) @ self.integer_weights()).view(n, n_steps, -1)
-        above = potentials > self.integer_threshold()
+        if self.rounded:
+            # Sums of integers below 2**24: exact in float32, whatever the order.
+            weights, threshold = self.integer_weights(), self.integer_threshold()
+        else:
+            weights, threshold = self.shadow * self.max_weight, self.threshold
+        potentials = (delivered.view(n * n_steps, -1) @ weights).view(n, n_steps, -1)
+        above = potentials > threshold
         countdown = torch.arange(n_steps, 0, -1, device=inputs.device)
         times = n_steps - (above * countdown[None, :, None]).amax(dim=1)
         at_spike = potentials.gather(1, times.clamp(max=n_steps - 1)[:, None]).squeeze(1)

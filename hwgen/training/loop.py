@@ -139,7 +139,6 @@ class _Run:
             n_erring += (error != 0).any(dim=1).sum()
             for count, trace in zip(n_fired, traces, strict=True):
                 count += (trace.times < self.network.n_steps).sum(dim=0)
-        n_rescued = self._rescue([count / n for count in n_fired])
         seconds = time.perf_counter() - started
         self.epoch += 1
         accuracy, step, firing = self._validate()
@@ -147,6 +146,8 @@ class _Run:
         if accuracy >= best:  # of equals the later one, which has seen more
             best, self.best_epoch = accuracy, self.epoch
             self.best = checkpoints.copy(self.network.state_dict())
+        # Last, so that neurons that have learnt nothing yet are not what is validated.
+        n_rescued = self._rescue([count / n for count in n_fired])
         self.history.append(
             Epoch(
                 epoch=self.epoch,
@@ -183,7 +184,7 @@ class _Run:
     def _rescue(self, firing: list[Tensor]) -> int:
         """Re-draw hidden neurons that all but never fire; returns how many."""
         recipe = self.recipe.training
-        if 2 * (self.epoch + 1) > recipe.epochs:  # a new neuron needs time to find its place
+        if 2 * self.epoch > recipe.epochs:  # a new neuron needs time to find its place
             return 0
         n_rescued = 0
         for layer, rate in zip(self.network.dense[:-1], firing[:-1], strict=True):

@@ -73,20 +73,26 @@ def slope(trace: LayerTrace, layer: Dense, width: float) -> Tensor:
 
 
 def normalise(error: Tensor) -> Tensor:
-    """Each sample's error to length 1 (as the authors' code does), then the mean over samples."""
-    return error / (error.norm(dim=1, keepdim=True) + 1e-10) / len(error)
+    """Each sample's error to length 1, as the authors' code does."""
+    return error / (error.norm(dim=1, keepdim=True) + 1e-10)
 
 
 def backward(
     layers: list[Dense], traces: list[LayerTrace], error: Tensor, recipe: TrainingRecipe
 ) -> None:
-    """Set `.grad` of all shadows and thresholds from the error of the output's spike times."""
+    """Set `.grad` of all shadows and thresholds from the error of the output's spike times.
+
+    Gradients are means over samples.
+    """
     table = window_table(recipe, layers[0].n_steps).to(error.device)
+    n = len(error)
+    erring = (error != 0).any(dim=1).nonzero().squeeze(1)  # the others change no gradient
+    traces, error = [trace.select(erring) for trace in traces], error[erring]
     for index in range(len(layers) - 1, -1, -1):
         layer, trace = layers[index], traces[index]
         if recipe.slope == "window" and index < len(layers) - 1:
             error = error * slope(trace, layer, recipe.slope_width)
-        error = normalise(error)
+        error = normalise(error) / n
         layer.shadow.grad = weight_gradient(trace, error, table, recipe)
         # dt/dtheta = +1: a higher threshold is reached later.
         by_neuron = error.sum(dim=0)
