@@ -16,7 +16,10 @@ from pathlib import Path
 from hwgen.errors import ToolError
 
 OLDEST_YOSYS = (0, 40)  # older ones do not read what Amaranth writes
-_CURES = {"icebox_vlog": "`apt-get install fpga-icestorm`"}
+_CURES = {
+    "icebox_vlog": "`apt-get install fpga-icestorm`",
+    "iverilog": "`apt-get install iverilog`",
+}
 _N_LINES = 3  # of a failed tool's output, in the message
 
 

@@ -1,5 +1,6 @@
-"""Stand-ins for outside tools: executable Python scripts."""
+"""Outside tools in tests: which are needed, and stand-ins for them."""
 
+import os
 import stat
 import sys
 from pathlib import Path
@@ -7,6 +8,18 @@ from pathlib import Path
 import pytest
 
 from hwgen import tools
+from hwgen.errors import ToolError
+
+
+def needs(*names: str) -> None:
+    """Skip without these tools; but where CI is set, all must be there."""
+    try:
+        for name in names:
+            tools.find(name)
+    except ToolError as error:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(error))
 
 
 def script(path: Path, text: str) -> Path:

@@ -118,7 +118,7 @@ def test_mismatch_names_the_place(net, inputs, tmp_path):
 
 def test_a_dead_core_is_no_verdict(net, inputs, tmp_path):
     text = to_verilog(net, LANES)
-    dead = text.replace("assign o__valid = ", "assign o__valid = 1'b0 & ", 1)
+    dead = text.replace("assign i__ready = ", "assign i__ready = 1'b0 & ", 1)
     assert dead != text
     with pytest.raises(ToolError, match=r"deadlock|compared nothing"):
         cosim.run(net, inputs[:2], lanes=LANES, build_dir=tmp_path, verilog=dead)

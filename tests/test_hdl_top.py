@@ -4,7 +4,7 @@ import gc
 from collections.abc import Iterator
 
 import pytest
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
@@ -19,10 +19,19 @@ END_OF_STEP, END_OF_SAMPLE = b"\x40\x00", b"\x80\x00"
 
 class StubCore(wiring.Component):
     """Takes a token every `period` cycles. A sample's label is its number of spikes, its step its
-    number of steps. Register n reads 0x11223300 + n, register 15 reads 0."""
+    number of steps. Its result comes `latency` cycles after its end, or after its first step if it
+    is `early`. Register n reads 0x11223300 + n, register 15 reads 0."""
 
-    def __init__(self, *, n_inputs: int = 100, n_classes: int = 10, period: int = 1) -> None:
-        self._period = period
+    def __init__(
+        self,
+        *,
+        n_inputs: int = 100,
+        n_classes: int = 10,
+        period: int = 1,
+        latency: int = 1,
+        early: bool = False,
+    ) -> None:
+        self._period, self._latency, self._early = period, latency, early
         super().__init__(
             {
                 "i": In(token_stream(n_inputs)),
@@ -35,28 +44,26 @@ class StubCore(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        wait = Signal(range(self._period + 1))
-        n_spikes, n_steps = Signal(8), Signal(8)
-        result = self.o.payload
-        m.d.comb += self.i.ready.eq((wait == 0) & ~self.o.valid)
+        wait, delay = Signal(range(self._period + 1)), Signal(range(self._latency + 1))
+        n_spikes, n_steps, decides = Signal(8), Signal(8), Signal()
+        kind, result = self.i.payload.kind, self.o.payload
+        m.d.comb += self.i.ready.eq((wait == 0) & ~self.o.valid & (delay == 0))
         with m.If(wait != 0):
             m.d.sync += wait.eq(wait - 1)
-        with m.If(self.o.ready):
+        with m.If(delay != 0):
+            m.d.sync += [delay.eq(delay - 1), self.o.valid.eq(delay == 1)]
+        with m.If(self.o.valid & self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += wait.eq(self._period - 1)
-            with m.Switch(self.i.payload.kind):
-                with m.Case(0):
-                    m.d.sync += n_spikes.eq(n_spikes + 1)
-                with m.Case(1):
-                    m.d.sync += n_steps.eq(n_steps + 1)
-                with m.Case(2):
-                    m.d.sync += [n_spikes.eq(0), n_steps.eq(0), self.o.valid.eq(1)]
-                    m.d.sync += [result.label.eq(n_spikes), result.step.eq(n_steps)]
-                    m.d.sync += result.by_spike.eq(n_steps[0])
-        m.d.sync += self.reg_data.eq(0x11223300 + self.reg_addr)
-        with m.If(self.reg_addr == 15):
-            m.d.sync += self.reg_data.eq(0)
+            m.d.sync += [n_spikes.eq(n_spikes + (kind == 0)), n_steps.eq(n_steps + (kind == 1))]
+            m.d.comb += decides.eq((kind == 1) & (n_steps == 0) if self._early else kind == 2)
+            with m.If(decides):
+                m.d.sync += [delay.eq(self._latency), result.by_spike.eq(n_steps[0])]
+                m.d.sync += [result.label.eq(n_spikes), result.step.eq(n_steps)]
+            with m.If(kind == 2):
+                m.d.sync += [n_spikes.eq(0), n_steps.eq(0)]
+        m.d.sync += self.reg_data.eq(Mux(self.reg_addr == 15, 0, 0x11223300 + self.reg_addr))
         return m
 
 
@@ -141,14 +148,24 @@ def test_a_register_beyond_the_map_is_no_alias(request_word: bytes) -> None:
 
 
 @pytest.mark.parametrize("period", [1, 50, 400])
-def test_answers_come_whole_and_in_the_order_of_the_questions(period: int) -> None:
+@pytest.mark.parametrize("latency", [1, 300])
+def test_answers_come_whole_and_in_the_order_of_the_questions(period: int, latency: int) -> None:
     sample = b"\x00\x01" + END_OF_STEP + END_OF_SAMPLE
     sent = sample + b"\xc0\x03" + sample + sample + b"\xc0\x04" + b"\xc0\x05"
-    result = talk(StubCore(period=period), sent, rest_cycles=8000)
-    one, read = b"\x81\x01", bytes.fromhex("11223300")[:3]
+    result = talk(StubCore(period=period, latency=latency), sent, rest_cycles=8000)
+    one, read = b"\x81\x01", b"\x11\x22\x33"
     assert result.answer == one + read + b"\x03" + one + one + read + b"\x04" + read + b"\x05"
     assert result.error == 0
     assert result.toggle == 1
+
+
+@pytest.mark.parametrize("latency", range(76, 88))
+def test_a_result_that_comes_while_a_register_is_read_is_not_lost(latency: int) -> None:
+    # The request reaches the core some 80 cycles after the step that decides, early.
+    sent = b"\x00\x01" + END_OF_STEP + b"\xc0\x03" + END_OF_SAMPLE
+    result = talk(StubCore(latency=latency, early=True), sent, rest_cycles=500)
+    one, read = b"\x01\x00", b"\x11\x22\x33\x03"
+    assert result.answer in (one + read, read + one)
 
 
 @pytest.mark.parametrize("high", [0x00, 0x20, 0x01])
@@ -158,9 +175,11 @@ def test_a_spike_beyond_the_index_of_the_core_is_no_alias(high: int) -> None:
     assert result.answer == b"\x00\x00"
 
 
-def test_a_byte_without_stop_bit_raises_error_and_realigns() -> None:
-    sent = b"\x00\x01" + b"\x40" + END_OF_STEP + END_OF_SAMPLE
-    result = talk(StubCore(), sent, bad_stop=frozenset({2}))
+@pytest.mark.parametrize("half_word", [b"\x40", b"\x00\x40"])
+def test_a_byte_without_stop_bit_raises_error_and_realigns(half_word: bytes) -> None:
+    """The broken byte is the last of `half_word`: the first of a word, or the second."""
+    sent = b"\x00\x01" + half_word + END_OF_STEP + END_OF_SAMPLE
+    result = talk(StubCore(), sent, bad_stop=frozenset({1 + len(half_word)}))
     assert result.tokens == [(0, 1), (1, 0), (2, 0)]
     assert result.answer == b"\x81\x01"
     assert result.error == 1

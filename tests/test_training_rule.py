@@ -203,3 +203,21 @@ def test_fine_times_are_ordered_as_the_readout_orders():
         assert ranked == [(t[j], v[j]) for j in expected]
         n_ties += len(set(t)) < 10
     assert n_ties > 100
+
+
+@pytest.mark.parametrize("window", ["box", "exponential"])
+def test_samples_without_error_change_no_gradient(window):
+    recipe = TrainingRecipe(window=window)
+    params = random_params(3, (14, 11, 5), 3, N_STEPS)
+    inputs = torch.from_numpy(random_spike_times(4, 20, params)).long()
+    net = from_params(params)
+    traces = net(inputs)
+    error = torch.randn(20, 5, generator=torch.Generator().manual_seed(1))
+    sstdp.backward(net.dense, traces, torch.zeros_like(error), recipe)
+    assert all((layer.shadow.grad == 0).all() for layer in net.dense)
+    error[10:] = 0
+    sstdp.backward(net.dense, traces, error, recipe)
+    whole = [layer.shadow.grad for layer in net.dense]
+    sstdp.backward(net.dense, net(inputs[:10]), error[:10], recipe)
+    for layer, gradient in zip(net.dense, whole, strict=True):
+        torch.testing.assert_close(gradient, layer.shadow.grad / 2)

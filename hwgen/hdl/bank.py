@@ -11,9 +11,9 @@ class StateBank(wiring.Component):
     """A memory with one read and one write port, or registers if there is one block only.
 
     Members: with `read_en`, `read_data` is the word of `read_block` from the next cycle on, until
-    the next `read_en`. A write in the cycle of a read of the *same* block is not seen by it, unless
-    there is one block only, where `read_data` is always the present state. The caller must not
-    depend on the former; the pipeline of `Dense` never does.
+    the next `read_en`. What a read in the cycle of a write to the *same* block gives is undefined
+    (which spares a bypass as wide as the word); the pipeline of `Dense` never does that. If there
+    is one block only, `read_data` is always the present state.
     """
 
     def __init__(self, *, n_blocks: int, width: int) -> None:
@@ -39,13 +39,16 @@ class StateBank(wiring.Component):
             m.d.comb += self.read_data.eq(state)
             return m
         m.submodules.memory = storage = memory.Memory(
-            shape=self.width, depth=self.n_blocks, init=[]
+            shape=self.width, depth=self.n_blocks, init=[], attrs={"no_rw_check": 1}
         )
-        read, write = storage.read_port(), storage.write_port()
+        # A port without clock, and a register: yosys merges them, and heeds `no_rw_check` then.
+        read, write = storage.read_port(domain="comb"), storage.write_port()
+        word = Signal(self.width, reset_less=True)
+        with m.If(self.read_en):
+            m.d.sync += word.eq(read.data)
         m.d.comb += [
-            read.en.eq(self.read_en),
             read.addr.eq(self.read_block),
-            self.read_data.eq(read.data),
+            self.read_data.eq(word),
             write.en.eq(self.write_en),
             write.addr.eq(self.write_block),
             write.data.eq(self.write_data),

@@ -30,14 +30,17 @@ class Readout(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        token = self.i.payload
+        # A register, because the choice among lanes and the comparison are too long for one cycle.
+        held, token = Signal(), Signal.like(self.i.payload)
+        with m.If(self.i.ready):
+            m.d.sync += [held.eq(self.i.valid), token.eq(self.i.payload)]
         candidate, better, take = Signal(), Signal(), Signal()
         label = Signal.like(token.index)
         potential = Signal(signed(self._potential_bits))
         step = Signal(STEP_BITS)
         m.d.comb += [
-            self.i.ready.eq(~self.o.valid),
-            take.eq(self.i.valid & self.i.ready),
+            self.i.ready.eq(~held | take),
+            take.eq(held & ~self.o.valid),
             better.eq(
                 ~candidate
                 | (token.potential > potential)

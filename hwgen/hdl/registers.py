@@ -33,11 +33,18 @@ class Registers(wiring.Component):
         samples, events, spikes, cycles = (
             Signal(32, name=n) for n in ("samples", "events", "spikes_seen", "cycles")
         )
+        # A cycle late, so that no carry chain hangs on the handshake of a stream.
+        finished, event, busy = Signal(), Signal(), Signal()
+        n_spikes = Signal(range(len(self.spikes) + 1))
         m.d.sync += [
-            samples.eq(samples + self.finished),
-            events.eq(events + self.event),
-            spikes.eq(spikes + sum(self.spikes)),
-            cycles.eq(cycles + self.busy),
+            finished.eq(self.finished),
+            event.eq(self.event),
+            n_spikes.eq(sum(self.spikes)),
+            busy.eq(self.busy),
+            samples.eq(samples + finished),
+            events.eq(events + event),
+            spikes.eq(spikes + n_spikes),
+            cycles.eq(cycles + busy),
         ]
         digest, spec = self._params.digest, self._params.spec
         values = {

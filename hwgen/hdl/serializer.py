@@ -43,10 +43,9 @@ class Serializer(wiring.Component):
         lane = Signal(range(self._lanes))
         token = self.o.payload
 
-        m.d.comb += [
-            self.empty.eq(~rest.any() & ~closes),
-            self.o.valid.eq(~self.empty),
-        ]
+        # rest.any() | closes, in a register of its own because the whole layer waits for it.
+        busy = Signal()
+        m.d.comb += [self.empty.eq(~busy), self.o.valid.eq(busy)]
         for position in reversed(range(self._lanes)):
             with m.If(rest[position]):
                 m.d.comb += lane.eq(position)
@@ -60,11 +59,13 @@ class Serializer(wiring.Component):
             m.d.comb += token.kind.eq(closing_kind)
 
         with m.If(self.o.valid & self.o.ready):
-            m.d.sync += rest.eq(rest & (rest - 1))
+            left = rest & (rest - 1)
+            m.d.sync += [rest.eq(left), busy.eq(rest.any() & (left.any() | closes))]
             with m.If(~rest.any()):
                 m.d.sync += closes.eq(0)
         with m.If(self.load & self.empty):
             m.d.sync += [
+                busy.eq(self.mask.any() | self.close),
                 rest.eq(self.mask),
                 held_base.eq(self.base),
                 sends_potential.eq(self.is_potential),

@@ -31,7 +31,8 @@ class UartTop(wiring.Component):
 
     Answers come in the order of the questions: a register request waits until every sample that
     ended before it is answered. (Asked for in the middle of a sample, its answer may come before or
-    after that sample's early exit: ask between samples.)
+    after that sample's: ask between samples.) The core answers a sample as soon as it is decided:
+    the counters are final only when SAMPLES counts it, some sweeps of the layers later.
 
     There is no flow control on the line. A word takes 20 * `divisor` cycles to arrive and the FIFO
     holds `FIFO_WORDS` of them, so none is lost as long as the core never falls more than

@@ -50,7 +50,7 @@ def load(path: Path, recipe: Recipe) -> State | None:
         made_by = table.pop("format"), table.pop("recipe")
         state = State(**table)
     except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, TypeError, KeyError) as error:
-        reason = str(error).splitlines()[0][:120]
+        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
         raise DataError(
             f"{path}: not a whole checkpoint: {reason}; delete it to start anew"
         ) from None

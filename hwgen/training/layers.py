@@ -10,9 +10,10 @@ from torch import Tensor, nn
 class LayerTrace:
     """What a layer did with a batch; `n_steps` means never. All numbers are integers in value.
 
-    inputs: int64 [n, n_pre] spike times; delivered: float32 [n, n_steps, n_pre], 1 from the step
-    of the input on; potentials: float32 [n, n_steps, n_post]; times: int64 [n, n_post] spike
-    times; at_spike: float32 [n, n_post] potential at the spike, or at the end if there was none.
+    inputs: int64 [n, n_pre] spike times; delivered: int8 [n, n_steps, n_pre], 1 from the step of
+    the input on; potentials: int32 [n, n_steps, n_post] (float32 if not `rounded`); times: int64
+    [n, n_post] spike times; at_spike: float32 [n, n_post] potential at the spike, or at the end if
+    there was none.
     """
 
     inputs: Tensor
@@ -66,22 +67,33 @@ class Dense(nn.Module):
     @torch.no_grad()
     def forward(self, inputs: Tensor) -> LayerTrace:
         """All steps at once: spike times int64 [n, n_pre] -> LayerTrace."""
-        n, n_steps = len(inputs), self.n_steps
-        steps = torch.arange(n_steps, device=inputs.device)
-        delivered = (inputs[:, None, :] <= steps[None, :, None]).float()
+        n_steps, device = self.n_steps, inputs.device
+        steps = torch.arange(n_steps, device=device, dtype=torch.uint8)
+        delivered = (inputs.to(torch.uint8)[:, None, :] <= steps[None, :, None]).to(torch.int8)
+        flat = delivered.view(-1, self.n_pre)
         if self.rounded:
-            # Sums of integers below 2**24: exact in float32, whatever the order.
-            weights, threshold = self.integer_weights(), self.integer_threshold()
+            potentials = _integer_matmul(flat, self.integer_weights())
+            threshold = self.integer_threshold().int()
         else:
-            weights, threshold = self.shadow * self.max_weight, self.threshold
-        potentials = (delivered.view(n * n_steps, -1) @ weights).view(n, n_steps, -1)
-        above = potentials > threshold
-        countdown = torch.arange(n_steps, 0, -1, device=inputs.device)
-        times = n_steps - (above * countdown[None, :, None]).amax(dim=1)
-        at_spike = potentials.gather(1, times.clamp(max=n_steps - 1)[:, None]).squeeze(1)
+            potentials = flat.float() @ (self.shadow * self.max_weight)
+            threshold = self.threshold
+        potentials = potentials.view(-1, n_steps, self.n_post)
+        countdown = torch.arange(n_steps, 0, -1, device=device, dtype=torch.uint8)
+        left = ((potentials > threshold) * countdown[None, :, None]).amax(dim=1)
+        times = n_steps - left.long()
+        last = times.clamp(max=n_steps - 1)[:, None]
+        at_spike = potentials.gather(1, last).squeeze(1).float()
         return LayerTrace(inputs, delivered, potentials, times, at_spike)
 
     def clip(self) -> None:
         """Keep the shadows where they can still change what is exported."""
         self.shadow.clamp_(-1, 1)
         self.threshold.clamp_(min=0)
+
+
+def _integer_matmul(spikes: Tensor, weights: Tensor) -> Tensor:
+    """Exact: int8 [n, n_pre] of 0 and 1, weights float32 [n_pre, n_post] of integers -> int32."""
+    if spikes.device.type == "cpu":  # three times as fast as float32; on a GPU it limits the shapes
+        return torch._int_mm(spikes, weights.to(torch.int8))
+    # Sums of integers below 2**24 are exact in float32, whatever the order.
+    return (spikes.float() @ weights).int()

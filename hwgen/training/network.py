@@ -76,7 +76,7 @@ def initialise(
     for layer in network.dense:
         output = layer is network.dense[-1]
         redraw(layer, torch.ones(layer.n_post, dtype=torch.bool), recipe, output, generator)
-        potential = layer(inputs).potentials[:, -1]
+        potential = layer(inputs).potentials[:, -1].float()
         mean, deviation = potential.mean(), potential.std().clamp(min=1)
         layer.potential_scale.copy_(deviation)
         level = recipe.output_level if output else recipe.hidden_level

@@ -36,7 +36,7 @@ def weight_gradient(
         # a where delivered by the post spike, -b elsewhere, is (a + b) * delivered - b.
         last = trace.times.clamp(max=n_steps - 1)  # never: all that came is there at the last step
         placed = _place(error, last, n_steps)
-        causal = trace.delivered.view(n * n_steps, n_pre).T @ placed
+        causal = trace.delivered.view(n * n_steps, n_pre).float().T @ placed
         return recipe.anticausal * error.sum(dim=0) - (recipe.causal + recipe.anticausal) * causal
     seen = table.T[trace.inputs].transpose(1, 2).reshape(-1, n_pre)
     return -(seen.T @ _place(error, trace.times, n_steps + 1))
@@ -54,12 +54,12 @@ def input_error(trace: LayerTrace, error: Tensor, weights: Tensor) -> Tensor:
 
     A pre neuron that never fired has t_pre = n_steps, so it hears of posts that never fired either.
     """
-    n, n_post = error.shape
-    n_rows = trace.delivered.shape[1] + 1
+    (n, n_steps, n_pre), n_post = trace.delivered.shape, error.shape[1]
+    n_rows = n_steps + 1
     steps = torch.arange(n_rows, device=error.device)
     reached = steps[None, :, None] <= trace.times[:, None, :]
     by_step = (error[:, None, :] * reached).view(n * n_rows, n_post) @ weights.T
-    return by_step.view(n, n_rows, -1).gather(1, trace.inputs[:, None]).squeeze(1)
+    return by_step.view(n, n_rows, n_pre).gather(1, trace.inputs[:, None]).squeeze(1)
 
 
 def slope(trace: LayerTrace, layer: Dense, width: float) -> Tensor:

@@ -32,7 +32,7 @@ def fine_times(trace: LayerTrace, threshold: Tensor) -> Tensor:
     """
     n_steps = trace.potentials.shape[1]
     excess = trace.at_spike - threshold
-    change = trace.potentials.diff(dim=1).abs()
+    change = trace.potentials.diff(dim=1).abs().float()
     scale = change.mean().clamp(min=1) if n_steps > 1 else torch.ones(())
     fired = n_steps > trace.times
     at_spike = trace.times + scale / (scale + excess.clamp(min=0))

@@ -1,0 +1,150 @@
+"""The loop: resuming, choosing by validation, rescuing; and that it learns."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from hwgen import data
+from hwgen.data import Dataset
+from hwgen.errors import DataError
+from hwgen.recipe import AugmentRecipe, DataRecipe, NetworkRecipe, Recipe, TrainingRecipe
+from hwgen.training import loop
+from hwgen.training.loop import train
+from hwgen.training.quantize import to_params
+
+pytestmark = pytest.mark.train
+
+
+def recipe(epochs=4, **training):
+    fields = {"epochs": epochs, "batch_size": 50, "learning_rate": 0.01} | training
+    return Recipe(
+        name="small",
+        seed=3,
+        data=DataRecipe(name="digits"),
+        network=NetworkRecipe(n_steps=8, hidden=(24,), weight_bits=4),
+        training=TrainingRecipe(**fields),
+        augment=AugmentRecipe(shift_pixels=0.5, zoom=0.05),
+    )
+
+
+@pytest.fixture(scope="module")
+def sets():
+    return data.load("digits", "train", seed=3), data.load("digits", "validation", seed=3)
+
+
+def digest(trained):
+    return to_params(trained.network, trained.input_spec, "small").digest
+
+
+def without_speed(history):
+    return [dataclasses.replace(epoch, images_per_s=0) for epoch in history]
+
+
+class StopError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("optimiser", ["adam", "sgd"])
+def test_resuming_gives_the_same_bits(sets, tmp_path, optimiser):
+    wanted = recipe(optimiser=optimiser, rescue=0.2, learning_rate=0.05)
+    whole = train(wanted, *sets)
+    path = tmp_path / "checkpoint.pt"
+
+    def stop(epoch):
+        if epoch.epoch in (1, 2):
+            raise StopError
+
+    for _ in range(2):
+        with pytest.raises(StopError):
+            train(wanted, *sets, checkpoint=path, resume=True, on_epoch=stop)
+    seen = []
+    resumed = train(wanted, *sets, checkpoint=path, resume=True, on_epoch=seen.append)
+    assert [epoch.epoch for epoch in seen] == [3, 4]
+    assert without_speed(resumed.history) == without_speed(whole.history)
+    assert digest(resumed) == digest(whole)
+    for name, tensor in whole.network.state_dict().items():
+        assert torch.equal(resumed.network.state_dict()[name], tensor)
+    assert sum(epoch.n_rescued for epoch in whole.history) > 0  # the rescue's draws were resumed too
+
+
+def test_without_resume_a_checkpoint_is_ignored(sets, tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    first = train(recipe(1), *sets, checkpoint=path)
+    again = train(recipe(1), *sets, checkpoint=path)
+    assert len(again.history) == 1
+    assert digest(first) == digest(again)
+
+
+def test_another_seed_gives_another_network(sets):
+    other = dataclasses.replace(recipe(1), seed=4)
+    assert digest(train(recipe(1), *sets)) != digest(train(other, *sets))
+
+
+def test_a_checkpoint_of_another_recipe_is_refused(sets, tmp_path):
+    path = tmp_path / "checkpoint.pt"
+    train(recipe(1), *sets, checkpoint=path)
+    with pytest.raises(DataError, match=r"made by another recipe .* delete it to start anew$"):
+        train(recipe(2), *sets, checkpoint=path, resume=True)
+
+
+@pytest.mark.parametrize("content", [b"", b"PK not a zip", None])
+def test_a_damaged_checkpoint_is_one_line(sets, tmp_path, content):
+    path = tmp_path / "checkpoint.pt"
+    train(recipe(1), *sets, checkpoint=path)
+    path.write_bytes(path.read_bytes()[:-500] if content is None else content)
+    with pytest.raises(DataError, match=r"not a whole checkpoint") as caught:
+        train(recipe(1), *sets, checkpoint=path, resume=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_epoch_best_on_validation_is_kept(sets):
+    # Rates that make it jump about, so that the last epoch is not always the best.
+    trained = train(recipe(6, learning_rate=0.05, schedule="constant"), *sets)
+    accuracies = [epoch.validation_accuracy for epoch in trained.history]
+    assert accuracies[trained.best_epoch - 1] == max(accuracies)
+    run = loop._Run(recipe(), *sets, torch.device("cpu"))
+    run.network.load_state_dict(trained.network.state_dict())
+    assert run._validate()[0] == max(accuracies)
+    assert max(accuracies) > accuracies[-1]
+    assert trained.history[-1].best_accuracy == max(accuracies)
+
+
+def test_silent_neurons_are_drawn_anew_in_the_first_half(sets):
+    run = loop._Run(recipe(4), *sets, torch.device("cpu"))
+    hidden = run.network.dense[0]
+    hidden.shadow[:, 5] = -1.0
+    before = hidden.shadow.clone()
+    firing = [torch.ones(24), torch.ones(10)]
+    firing[0][5] = 0.0005
+    run.epoch = 1
+    assert run._rescue(firing) == 1
+    changed = (hidden.shadow != before).any(dim=0)
+    assert changed.nonzero().flatten().tolist() == [5]
+    assert hidden.shadow[:, 5].mean() > -0.5
+    run.epoch = 3
+    assert run._rescue(firing) == 0
+
+
+def test_rates_follow_the_cosine(sets):
+    run = loop._Run(recipe(threshold_rate=0.5), *sets, torch.device("cpu"))
+    run._set_rate(0.5)
+    rates = [group["lr"] for group in run.optimiser.param_groups]
+    assert rates[0] == pytest.approx(0.005)
+    assert rates[1] == pytest.approx(0.005 * 0.5 * 7 * 8)  # 4 bits: up to 7; 64 inputs
+
+
+def test_it_learns_two_stripes():
+    rng = np.random.default_rng(1)
+    labels = rng.integers(0, 2, 400)
+    images = rng.integers(0, 5, (400, 4, 4)).astype(np.uint8)
+    images[labels == 0, 1] += 11
+    images[labels == 1, :, 2] += 11
+    parts = [Dataset("digits", images[p], labels[p], 16) for p in (slice(300), slice(300, 400))]
+    wanted = dataclasses.replace(recipe(40), augment=AugmentRecipe())
+    trained = train(wanted, *parts)
+    assert trained.history[-1].best_accuracy >= 0.98
+    # With labels that say nothing, nothing is learnt: the test above measures learning.
+    shuffled = [dataclasses.replace(p, labels=rng.permutation(p.labels)) for p in parts]
+    assert train(wanted, *shuffled).history[-1].validation_accuracy < 0.75
