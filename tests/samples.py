@@ -1,6 +1,7 @@
 """Random small networks and inputs, chosen so that neurons do fire, tie and stay silent."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ def random_params(
 ) -> Params:
     """A network of these sizes; `uniform` gives each layer one threshold for all its neurons."""
     rng = np.random.default_rng(seed)
-    layers = tuple(dense(pre, post, weight_bits) for pre, post in zip(sizes, sizes[1:]))
+    layers = tuple(dense(pre, post, weight_bits) for pre, post in pairwise(sizes))
     weights, thresholds = [], []
     for layer in layers:
         largest = layer.max_weight

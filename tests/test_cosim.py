@@ -6,8 +6,8 @@ import pytest
 from samples import random_params, random_spike_times
 
 from hwgen import cosim
-from hwgen.golden import Golden
 from hwgen.errors import MismatchError, ToolError
+from hwgen.golden import Golden
 from hwgen.hdl.verilog import to_verilog
 
 pytestmark = pytest.mark.cosim

@@ -66,7 +66,7 @@ def test_resuming_gives_the_same_bits(sets, tmp_path, optimiser):
     assert digest(resumed) == digest(whole)
     for name, tensor in whole.network.state_dict().items():
         assert torch.equal(resumed.network.state_dict()[name], tensor)
-    assert sum(epoch.n_rescued for epoch in whole.history) > 0  # the rescue's draws were resumed too
+    assert sum(epoch.n_rescued for epoch in whole.history) > 0  # rescue draws, too
 
 
 def test_without_resume_a_checkpoint_is_ignored(sets, tmp_path):

@@ -145,9 +145,7 @@ def test_gradients_equal_the_equations(window, kind, extras, bits):
     net = from_params(params)
     for layer in net.dense:
         layer.potential_scale.fill_(3.0)
-    traces, _ = net.set_gradients(
-        torch.from_numpy(inputs).long(), torch.from_numpy(labels), recipe
-    )
+    traces, _ = net.set_gradients(torch.from_numpy(inputs).long(), torch.from_numpy(labels), recipe)
     times = [trace.times.numpy() for trace in traces]
     # The cases that are easy to get wrong do occur.
     assert all((t == N_STEPS).any() and (t < N_STEPS).any() for t in times)

@@ -17,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
-    help="From a spiking neural network in PyTorch to a bitstream for a small FPGA, bit for bit.\n\n"
+    help="From a spiking network in PyTorch to a bitstream for a small FPGA, bit for bit.\n\n"
     "Start with `hwgen demo`. The same steps one at a time: `train`, `verilog`, `cosim`, `synth`.",
 )
 for verb in (

@@ -130,7 +130,7 @@ class _Run:
         recipe, started = self.recipe.training, time.perf_counter()
         n = len(self.labels)
         order = torch.randperm(n, generator=self.generator).to(self.device)
-        batches = order.split(recipe.batch_size)
+        batches = torch.split(order, recipe.batch_size)
         n_fired = [torch.zeros(layer.n_post, device=self.device) for layer in self.network.dense]
         n_erring = torch.zeros((), device=self.device)
         for index, batch in enumerate(batches):

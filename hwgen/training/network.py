@@ -1,4 +1,4 @@
-"""The network in training: layers with shadow weights, and the decision as the hardware makes it."""
+"""The network in training: layers with shadow weights, and the decision hardware would make."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
