@@ -80,13 +80,14 @@ def run(
     build_dir: Path,
     simulator: Simulator = "icarus",
     stall: float = 0.2,
+    n_stalled: int | None = None,
     seed: int = 0,
     verilog: str | None = None,
     on_progress: Progress | None = None,
 ) -> CosimResult:
     """Compare a core with golden on input spike times uint8 [n, n_inputs].
 
-    `verilog` replaces the generated text (to plant a fault). `on_progress` is called with the
+    `n_stalled` samples, all by default, make the pass with stalls. `verilog` replaces the generated text (to plant a fault). `on_progress` is called with the
     number of samples done and to do. A mismatch is reported, not raised: see `check`; it is run
     again to record a waveform. Raises `ToolError` if the simulator fails or compares nothing.
     """
@@ -94,14 +95,18 @@ def run(
         raise ToolError("cosim: no samples given: nothing would be compared; give at least one")
     build_dir = build_dir.resolve()
     build_dir.mkdir(parents=True, exist_ok=True)
-    passes = [{"stall": stall, "early_exit": False}, {"stall": 0.0, "early_exit": True}]
+    n_stalled = len(inputs) if n_stalled is None else min(n_stalled, len(inputs))
+    passes = [
+        {"stall": stall, "early_exit": False, "n_samples": n_stalled},
+        {"stall": 0.0, "early_exit": True, "n_samples": len(inputs)},
+    ]
     job = {"lanes": list(lanes), "seed": seed, "passes": passes}
     write_atomic(build_dir / "core.v", verilog or to_verilog(params, lanes))
     write_atomic(build_dir / "job.json", json.dumps(job))
     params_file.save(params, build_dir / "params.safetensors")
     np.save(build_dir / "inputs.npy", inputs)
     started = time.monotonic()
-    outcome = _simulate(build_dir, simulator, on_progress, n_total=len(inputs) * len(passes))
+    outcome = _simulate(build_dir, simulator, on_progress, n_total=n_stalled + len(inputs))
     mismatch = _mismatch(outcome, "")
     if mismatch:
         with suppress(ToolError):  # the verdict stands, with or without a picture of it

@@ -18,6 +18,7 @@ from hwgen.synth import SynthResult
 from hwgen.train import TrainResult
 
 RECIPE, BOARD = "digits", "icebreaker"
+N_STALLED = 60  # samples also run with stalls; the whole test set runs at full speed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +81,7 @@ def run(
         latency(test.images, params.spec.input, params.spec.n_steps),
         lanes=lanes,
         build_dir=out / "cosim",
+        n_stalled=N_STALLED,
         on_progress=on_cosim,
     )
     compared.check()

@@ -46,10 +46,12 @@ def bar(what: str) -> Iterator["Bar"]:
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=err) as progress:
-        task = progress.add_task(what, total=None, note="")
+        task = progress.add_task(what, start=False, visible=False, note="")
 
         def update(done: int, total: int, note: str = "") -> None:
-            progress.update(task, completed=done, total=total, note=note)
+            if not progress.tasks[0].started:
+                progress.start_task(task)
+            progress.update(task, completed=done, total=total, note=note, visible=True)
 
         yield update
 
@@ -59,10 +61,12 @@ def phases(what: str) -> Iterator[Callable[[str], None]]:
     """A spinner that names the phase; call what it yields with the phase."""
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=err) as progress:
-        task = progress.add_task(what, total=None)
+        task = progress.add_task(what, start=False, visible=False)
 
         def update(phase: str) -> None:
-            progress.update(task, description=f"{what}: {phase}")
+            if not progress.tasks[0].started:
+                progress.start_task(task)
+            progress.update(task, description=f"{what}: {phase}", visible=True)
 
         yield update
 

@@ -69,8 +69,8 @@ def slope(trace: LayerTrace, layer: Dense, width: float) -> Tensor:
     spike, or at the end where there was none: float32 [n, n_post] in 0..1.
     """
     distance = (trace.at_spike - layer.integer_threshold()).abs()
-    height: Tensor = 1 - distance / (width * layer.potential_scale)
-    return height.clamp(min=0)
+    height: Tensor = (1 - distance / (width * layer.potential_scale)).clamp(min=0)
+    return height
 
 
 def normalise(error: Tensor) -> Tensor:

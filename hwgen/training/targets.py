@@ -28,7 +28,7 @@ def fine_times(trace: LayerTrace, threshold: Tensor) -> Tensor:
 
     With x the potential above threshold and k the mean change of potential in a step:
     t + k / (k + x) at a spike, so that of two spikes in one step the larger potential is earlier;
-    n_steps + 1 - x / k without one. With one threshold for the layer the order is that of the decision.
+    n_steps + 1 - x / k without one. With one threshold for the layer the order is the readout's.
     """
     n_steps = trace.potentials.shape[1]
     excess = trace.at_spike - threshold
