@@ -96,8 +96,8 @@ def render(params: Params, results: dict[str, Any]) -> str:
     lines += [f"| {name} | {100 * v:.2f} % |" for name, v in made.get("accuracy", {}).items()]
     lines += [
         "",
-        "float: shadow weights before rounding, which training does not aim at; fake-quantized: the "
-        "integers, in torch; golden: the integers, in numpy, as the hardware computes them.",
+        "float: shadow weights before rounding, which training does not aim at; fake-quantized: "
+        "the integers, in torch; golden: the integers, in numpy, as the hardware computes them.",
     ]
     if evaluation := results.get("evaluation"):
         lines += _evaluation_lines(evaluation)

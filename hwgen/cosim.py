@@ -87,9 +87,10 @@ def run(
 ) -> CosimResult:
     """Compare a core with golden on input spike times uint8 [n, n_inputs].
 
-    `n_stalled` samples, all by default, make the pass with stalls. `verilog` replaces the generated text (to plant a fault). `on_progress` is called with the
-    number of samples done and to do. A mismatch is reported, not raised: see `check`; it is run
-    again to record a waveform. Raises `ToolError` if the simulator fails or compares nothing.
+    `n_stalled` samples, all by default, make the pass with stalls. `verilog` replaces the generated
+    text (to plant a fault). `on_progress` is called with the number of samples done and to do. A
+    mismatch is reported, not raised: see `check`; it is run again to record a waveform. Raises
+    `ToolError` if the simulator fails or compares nothing.
     """
     if not len(inputs):
         raise ToolError("cosim: no samples given: nothing would be compared; give at least one")

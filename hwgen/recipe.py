@@ -56,6 +56,7 @@ class TrainingRecipe:
     batch_size: Annotated[int, Range(1, 65536)] = 128
     learning_rate: Annotated[float, Range(0, 1e6)] = 0.02
     threshold_rate: Annotated[float, Range(0, 1e6)] = 0.3  # of learning_rate; 0: fixed thresholds
+    early_loss: Annotated[float, Range(0, 1)] = 0.001  # accuracy given up for early decisions
     rescue: Annotated[float, Range(0, 1)] = 0.001  # re-draw neurons that fire for less than this
 
 

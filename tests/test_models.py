@@ -1,7 +1,9 @@
 """What ships: every model's files belong together, and its card tells the truth."""
 
 import dataclasses
+import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -99,3 +101,34 @@ def test_accuracy_promised(name, at_least):
     sizes = [layer.n_post for layer in params.spec.layers]
     assert len(sizes) == 2
     assert sizes[0] <= 600
+
+
+def readme_rows():
+    """The rows of the README's two tables, from what was measured."""
+    for name in TRAINED:
+        folder = model.find(name)
+        params = folder.params()
+        results = json.loads((folder.path / "results.json").read_text())
+        bits = params.spec.layers[0].weight_bits
+        evaluation, cosim = results["evaluation"], results["cosim"]
+        assert {entry["digest"] for entry in results.values()} == {params.digest}
+        assert cosim["n_mismatches"] == 0
+        assert cosim["n_samples"] >= 20
+        yield (
+            f"| `{name}` | {params.spec.shape} | {'binary' if bits == 1 else f'{bits} bits'} "
+            f"| {params.spec.n_steps} | {100 * evaluation['accuracy']:.2f} % "
+            f"| {100 * evaluation['decided_by_spike']:.0f} % |"
+        )
+        for board in sorted(key[6:] for key in results if key.startswith("synth ")):
+            r = results[f"synth {board}"]
+            yield (
+                f"| `{name}` | `{board}` | {r['lanes'][0]} | {r['luts']} of {r['luts_capacity']} "
+                f"| {r['brams']} of {r['brams_capacity']} | {r['fmax_hz'] / 1e6:.1f} MHz "
+                f"| {cosim['cycles_per_sample']:.0f} |"
+            )
+
+
+def test_readme_tells_the_truth():
+    readme = (Path(__file__).parent.parent / "README.md").read_text().splitlines()
+    shown = [line for line in readme if line.startswith("| `") and "| `hwgen " not in line]
+    assert sorted(shown) == sorted(readme_rows())

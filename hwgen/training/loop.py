@@ -14,6 +14,7 @@ from hwgen.recipe import Recipe, TrainingRecipe
 from hwgen.spec import InputSpec
 from hwgen.training import checkpoint as checkpoints
 from hwgen.training.checkpoint import State
+from hwgen.training.early import lower_output_threshold
 from hwgen.training.inputs import Encoder, augment
 from hwgen.training.layers import Dense, LayerTrace
 from hwgen.training.network import SpikingNetwork, build, decide, initialise, redraw
@@ -39,7 +40,9 @@ class Epoch:
 
 @dataclass(frozen=True, kw_only=True)
 class Trained:
-    """`network` holds the weights of the epoch that was best on the validation set."""
+    """`network` holds the weights of the epoch that was best on the validation set, and the lowest
+    output threshold that keeps its accuracy, less `early_loss`.
+    """
 
     network: SpikingNetwork
     input_spec: InputSpec
@@ -74,6 +77,9 @@ def train(
         if on_epoch:
             on_epoch(epoch)
     run.network.load_state_dict(run.best)
+    lower_output_threshold(
+        run.network, run.validation_inputs(), run.validation_labels, recipe.training.early_loss
+    )
     return Trained(
         network=run.network,
         input_spec=run.input_spec,
@@ -193,15 +199,21 @@ class _Run:
             n_rescued += int(dead.sum())
         return n_rescued
 
+    def validation_inputs(self) -> list[Tensor]:
+        """Spike times of the validation set, in batches."""
+        return [
+            self.encoder(part) for part in torch.split(self.validation_images, _EVALUATION_BATCH)
+        ]
+
     @torch.no_grad()
     def _validate(self) -> tuple[float, float, float]:
         """Accuracy, mean decision step, fraction of hidden neurons that fire."""
         n_steps, n = self.network.n_steps, len(self.validation_labels)
         n_correct, steps, firing = 0, 0.0, 0.0
-        for start in range(0, n, _EVALUATION_BATCH):
-            part = slice(start, start + _EVALUATION_BATCH)
-            traces = self.network(self.encoder(self.validation_images[part]))
-            n_correct += int((decide(traces[-1]) == self.validation_labels[part]).sum())
+        labels = torch.split(self.validation_labels, _EVALUATION_BATCH)
+        for inputs, wanted in zip(self.validation_inputs(), labels, strict=True):
+            traces = self.network(inputs)
+            n_correct += int((decide(traces[-1]) == wanted).sum())
             steps += float(traces[-1].times.min(dim=1).values.sum())
             for trace in traces[:-1]:
                 firing += float((trace.times < n_steps).float().mean(dim=1).sum())

@@ -54,13 +54,18 @@ class SpikingNetwork(nn.Module):
 
 
 def decide(trace: LayerTrace) -> Tensor:
-    """Readout `first_spike`: int64 [n].
+    """Decisions int64 [n] from the output layer's trace."""
+    return first_spike(trace.times, trace.at_spike)
+
+
+def first_spike(times: Tensor, at_spike: Tensor) -> Tensor:
+    """The readout: int64 [n] from spike times and potentials at the spike, both [n, n_classes].
 
     Earliest spike, then larger potential at that step, then lower index; if nobody fired, larger
     potential at the end, then lower index.
     """
-    first = trace.times.min(dim=1, keepdim=True).values  # n_steps if nobody fired: all candidates
-    ranked = trace.at_spike.masked_fill(trace.times != first, float("-inf"))
+    first = times.min(dim=1, keepdim=True).values  # n_steps if nobody fired: all candidates
+    ranked = at_spike.masked_fill(times != first, float("-inf"))
     return ranked.argmax(dim=1)  # the first of equals
 
 

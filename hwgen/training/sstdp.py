@@ -75,7 +75,8 @@ def slope(trace: LayerTrace, layer: Dense, width: float) -> Tensor:
 
 def normalise(error: Tensor) -> Tensor:
     """Each sample's error to length 1, as the authors' code does."""
-    return error / (error.norm(dim=1, keepdim=True) + 1e-10)
+    length: Tensor = error.norm(dim=1, keepdim=True)
+    return error / (length + 1e-10)
 
 
 def backward(
