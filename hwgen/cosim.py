@@ -9,7 +9,7 @@ import json
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,31 +20,9 @@ from hwgen import params as params_file
 from hwgen.errors import MismatchError, ToolError
 from hwgen.files import write_atomic
 from hwgen.hdl.verilog import TOP, to_verilog
+from hwgen.mismatch import Mismatch
 from hwgen.params import Params
 from hwgen.simulate import Progress, Simulator, run_bench, waveform
-
-
-@dataclass(frozen=True, kw_only=True)
-class Mismatch:
-    """First difference; -1 where a field does not apply. Steps and cycles count from 0 and 1."""
-
-    what: str
-    sample: int
-    layer: int
-    step: int
-    index: int
-    expected: int
-    got: int
-    cycle: int
-    waveform: str = ""
-
-    def __str__(self) -> str:
-        place = "core" if self.layer < 0 else f"layer {self.layer}"
-        return (
-            f"{self.what} differ: sample {self.sample}, {place}, step {self.step}, "
-            f"index {self.index}: expected {self.expected}, got {self.got}, "
-            f"cycle {self.cycle}, waveform {self.waveform or 'not recorded'}"
-        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,4 +146,4 @@ def _simulate(
 
 def _mismatch(outcome: list[dict[str, Any]], waveform: str) -> Mismatch | None:
     found = outcome[-1]["mismatch"]
-    return Mismatch(**found, waveform=waveform) if found else None
+    return replace(Mismatch(**found), waveform=waveform) if found else None

@@ -1,26 +1,13 @@
 """What golden expects, compared with what the design does; remembers the first difference."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from hwgen.golden import Golden
+from hwgen.mismatch import Mismatch
 from hwgen.params import Params
-
-
-@dataclass
-class Mismatch:
-    """The first difference. `layer` is -1 for the core's own outputs; fields not known are -1."""
-
-    what: str
-    sample: int
-    layer: int
-    step: int
-    index: int
-    expected: int
-    got: int
-    cycle: int
 
 
 class Scoreboard:

@@ -15,7 +15,18 @@ ONLY = {
     "cocotb": ("sim/",),
     "cocotb_tools": ("hwgen/simulate.py",),
 }
-WORDS = ("errors", "share", "files", "checked", "spec", "events", "encode", "protocol", "pack")
+WORDS = (
+    "errors",
+    "share",
+    "files",
+    "checked",
+    "spec",
+    "events",
+    "encode",
+    "protocol",
+    "pack",
+    "mismatch",
+)
 SOURCES = sorted([*ROOT.glob("hwgen/**/*.py"), *ROOT.glob("sim/*.py")])
 
 

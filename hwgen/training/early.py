@@ -13,9 +13,9 @@ def lower_output_threshold(
 ) -> None:
     """Lower the threshold of the output layer as far as accuracy falls by at most `loss` (0..1).
 
-    batches: input spike times int64 [n, n_inputs] of a validation set; labels: int64 [all n]. A high
-    threshold lets outputs learn from all that a sample brings, but leaves them waiting for its end,
-    when most samples were clear long before.
+    batches: input spike times int64 [n, n_inputs] of a validation set; labels: int64 [all n].
+    A high threshold lets outputs learn from all that a sample brings, but leaves them waiting for
+    its end, when most samples were clear long before.
     """
     output = network.dense[-1]
     potentials = torch.cat([network(batch)[-1].potentials for batch in batches])
