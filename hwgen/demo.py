@@ -10,7 +10,7 @@ from hwgen import board as board_module
 from hwgen import card, cosim, data, fit, model, synth, train
 from hwgen.cosim import CosimResult
 from hwgen.encode import latency
-from hwgen.files import write_atomic
+from hwgen.files import short, write_atomic
 from hwgen.hdl.verilog import to_verilog
 from hwgen.model import ModelFolder
 from hwgen.simulate import Progress
@@ -55,7 +55,7 @@ class DemoResult:
             ("BRAM", str(self.synth.brams)),
             ("Fmax", f"{self.synth.fmax_hz / 1e6:.1f} MHz (clock {self.synth.clock_hz / 1e6:g})"),
             ("Verilog", str(self.verilog)),
-            ("bitstream", str(self.synth.bitstream)),
+            ("bitstream", str(short(self.synth.bitstream))),
             ("model card", str(self.training.folder / "card.md")),
         ]
 

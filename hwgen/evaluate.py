@@ -87,7 +87,7 @@ def check_input(params: Params, dataset: Dataset) -> None:
         )
 
 
-def test_set(params: Params, data_dir: Path | None) -> Dataset:
+def own_test_set(params: Params, data_dir: Path | None) -> Dataset:
     """The test set a parameter file was made for, by its provenance."""
     made_for = params.provenance.get("data", {})
     if "name" not in made_for:

@@ -22,6 +22,12 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         raise
 
 
+def short(path: Path) -> Path:
+    """The path as a user in the current folder would write it."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def _umask() -> int:
     current = os.umask(0)
     os.umask(current)

@@ -147,13 +147,13 @@ def _inputs(
 ) -> "np.typing.NDArray[np.uint8]":
     """Input spike times: from the model's vectors if they are enough, else from the test set."""
     from hwgen.encode import latency
-    from hwgen.evaluate import test_set
+    from hwgen.evaluate import own_test_set
 
     if folder.vectors_path.is_file():
         vectors = folder.vectors()
         if n <= len(vectors.labels):
             return vectors.inputs[:n]
-    images = test_set(params, data_dir).images[:n]
+    images = own_test_set(params, data_dir).images[:n]
     return latency(images, params.spec.input, params.spec.n_steps)
 
 
@@ -177,6 +177,7 @@ def synth(
     """
     from hwgen import board as board_module
     from hwgen import synth as flow
+    from hwgen.files import short
 
     target = board_module.load(board)
     folder = model_module.find(model)
@@ -209,7 +210,7 @@ def synth(
             ("Fmax", f"{result.fmax_hz / 1e6:.1f} MHz (clock {result.clock_hz / 1e6:g} MHz)"),
             ("lanes", ",".join(map(str, result.lanes))),
             ("time", f"{result.seconds:.1f} s"),
-            ("bitstream", result.bitstream),
+            ("bitstream", short(result.bitstream)),
         ],
     )
     err.print(f"status: {target.status}: routed here, not tried on a board", markup=False)

@@ -107,7 +107,7 @@ def evaluate(
     if data:
         dataset = data_module.load(data, "test", data_dir=data_dir)
     else:
-        dataset = flow.test_set(params, data_dir)
+        dataset = flow.own_test_set(params, data_dir)
     with bar("golden") as progress:
         result = flow.evaluate(params, dataset, progress)
     if record:
