@@ -2,6 +2,7 @@
 # `make test`: all checks. Both need a Debian or Ubuntu and nothing else.
 
 BIN := .venv/bin
+PYTHON ?= python3
 
 .PHONY: help demo test lint setup clean
 
@@ -22,7 +23,7 @@ lint: .venv/ready
 setup: .venv/ready
 
 .venv/ready: requirements.txt pyproject.toml tools/setup.sh
-	sh tools/setup.sh
+	PYTHON="$(PYTHON)" sh tools/setup.sh
 
 clean:
 	rm -rf build runs

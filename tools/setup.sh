@@ -4,12 +4,22 @@ set -eu
 cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
 
+if ! "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))'; then
+    echo "hwgen needs Python 3.11 or newer; $python is $("$python" --version)." >&2
+    echo "Please name a newer one: make PYTHON=python3.12 ..." >&2
+    exit 1
+fi
+
 packages=
 need() { command -v "$1" >/dev/null 2>&1 || packages="$packages $2"; }
 need iverilog iverilog
 need g++ g++
 need perl perl
+need icebox_vlog fpga-icestorm # reads a bitstream back, for the tests
 "$python" -c 'import venv, ensurepip' 2>/dev/null || packages="$packages python3-venv"
+# The simulator loads Python as a shared library.
+"$python" -c 'import ctypes, sysconfig; ctypes.CDLL(sysconfig.get_config_var("INSTSONAME"))' \
+    2>/dev/null || packages="$packages python3-dev"
 
 if [ -n "$packages" ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
