@@ -22,7 +22,8 @@ from hwgen.files import write_atomic
 from hwgen.hdl.verilog import TOP, to_verilog
 from hwgen.mismatch import Mismatch
 from hwgen.params import Params
-from hwgen.simulate import Progress, Simulator, run_bench, waveform
+from hwgen.progress import Progress
+from hwgen.simulate import Simulator, run_bench, waveform
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from hwgen.encode import latency
 from hwgen.files import short, write_atomic
 from hwgen.hdl.verilog import to_verilog
 from hwgen.model import ModelFolder
-from hwgen.simulate import Progress
+from hwgen.progress import Progress
 from hwgen.synth import SynthResult
 from hwgen.train import TrainResult
 

@@ -13,7 +13,7 @@ from hwgen.encode import latency
 from hwgen.errors import DataError
 from hwgen.golden import Golden
 from hwgen.params import Params
-from hwgen.simulate import Progress
+from hwgen.progress import Progress
 
 BATCH = 500
 

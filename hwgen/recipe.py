@@ -73,7 +73,7 @@ class AugmentRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """All choices behind a model. `source` is the text it was read from."""
+    """All choices behind a model."""
 
     name: str
     seed: Annotated[int, Range(0, 2**32 - 1)] = 0

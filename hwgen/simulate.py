@@ -9,17 +9,17 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import which
 from typing import Any, Literal
 
 from hwgen.errors import ToolError
 from hwgen.files import write_atomic
+from hwgen.progress import Progress
 from hwgen.share import share
 
 Simulator = Literal["icarus", "verilator"]
-Progress = Callable[[int, int], None]
 _BUILD_ARGS = {
     # In SystemVerilog mode, cocotb's default, Icarus 11 does not evaluate an `always @*` at time 0
     # whose inputs never change, and leaves its outputs unknown.

@@ -20,7 +20,7 @@ from hwgen.files import write_atomic
 from hwgen.golden import Golden
 from hwgen.model import ModelFolder
 from hwgen.params import Params
-from hwgen.simulate import Progress
+from hwgen.progress import Progress
 from hwgen.vectors import Vectors
 
 N_VECTORS = 32  # samples of the test set that travel with a model

@@ -26,6 +26,7 @@ WORDS = (
     "protocol",
     "pack",
     "mismatch",
+    "progress",
 )
 SOURCES = sorted([*ROOT.glob("hwgen/**/*.py"), *ROOT.glob("sim/*.py")])
 
