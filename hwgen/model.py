@@ -37,8 +37,9 @@ class ModelFolder:
     def params(self) -> Params:
         return params_file.load(self.params_path)
 
-    def vectors(self) -> Vectors:
-        return vectors_file.load(self.vectors_path, self.params())
+    def vectors(self, params: Params) -> Vectors:
+        """The vectors that belong to `params`, the folder's."""
+        return vectors_file.load(self.vectors_path, params)
 
 
 def shipped() -> list[str]:

@@ -51,7 +51,8 @@ def test_params_are_of_the_recipe(name):
 @pytest.mark.parametrize("name", TRAINED)
 def test_vectors(name):
     folder = model.find(name)
-    params, vectors = folder.params(), folder.vectors()
+    params = folder.params()
+    vectors = folder.vectors(params)
     trace = Golden(params).run(vectors.inputs)
     assert vectors.decisions.tolist() == trace.decisions.tolist()
     assert vectors.decision_steps.tolist() == trace.decision_steps.tolist()

@@ -49,8 +49,7 @@ def bar(what: str) -> Iterator["Bar"]:
         task = progress.add_task(what, start=False, visible=False, note="")
 
         def update(done: int, total: int, note: str = "") -> None:
-            if not progress.tasks[0].started:
-                progress.start_task(task)
+            progress.start_task(task)  # only the first call counts
             progress.update(task, completed=done, total=total, note=note, visible=True)
 
         yield update
@@ -64,8 +63,7 @@ def phases(what: str) -> Iterator[Callable[[str], None]]:
         task = progress.add_task(what, start=False, visible=False)
 
         def update(phase: str) -> None:
-            if not progress.tasks[0].started:
-                progress.start_task(task)
+            progress.start_task(task)  # only the first call counts
             progress.update(task, description=f"{what}: {phase}", visible=True)
 
         yield update

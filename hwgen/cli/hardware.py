@@ -6,6 +6,7 @@ from typing import Annotated
 
 import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from hwgen import model as model_module
 from hwgen.cli import options
@@ -144,13 +145,13 @@ def cosim(
 
 def _inputs(
     folder: ModelFolder, params: Params, n: int, data_dir: Path | None
-) -> "np.typing.NDArray[np.uint8]":
+) -> NDArray[np.uint8]:
     """Input spike times: from the model's vectors if they are enough, else from the test set."""
     from hwgen.encode import latency
     from hwgen.evaluate import own_test_set
 
     if folder.vectors_path.is_file():
-        vectors = folder.vectors()
+        vectors = folder.vectors(params)
         if n <= len(vectors.labels):
             return vectors.inputs[:n]
     images = own_test_set(params, data_dir).images[:n]
