@@ -76,7 +76,7 @@ def _synth(result: SynthResult) -> dict[str, Any]:
 def render(params: Params, results: dict[str, Any]) -> str:
     """The card, in Markdown."""
     made = params.provenance
-    bits = [layer.weight_bits for layer in params.spec.layers]
+    bits = [layer.weight_bits for layer in params.spec.weighted]
     precision = ["binary" if n == 1 else f"{n} bits" for n in bits]
     lines = [
         f"# {params.name}",

@@ -49,10 +49,12 @@ def _value(hint: Any, value: Any, where: str, error: type[HwgenError], shown: An
                 raise error(f"{where} must be {_describe(hint)}, not {value!r}")
         return result
     if origin in (Union, types.UnionType):
-        if value is None:
+        if value is None and type(None) in arguments:
             return None
-        (inner,) = (argument for argument in arguments if argument is not type(None))
-        return _value(inner, value, where, error)
+        inner = [argument for argument in arguments if argument is not type(None)]
+        return _value(
+            inner[0] if len(inner) == 1 else _kind(inner, value, where, error), value, where, error
+        )
     if origin is tuple and isinstance(value, list | tuple):
         element = arguments[0]
         return tuple(
@@ -64,6 +66,18 @@ def _value(hint: Any, value: Any, where: str, error: type[HwgenError], shown: An
     if _fits(hint, value):
         return float(value) if hint is float else value
     raise error(f"{where} must be {_describe(shown or hint)}, not {value!r}")
+
+
+def _kind(classes: list[Any], value: Any, where: str, error: type[HwgenError]) -> Any:
+    """Of several dataclasses, the one whose field `kind` allows the kind of the table `value`."""
+    by_kind = {get_args(get_type_hints(cls)["kind"])[0]: cls for cls in classes}
+    known = ", ".join(repr(name) for name in by_kind)
+    if not isinstance(value, Mapping) or "kind" not in value:
+        raise error(f"{where} must be a table with a kind, one of {known}, not {value!r}")
+    for name, cls in by_kind.items():
+        if value["kind"] == name:
+            return cls
+    raise error(f"{where}: kind must be one of {known}, not {value['kind']!r}")
 
 
 def _fits(hint: Any, value: Any) -> bool:

@@ -1,6 +1,6 @@
 """Does it fit? What can be said from the parameters alone, before any tool runs."""
 
-from math import ceil
+from math import ceil, prod
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hwgen.board import Board, Family
 from hwgen.errors import BoardError
 from hwgen.params import Params
-from hwgen.spec import LayerSpec
+from hwgen.spec import ConvSpec, LayerSpec, PoolSpec
 
 MAX_OUTPUT_LANES = 16  # an output layer up to this size has all its neurons in parallel
 _LANES: dict[Family, int] = {"ice40": 8, "ecp5": 32}
@@ -39,16 +39,23 @@ def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
 
 
 def _with_lanes(params: Params, wish: int) -> tuple[int, ...]:
-    *hidden, output = (layer.n_post for layer in params.spec.layers)
-    last = output if output <= MAX_OUTPUT_LANES else wish
-    return (*(min(wish, n_post) for n_post in hidden), last)
+    *hidden, output = params.spec.layers
+    last = output.n_post if output.n_post <= MAX_OUTPUT_LANES else wish
+    return (*(min(wish, max_lanes(layer)) for layer in hidden), last)
+
+
+def max_lanes(layer: LayerSpec) -> int:
+    """Most neurons a layer can update at once: all, all filters of a position, or one (pooling)."""
+    if isinstance(layer, PoolSpec):
+        return 1
+    return layer.filters if isinstance(layer, ConvSpec) else layer.n_post
 
 
 def memory_blocks(params: Params, lanes: tuple[int, ...], board: Board) -> list[int]:
     """Estimated memory blocks of each layer.
 
     Weights; state, unless it is one word only, in registers; thresholds, unless each lane needs a
-    single one (see `hwgen.hdl.dense`).
+    single one (see `hwgen.hdl`). Of a pooling layer, a bit a neuron.
     """
     return [
         _layer_blocks(layer, thresholds, n_lanes, board.family)
@@ -61,10 +68,14 @@ def memory_blocks(params: Params, lanes: tuple[int, ...], board: Board) -> list[
 def _layer_blocks(
     layer: LayerSpec, thresholds: NDArray[np.int32], lanes: int, family: Family
 ) -> int:
-    n_blocks = ceil(layer.n_post / lanes)
-    total = _blocks(layer.n_pre * n_blocks, lanes * layer.weight_bits, family)
-    if n_blocks > 1:
-        total += _blocks(n_blocks, lanes * (layer.potential_bits + 1), family)
+    if isinstance(layer, PoolSpec):
+        return _blocks(layer.n_post, 1, family)
+    n_positions = layer.n_post // layer.n_thresholds
+    n_blocks = ceil(layer.n_thresholds / lanes)
+    total = _blocks(layer.n_fan_in * n_blocks, lanes * layer.weight_bits, family)
+    if n_positions * n_blocks > 1:
+        state_bits = layer.potential_bits + layer.slope_bits + 1
+        total += _blocks(n_positions * n_blocks, lanes * state_bits, family)
     if any(len(np.unique(thresholds[lane::lanes])) > 1 for lane in range(lanes)):
         total += _blocks(n_blocks, lanes * layer.potential_bits, family)
     return total
@@ -78,7 +89,7 @@ def _blocks(n_words: int, width: int, family: Family) -> int:
 
 def check_memory(params: Params, board: Board) -> None:
     """Raise `BoardError` if the weights alone exceed the board's memory blocks."""
-    bits = sum(layer.n_pre * layer.n_post * layer.weight_bits for layer in params.spec.layers)
+    bits = sum(prod(layer.weight_shape) * layer.weight_bits for layer in params.spec.weighted)
     capacity = board.capacity.bram * board.capacity.bram_bits
     if bits > capacity:
         raise BoardError(

@@ -18,7 +18,16 @@ from safetensors.numpy import save as to_safetensors
 from hwgen import checked
 from hwgen.errors import ParamsError
 from hwgen.files import write_atomic
-from hwgen.spec import LayerSpec, NetworkSpec
+from hwgen.spec import (
+    MAX_INPUTS,
+    MAX_NEURONS,
+    ConvSpec,
+    DenseSpec,
+    LayerSpec,
+    NetworkSpec,
+    PoolSpec,
+    Shape,
+)
 
 FORMAT = 1  # bumped when an old reader would misread a new file
 HEADER_KEY = "hwgen"  # the only metadata key, so that the file is the same byte for byte
@@ -28,8 +37,9 @@ HEADER_KEY = "hwgen"  # the only metadata key, so that the file is the same byte
 class Params:
     """A trained network in integers.
 
-    `weights[l]` is int8 [n_pre, n_post], `thresholds[l]` is int32 [n_post]. `provenance` is free
-    JSON (recipe, data set, accuracies, parent digest); it is not part of the digest.
+    `weights[l]` is int8 and `thresholds[l]` int32, of the shapes in `hwgen.spec`; both are empty
+    for a pooling layer. `provenance` is free JSON (recipe, data set, accuracies, parent digest); it
+    is not part of the digest.
     """
 
     name: str
@@ -68,19 +78,48 @@ def _check_spec(network: NetworkSpec, where: str) -> None:
         raise ParamsError(
             f"{where}: crop is {shape.crop}, which leaves nothing of {shape.height}x{shape.width}"
         )
-    n_pre = shape.n_inputs
+    if shape.n_inputs > MAX_INPUTS:
+        raise ParamsError(f"{where}: {shape.n_inputs} inputs, expected at most {MAX_INPUTS}")
+    post = shape.post
     for index, layer in enumerate(network.layers):
-        if layer.n_pre != n_pre:
-            raise ParamsError(
-                f"{where}: layers[{index}].n_pre is {layer.n_pre}, but {n_pre} neurons feed it"
-            )
-        if layer.potential_bits < layer.min_potential_bits:
-            raise ParamsError(
-                f"{where}: layers[{index}].potential_bits is {layer.potential_bits}, too narrow: "
-                f"{layer.n_pre} inputs of weight up to {layer.max_weight} need "
-                f"{layer.min_potential_bits}"
-            )
-        n_pre = layer.n_post
+        _check_layer(layer, post, network.n_steps, f"{where}: layers[{index}]")
+        post = layer.post
+    if network.layers[-1].kind != "dense":
+        raise ParamsError(f"{where}: the last layer is {network.layers[-1].kind}, expected dense")
+
+
+def _check_layer(layer: LayerSpec, feeding: Shape, n_steps: int, where: str) -> None:
+    if isinstance(layer, DenseSpec):
+        if layer.n_pre != feeding.n:
+            raise ParamsError(f"{where}.n_pre is {layer.n_pre}, but {feeding.n} neurons feed it")
+    elif layer.pre != feeding:
+        raise ParamsError(
+            f"{where} takes {_by(layer.pre)}, but {_by(feeding)} feed it "
+            "(height x width x channels)"
+        )
+    if not 0 < layer.n_post <= MAX_NEURONS:
+        raise ParamsError(f"{where} has {layer.n_post} neurons, expected 1..{MAX_NEURONS}")
+    if isinstance(layer, PoolSpec):
+        return
+    if (layer.psp == "triangle") != (layer.tau_steps > 0):
+        raise ParamsError(
+            f"{where}.tau_steps is {layer.tau_steps} with psp {layer.psp!r}, "
+            "expected at least 1 with 'triangle' and 0 with others"
+        )
+    if isinstance(layer, ConvSpec) and layer.padding >= layer.size:
+        raise ParamsError(
+            f"{where}.padding is {layer.padding}, expected less than size, {layer.size}"
+        )
+    needed = layer.min_potential_bits(n_steps)
+    if layer.potential_bits < needed:
+        raise ParamsError(
+            f"{where}.potential_bits is {layer.potential_bits}, too narrow: {layer.n_fan_in} "
+            f"inputs of weight up to {layer.max_weight} need {needed} with psp {layer.psp!r}"
+        )
+
+
+def _by(shape: Shape) -> str:
+    return "x".join(str(size) for size in shape)
 
 
 def _check_tensor(tensor: NDArray[Any], dtype: str, shape: list[int], where: str) -> None:
@@ -91,20 +130,24 @@ def _check_tensor(tensor: NDArray[Any], dtype: str, shape: list[int], where: str
 
 
 def _check_weights(weights: NDArray[Any], layer: LayerSpec, where: str) -> None:
-    _check_tensor(weights, "int8", [layer.n_pre, layer.n_post], where)
+    _check_tensor(weights, "int8", list(layer.weight_shape), where)
+    if isinstance(layer, PoolSpec):
+        return
     wide = weights.astype(np.int16)
     bad = np.abs(wide) != 1 if layer.weight_bits == 1 else np.abs(wide) > layer.max_weight
     if bad.any():
-        pre, post = np.argwhere(bad)[0]
+        place = tuple(int(index) for index in np.argwhere(bad)[0])
         legal = "-1 or 1" if layer.weight_bits == 1 else f"within +-{layer.max_weight}"
         raise ParamsError(
-            f"{where}[{pre}, {post}] is {wide[pre, post]}, expected {legal} "
+            f"{where}{list(place)} is {wide[place]}, expected {legal} "
             f"({layer.weight_bits}-bit weights)"
         )
 
 
 def _check_thresholds(thresholds: NDArray[Any], layer: LayerSpec, where: str) -> None:
-    _check_tensor(thresholds, "int32", [layer.n_post], where)
+    _check_tensor(thresholds, "int32", [layer.n_thresholds], where)
+    if isinstance(layer, PoolSpec):
+        return
     bad = (thresholds < 0) | (thresholds > layer.max_threshold)
     if bad.any():
         post = int(np.flatnonzero(bad)[0])
@@ -137,8 +180,9 @@ def to_bytes(params: Params) -> bytes:
     for index, (weights, thresholds) in enumerate(
         zip(params.weights, params.thresholds, strict=True)
     ):
-        tensors[f"{index}.weights"] = np.ascontiguousarray(weights)
-        tensors[f"{index}.thresholds"] = np.ascontiguousarray(thresholds)
+        if weights.size:  # a pooling layer has none
+            tensors[f"{index}.weights"] = np.ascontiguousarray(weights)
+            tensors[f"{index}.thresholds"] = np.ascontiguousarray(thresholds)
     return to_safetensors(tensors, {HEADER_KEY: json.dumps(header, sort_keys=True)})
 
 
@@ -164,8 +208,8 @@ def load(path: Path) -> Params:
     params = Params(
         name=header.name,
         spec=header.spec,
-        weights=_take(tensors, "weights", len(header.spec.layers), path),
-        thresholds=_take(tensors, "thresholds", len(header.spec.layers), path),
+        weights=_take(tensors, "weights", np.int8, header.spec, path),
+        thresholds=_take(tensors, "thresholds", np.int32, header.spec, path),
         provenance=header.provenance,
     )
     if tensors:
@@ -195,12 +239,15 @@ def _read_header(metadata: Mapping[str, str], path: Path) -> _Header:
 
 
 def _take(
-    tensors: dict[str, NDArray[Any]], kind: str, n_layers: int, path: Path
+    tensors: dict[str, NDArray[Any]], kind: str, dtype: type, spec: NetworkSpec, path: Path
 ) -> tuple[NDArray[Any], ...]:
-    taken = []
-    for index in range(n_layers):
+    taken: list[NDArray[Any]] = []
+    for index, layer in enumerate(spec.layers):
         name = f"{index}.{kind}"
-        if name not in tensors:
+        if isinstance(layer, PoolSpec):
+            taken.append(np.zeros(0, dtype))
+        elif name in tensors:
+            taken.append(tensors.pop(name))
+        else:
             raise ParamsError(f"{path}: tensor {name!r} is missing")
-        taken.append(tensors.pop(name))
     return tuple(taken)

@@ -4,13 +4,29 @@ The rules that give these numbers their meaning (when a neuron fires, in which o
 evaluated, how ties are broken) are stated in `docs/contract.md` and executable in `hwgen.golden`.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Annotated, Any, Literal
+from dataclasses import asdict, dataclass, replace
+from math import prod
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from hwgen.checked import Range
 
 MAX_STEPS = 255  # spike times are 8-bit: values 0..n_steps, where n_steps means "never"
-MAX_NEURONS = 2**14  # a layer; an event word has 14 bits of index
+MAX_INPUTS = 2**14  # an event word has 14 bits of index
+MAX_NEURONS = 2**16  # of a layer
+
+Psp = Literal["step", "ramp", "triangle"]
+
+
+class Shape(NamedTuple):
+    """Neurons of a layer as a picture; their index is ``(row * width + column) * channels + c``."""
+
+    height: int
+    width: int
+    channels: int
+
+    @property
+    def n(self) -> int:
+        return prod(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,23 +43,33 @@ class InputSpec:
     crop: Annotated[int, Range(0, 2048)] = 0
 
     @property
+    def post(self) -> Shape:
+        return Shape(self.height - 2 * self.crop, self.width - 2 * self.crop, 1)
+
+    @property
     def n_inputs(self) -> int:
-        return (self.height - 2 * self.crop) * (self.width - 2 * self.crop)
+        return self.post.n
 
 
 @dataclass(frozen=True, kw_only=True)
-class LayerSpec:
-    """A dense layer of single-spike integrate-and-fire neurons.
+class _Neurons:
+    """What dense and convolutional layers of single-spike neurons share.
 
     `weight_bits` 1 means the weights are -1 and +1; 2..8 means symmetric signed integers.
-    `potential_bits` is the width of the signed potential and of the threshold.
+    `potential_bits` is the width of the signed potential and of the threshold. `psp` is the
+    postsynaptic potential of a spike of weight 1, d steps after it (0 in its own step):
+    "step": 1; "ramp": d + 1; "triangle": max(0, min(d + 1, 2 * tau_steps - d - 1)).
     """
 
-    n_pre: Annotated[int, Range(1, MAX_NEURONS)]
-    n_post: Annotated[int, Range(1, MAX_NEURONS)]
     weight_bits: Annotated[int, Range(1, 8)]
     potential_bits: Annotated[int, Range(2, 31)]
-    kind: Literal["dense"] = "dense"
+    psp: Psp = "step"
+    tau_steps: Annotated[int, Range(0, MAX_STEPS)] = 0  # triangle only: steps up, and steps down
+
+    @property
+    def n_fan_in(self) -> int:
+        """Synapses of a neuron."""
+        raise NotImplementedError
 
     @property
     def max_weight(self) -> int:
@@ -51,27 +77,179 @@ class LayerSpec:
         return 1 if self.weight_bits == 1 else 2 ** (self.weight_bits - 1) - 1
 
     @property
-    def min_potential_bits(self) -> int:
+    def slope_bits(self) -> int:
+        """Signed width of the slope, 0 with the step: each input moves it by its weight at most."""
+        return 0 if self.psp == "step" else _signed_bits(self.n_fan_in * self.max_weight)
+
+    def min_potential_bits(self, n_steps: int) -> int:
         """Narrowest signed width in which no order of events can overflow.
 
-        Each input fires at most once, so the sum is at most ``n_pre * max_weight`` in magnitude.
+        Each input fires at most once, and adds at most its weight times the highest PSP.
         """
-        return (self.n_pre * self.max_weight).bit_length() + 1
+        highest = {"step": 1, "ramp": n_steps, "triangle": min(n_steps, self.tau_steps)}[self.psp]
+        return _signed_bits(self.n_fan_in * self.max_weight * highest)
 
     @property
     def max_threshold(self) -> int:
         return int(2 ** (self.potential_bits - 1) - 1)
 
 
-def dense(n_pre: int, n_post: int, weight_bits: int) -> LayerSpec:
-    """A dense layer with the narrowest potential that cannot overflow."""
-    narrow = LayerSpec(n_pre=n_pre, n_post=n_post, weight_bits=weight_bits, potential_bits=0)
-    return LayerSpec(
-        n_pre=n_pre,
-        n_post=n_post,
-        weight_bits=weight_bits,
-        potential_bits=narrow.min_potential_bits,
-    )
+@dataclass(frozen=True, kw_only=True)
+class DenseSpec(_Neurons):
+    """Every input feeds every neuron. Weights [n_pre, n_post], one threshold a neuron."""
+
+    n_pre: Annotated[int, Range(1, MAX_NEURONS)]
+    n_post: Annotated[int, Range(1, MAX_NEURONS)]
+    kind: Literal["dense"] = "dense"
+
+    @property
+    def pre(self) -> Shape:
+        return Shape(1, 1, self.n_pre)
+
+    @property
+    def post(self) -> Shape:
+        return Shape(1, 1, self.n_post)
+
+    @property
+    def n_fan_in(self) -> int:
+        return self.n_pre
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        return self.n_pre, self.n_post
+
+    @property
+    def n_thresholds(self) -> int:
+        return self.n_post
+
+    @property
+    def n_synapses(self) -> int:
+        return self.n_pre * self.n_post
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvSpec(_Neurons):
+    """Convolution of a picture `height` x `width` x `channels` with `filters` square filters.
+
+    Weights [size, size, channels, filters], one threshold a filter. The neuron (y, x, f) has the
+    synapse weights[i, j, c, f] to the input (y * stride + i - padding, x * stride + j - padding,
+    c), where there is one.
+    """
+
+    height: Annotated[int, Range(1, 4096)]
+    width: Annotated[int, Range(1, 4096)]
+    channels: Annotated[int, Range(1, 4096)]
+    filters: Annotated[int, Range(1, 4096)]
+    size: Annotated[int, Range(1, 15)]
+    stride: Annotated[int, Range(1, 15)] = 1
+    padding: Annotated[int, Range(0, 14)] = 0
+    kind: Literal["conv2d"] = "conv2d"
+
+    @property
+    def pre(self) -> Shape:
+        return Shape(self.height, self.width, self.channels)
+
+    @property
+    def post(self) -> Shape:
+        reach = self.size - 2 * self.padding
+        rows = (self.height - reach) // self.stride + 1
+        columns = (self.width - reach) // self.stride + 1
+        return Shape(max(0, rows), max(0, columns), self.filters)
+
+    @property
+    def n_pre(self) -> int:
+        return self.pre.n
+
+    @property
+    def n_post(self) -> int:
+        return self.post.n
+
+    @property
+    def n_fan_in(self) -> int:
+        return self.size * self.size * self.channels
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        return self.size, self.size, self.channels, self.filters
+
+    @property
+    def n_thresholds(self) -> int:
+        return self.filters
+
+    @property
+    def n_synapses(self) -> int:
+        """Those that exist: fewer at the edges."""
+        rows = sum(len(taps(self, self.height, y)) for y in range(self.height))
+        columns = sum(len(taps(self, self.width, x)) for x in range(self.width))
+        return rows * columns * self.channels * self.filters
+
+
+@dataclass(frozen=True, kw_only=True)
+class PoolSpec:
+    """Earliest spike in each `size` x `size` window, channel by channel; windows do not overlap.
+
+    Rows and columns that fill no whole window are left out. No weights, no potential.
+    """
+
+    height: Annotated[int, Range(1, 4096)]
+    width: Annotated[int, Range(1, 4096)]
+    channels: Annotated[int, Range(1, 4096)]
+    size: Annotated[int, Range(2, 15)]
+    kind: Literal["pool2d"] = "pool2d"
+
+    @property
+    def pre(self) -> Shape:
+        return Shape(self.height, self.width, self.channels)
+
+    @property
+    def post(self) -> Shape:
+        return Shape(self.height // self.size, self.width // self.size, self.channels)
+
+    @property
+    def n_pre(self) -> int:
+        return self.pre.n
+
+    @property
+    def n_post(self) -> int:
+        return self.post.n
+
+    @property
+    def weight_shape(self) -> tuple[int, ...]:
+        return (0,)
+
+    @property
+    def n_thresholds(self) -> int:
+        return 0
+
+    @property
+    def n_synapses(self) -> int:
+        return 0
+
+
+WeightedSpec = DenseSpec | ConvSpec  # layers that have weights
+LayerSpec = DenseSpec | ConvSpec | PoolSpec
+_Weighted = TypeVar("_Weighted", DenseSpec, ConvSpec)
+
+
+def taps(layer: ConvSpec, n: int, position: int) -> list[tuple[int, int]]:
+    """Along one axis of `n` inputs, what an input reaches: (output position, tap), ascending.
+
+    The tap is the first (or second) index of the weights.
+    """
+    n_out = (n + 2 * layer.padding - layer.size) // layer.stride + 1
+    reached = [(out, position + layer.padding - out * layer.stride) for out in range(n_out)]
+    return [(out, tap) for out, tap in reached if 0 <= tap < layer.size]
+
+
+def narrowest(layer: _Weighted, n_steps: int) -> _Weighted:
+    """The layer with the narrowest potential that cannot overflow."""
+    return replace(layer, potential_bits=layer.min_potential_bits(n_steps))
+
+
+def dense(n_pre: int, n_post: int, weight_bits: int) -> DenseSpec:
+    """A dense layer of the step PSP, with the narrowest potential that cannot overflow."""
+    wide = DenseSpec(n_pre=n_pre, n_post=n_post, weight_bits=weight_bits, potential_bits=0)
+    return narrowest(wide, 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,14 +266,42 @@ class NetworkSpec:
         return self.layers[-1].n_post
 
     @property
+    def weighted(self) -> tuple[WeightedSpec, ...]:
+        """The layers that have weights."""
+        return tuple(layer for layer in self.layers if not isinstance(layer, PoolSpec))
+
+    @property
     def n_synapses(self) -> int:
-        return sum(layer.n_pre * layer.n_post for layer in self.layers)
+        return sum(layer.n_synapses for layer in self.layers)
 
     @property
     def shape(self) -> str:
-        """As the field writes it: ``784-600-10``."""
-        sizes = [self.input.n_inputs, *(layer.n_post for layer in self.layers)]
-        return "-".join(str(size) for size in sizes)
+        """As the field writes it: ``784-600-10``, ``28x28-20C5-P2-1000-10``; s2 is a stride, p1 a
+        padding."""
+        has_pictures = any(layer.kind != "dense" for layer in self.layers)
+        first = self.input.post
+        start = f"{first.height}x{first.width}" if has_pictures else str(first.n)
+        return "-".join([start, *(_word(layer) for layer in self.layers)])
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """Plain tables. The fields of the PSP are left out where it is the step."""
+        table = asdict(self)
+        for layer in table["layers"]:
+            if layer.get("psp") == "step":
+                del layer["psp"], layer["tau_steps"]
+        return table
+
+
+def _word(layer: LayerSpec) -> str:
+    if isinstance(layer, DenseSpec):
+        return str(layer.n_post)
+    if isinstance(layer, PoolSpec):
+        return f"P{layer.size}"
+    stride = f"s{layer.stride}" if layer.stride > 1 else ""
+    padding = f"p{layer.padding}" if layer.padding else ""
+    return f"{layer.filters}C{layer.size}{stride}{padding}"
+
+
+def _signed_bits(largest: int) -> int:
+    """Bits that hold every integer within plus and minus `largest`."""
+    return largest.bit_length() + 1

@@ -1,5 +1,6 @@
 """Random small networks and inputs, chosen so that neurons do fire, tie and stay silent."""
 
+import re
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -7,7 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.params import Params
-from hwgen.spec import InputSpec, NetworkSpec, dense
+from hwgen.spec import (
+    ConvSpec,
+    DenseSpec,
+    InputSpec,
+    LayerSpec,
+    NetworkSpec,
+    PoolSpec,
+    Psp,
+    Shape,
+    dense,
+    narrowest,
+)
 
 
 def random_params(
@@ -17,7 +29,10 @@ def random_params(
     n_steps: int = 6,
     uniform: bool = False,
 ) -> Params:
-    """A network of these sizes; `uniform` gives each layer one threshold for all its neurons."""
+    """A dense network of these sizes, with the step PSP.
+
+    `uniform` gives each layer one threshold for all its neurons.
+    """
     rng = np.random.default_rng(seed)
     layers = tuple(dense(pre, post, weight_bits) for pre, post in pairwise(sizes))
     weights, thresholds = [], []
@@ -41,6 +56,74 @@ def random_params(
         weights=tuple(weights),
         thresholds=tuple(thresholds),
     )
+
+
+def random_network(
+    seed: int,
+    shape: str,
+    *,
+    psp: Psp = "step",
+    tau_steps: int = 0,
+    weight_bits: int = 1,
+    n_steps: int = 6,
+    uniform: bool = False,
+) -> Params:
+    """A network given as the field writes it: ``9x8-4C3s2p1-P2-7-3`` (s: stride, p: padding).
+
+    All layers have the same PSP and weight bits; `uniform` gives each one threshold only.
+    """
+    first, *words = shape.split("-")
+    height, width = map(int, first.split("x"))
+    given = InputSpec(height=height, width=width, x_max=255)
+    neurons = {"weight_bits": weight_bits, "psp": psp, "tau_steps": tau_steps}
+    layers: list[LayerSpec] = []
+    for word in words:
+        pre = layers[-1].post if layers else given.post
+        layers.append(_layer(word, pre, neurons, n_steps))
+    rng = np.random.default_rng(seed)
+    tensors = [_tensors(rng, layer, n_steps, uniform) for layer in layers]
+    weights, thresholds = zip(*tensors, strict=True)
+    spec = NetworkSpec(n_steps=n_steps, input=given, layers=tuple(layers))
+    return Params(name="random", spec=spec, weights=weights, thresholds=thresholds)
+
+
+def _layer(word: str, pre: Shape, neurons: dict[str, object], n_steps: int) -> LayerSpec:
+    if word.isdecimal():
+        wide = DenseSpec(n_pre=pre.n, n_post=int(word), potential_bits=0, **neurons)
+        return narrowest(wide, n_steps)
+    if word[0] == "P":
+        return PoolSpec(**pre._asdict(), size=int(word[1:]))
+    filters, size, stride, padding = re.fullmatch(
+        r"(\d+)C(\d+)(?:s(\d+))?(?:p(\d+))?", word
+    ).groups()
+    wide = ConvSpec(
+        **pre._asdict(),
+        filters=int(filters),
+        size=int(size),
+        stride=int(stride or 1),
+        padding=int(padding or 0),
+        potential_bits=0,
+        **neurons,
+    )
+    return narrowest(wide, n_steps)
+
+
+def _tensors(
+    rng: np.random.Generator, layer: LayerSpec, n_steps: int, uniform: bool
+) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
+    """Random weights and thresholds; a potential is about as large as a threshold."""
+    if isinstance(layer, PoolSpec):
+        return np.zeros(0, np.int8), np.zeros(0, np.int32)
+    largest, n_thresholds = layer.max_weight, layer.n_thresholds
+    if layer.weight_bits == 1:
+        weights = rng.choice([-1, 1], layer.weight_shape)
+    else:
+        weights = rng.integers(-largest, largest, layer.weight_shape, endpoint=True)
+    height = {"step": 1, "ramp": n_steps / 2, "triangle": min(n_steps, layer.tau_steps) / 2}
+    spread = max(1, int(np.sqrt(layer.n_fan_in) * largest * 0.6 * height[layer.psp]))
+    limits = rng.integers(0, spread, n_thresholds, endpoint=True)
+    limits = limits[:1].repeat(n_thresholds) if uniform else limits
+    return weights.astype(np.int8), limits.astype(np.int32)
 
 
 def random_spike_times(seed: int, n: int, params: Params) -> NDArray[np.uint8]:

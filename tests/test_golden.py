@@ -5,7 +5,7 @@ import pytest
 from samples import random_params, random_spike_times
 
 from hwgen.golden import Golden
-from hwgen.golden.layers import Dense
+from hwgen.golden.connections import Dense
 from hwgen.params import Params
 from hwgen.spec import InputSpec, NetworkSpec, dense
 
@@ -124,6 +124,10 @@ def test_decide_in_batches_equals_run():
     assert Golden(net).decide(inputs[:0]).tolist() == []
 
 
-def test_dense_refuses_sums_that_float32_cannot_hold():
-    with pytest.raises(ValueError, match=r"^weight sums up to 16777216 are not exact in float32$"):
-        Dense(np.full((2**17, 1), -128, np.int8))
+def test_sums_that_float32_cannot_hold_are_exact():
+    # 2**17 weights of -127 and one of 1: float32 would lose the 1
+    n = 2**17
+    weights = np.full((n + 1, 1), -127, np.int8)
+    weights[-1] = 1
+    current = Dense(weights).current(np.ones((1, n + 1), np.int8))
+    assert current.tolist() == [[1 - 127 * n]]

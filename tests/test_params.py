@@ -76,7 +76,10 @@ def test_digest_is_as_documented(net):
     # docs/contract.md, section 2, done here by hand
     import hashlib
 
-    spec = json.dumps(dataclasses.asdict(net.spec), sort_keys=True, separators=(",", ":"))
+    table = dataclasses.asdict(net.spec)
+    for layer in table["layers"]:  # its PSP is the step
+        del layer["psp"], layer["tau_steps"]
+    spec = json.dumps(table, sort_keys=True, separators=(",", ":"))
     content = b"hwgen-params-1\n" + spec.encode() + b"\n"
     for weights, thresholds in zip(net.weights, net.thresholds, strict=True):
         content += bytes(int(w) % 256 for w in weights.flatten())
@@ -134,7 +137,7 @@ def test_not_ours(path):
         (
             lambda h, t: h["spec"]["layers"][0].update(potential_bits=7),
             r"layers\[0\].potential_bits is 7, too narrow: "
-            "12 inputs of weight up to 7 need 8",
+            "12 inputs of weight up to 7 need 8 with psp 'step'",
         ),
         (
             lambda h, t: h["spec"]["layers"][1].update(n_pre=8),
@@ -154,11 +157,12 @@ def test_not_ours(path):
         ),
         (
             lambda h, t: h["spec"]["layers"][0].update(n_pre="12"),
-            r"header: spec: layers\[0\]: n_pre must be an integer in 1..16384, not '12'",
+            r"header: spec: layers\[0\]: n_pre must be an integer in 1..65536, not '12'",
         ),
         (
             lambda h, t: h["spec"]["layers"][0].update(kind="conv"),
-            r"header: spec: layers\[0\]: kind must be one of 'dense', not 'conv'",
+            r"header: spec: layers\[0\]: kind must be one of 'dense', 'conv2d', 'pool2d', "
+            "not 'conv'",
         ),
         (
             lambda h, t: h["spec"].update(layers=[]),

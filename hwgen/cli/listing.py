@@ -3,10 +3,14 @@
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hwgen import model as model_module
 from hwgen.cli import options
 from hwgen.cli.console import facts, percent, print_json, table
 from hwgen.params import Params
+from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, PoolSpec
 
 
 def info(model: options.Model, json: options.Json = False) -> None:
@@ -30,18 +34,30 @@ def info(model: options.Model, json: options.Json = False) -> None:
     shape = params.spec.input
     rows.append(("input", f"{shape.height}x{shape.width}, crop {shape.crop}, 0..{shape.x_max}"))
     for index, layer in enumerate(params.spec.layers):
-        limits = params.thresholds[index]
-        spread = f"{limits.min()}..{limits.max()}" if limits.min() < limits.max() else limits[0]
-        rows.append(
-            (
-                f"layer {index}",
-                f"{layer.n_pre} -> {layer.n_post}, {layer.weight_bits}-bit weights, "
-                f"{layer.potential_bits}-bit potentials, threshold {spread}",
-            )
-        )
+        rows.append((f"layer {index}", _describe(layer, params.thresholds[index])))
     accuracies = params.provenance.get("accuracy", {})
     rows += [(f"accuracy, {name}", percent(value)) for name, value in accuracies.items()]
     facts(params.name, rows)
+
+
+def _describe(layer: LayerSpec, thresholds: NDArray[np.int32]) -> str:
+    """A layer in a line."""
+    if isinstance(layer, DenseSpec):
+        sizes = f"{layer.n_pre} -> {layer.n_post}"
+    else:
+        sizes = " -> ".join("x".join(map(str, shape)) for shape in (layer.pre, layer.post))
+    if isinstance(layer, PoolSpec):
+        return f"pool {layer.size}x{layer.size}, {sizes}, earliest spike"
+    if isinstance(layer, ConvSpec):
+        sizes = f"conv {layer.size}x{layer.size}, {sizes}"
+    least, most = thresholds.min(), thresholds.max()
+    spread = f"{least}..{most}" if least < most else f"{least}"
+    psp = "" if layer.psp == "step" else f", {layer.psp}"
+    tau = f" of {layer.tau_steps} steps" if layer.tau_steps else ""
+    return (
+        f"{sizes}, {layer.weight_bits}-bit weights, {layer.potential_bits}-bit potentials"
+        f"{psp}{tau}, threshold {spread}"
+    )
 
 
 def _summary(params: Params) -> dict[str, Any]:
@@ -65,7 +81,7 @@ def models(json: options.Json = False) -> None:
         if folder.params_path.is_file():
             params = folder.params()
             accuracy = params.provenance.get("accuracy", {}).get("golden, test")
-            bits = "/".join(str(layer.weight_bits) for layer in params.spec.layers)
+            bits = "/".join(str(layer.weight_bits) for layer in params.spec.weighted)
             rows.append((name, params.spec.shape, bits, params.spec.n_steps, percent(accuracy)))
         else:
             rows.append((name, "-", "-", "-", "not trained: `hwgen train` it"))

@@ -1,23 +1,72 @@
-"""Layers of golden: from the spikes of a step to the current of a step."""
+"""Layers of golden: from spike times to spike times, all steps of a sample at once."""
+
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-_EXACT = 2**24  # below this, float32 holds every integer, so BLAS sums are exact in any order
+from hwgen.golden import neuron
+from hwgen.golden.connections import Conv, Dense
+from hwgen.spec import ConvSpec, PoolSpec, WeightedSpec
 
 
-class Dense:
-    """Full connection: current[j] = sum of weights[i, j] over the inputs i that spike."""
+@dataclass(frozen=True)
+class LayerTrace:
+    """What n samples did to a layer.
 
-    def __init__(self, weights: NDArray[np.int8]) -> None:
-        """weights: int8 [n_pre, n_post]."""
-        bound = int(np.abs(weights.astype(np.int64)).sum(axis=0).max())
-        if bound >= _EXACT:
-            raise ValueError(f"weight sums up to {bound} are not exact in float32")
-        self._weights = weights.astype(np.float32)
+    times: uint8 [n, n_post]; potential, at_spike: int32 [n, n_post], at the end of the sample and
+    in the step in which the neuron fired (0: it did not), or [n, 0] without potentials;
+    synaptic_ops: int64 [n].
+    """
 
-    def current(self, spikes: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """bool [n, n_pre] -> int64 [n, n_post]."""
-        active = np.flatnonzero(spikes.any(axis=0))
-        result = spikes[:, active].astype(np.float32) @ self._weights[active]
-        return result.astype(np.int64)
+    times: NDArray[np.uint8]
+    potential: NDArray[np.int32]
+    at_spike: NDArray[np.int32]
+    synaptic_ops: NDArray[np.int64]
+
+
+class Neurons:
+    """A dense or convolutional layer of single-spike neurons."""
+
+    def __init__(
+        self, layer: WeightedSpec, weights: NDArray[np.int8], thresholds: NDArray[np.int32]
+    ) -> None:
+        """Shapes as in `hwgen.spec`; the neurons of a filter share its threshold."""
+        self._layer = layer
+        self._connection = Conv(weights, layer) if isinstance(layer, ConvSpec) else Dense(weights)
+        self._thresholds = np.tile(thresholds, layer.n_post // layer.n_thresholds)
+
+    def run(self, inputs: NDArray[np.uint8], n_steps: int) -> LayerTrace:
+        """Spike times uint8 [n, n_pre] -> what this layer does in `n_steps` steps."""
+        n, layer = len(inputs), self._layer
+        state = neuron.rest(n, layer.n_post)
+        times = np.full((n, layer.n_post), n_steps, np.uint8)
+        at_spike = np.zeros((n, layer.n_post), np.int32)
+        for step in range(n_steps):
+            events = neuron.kernel_events(inputs, step, layer)
+            current = self._connection.current(events)
+            state, spikes = neuron.step(state, current, self._thresholds, layer)
+            times[spikes] = step
+            at_spike[spikes] = state.potential[spikes]
+        n_events = neuron.n_kernel_events(inputs, n_steps, layer)
+        return LayerTrace(times, state.potential, at_spike, n_events @ self._connection.fan_out)
+
+
+class Pool:
+    """Pooling: a neuron fires when the first of its window does."""
+
+    def __init__(self, layer: PoolSpec) -> None:
+        self._layer = layer
+
+    def run(self, inputs: NDArray[np.uint8], n_steps: int) -> LayerTrace:
+        """Spike times uint8 [n, n_pre] -> the least of each window.
+
+        Never is `n_steps`, the largest value of all, so a window without spikes gives never.
+        """
+        n, layer, size = len(inputs), self._layer, self._layer.size
+        height, width, channels = layer.post
+        picture = inputs.reshape(n, *layer.pre)[:, : height * size, : width * size]
+        windows = picture.reshape(n, height, size, width, size, channels)
+        times = windows.min(axis=(2, 4)).reshape(n, layer.n_post)
+        nothing = np.zeros((n, 0), np.int32)
+        return LayerTrace(times, nothing, nothing, np.zeros(n, np.int64))

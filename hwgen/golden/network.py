@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.golden import neuron
-from hwgen.golden.layers import Dense
+from hwgen.golden.layers import Neurons, Pool
 from hwgen.params import Params
+from hwgen.spec import PoolSpec
 
 
 @dataclass(frozen=True)
@@ -15,14 +15,16 @@ class Trace:
     """What happened to n samples. Times are steps; `n_steps` means never.
 
     spike_times: one uint8 [n, n_post] a layer; potentials: one int64 [n, n_post] a layer, at the
-    end of the sample; decisions: int64 [n]; decision_steps: uint8 [n] (`n_steps`: nothing fired,
-    decided by potential).
+    end of the sample ([n, 0] of a pooling layer); decisions: int64 [n]; decision_steps: uint8 [n]
+    (`n_steps`: nothing fired, decided by potential); synaptic_ops: int64 [n, n_layers], how often a
+    weight was added to a neuron, counting those that have fired already.
     """
 
     spike_times: tuple[NDArray[np.uint8], ...]
     potentials: tuple[NDArray[np.int64], ...]
     decisions: NDArray[np.int64]
     decision_steps: NDArray[np.uint8]
+    synaptic_ops: NDArray[np.int64]
 
 
 class Golden:
@@ -31,29 +33,31 @@ class Golden:
     def __init__(self, params: Params) -> None:
         params.check()
         self._spec = params.spec
-        self._layers = [Dense(weights) for weights in params.weights]
-        self._thresholds = params.thresholds
+        self._layers = [
+            Pool(layer) if isinstance(layer, PoolSpec) else Neurons(layer, weights, thresholds)
+            for layer, weights, thresholds in zip(
+                params.spec.layers, params.weights, params.thresholds, strict=True
+            )
+        ]
 
     def run(self, spike_times: NDArray[np.uint8]) -> Trace:
-        """Run samples to the last step: input spike times uint8 [n, n_inputs] -> Trace."""
-        n, n_steps = len(spike_times), self._spec.n_steps
-        states = [neuron.rest(n, layer.n_post) for layer in self._spec.layers]
-        times = [np.full((n, layer.n_post), n_steps, np.uint8) for layer in self._spec.layers]
-        at_spike = np.zeros((n, self._spec.n_classes), np.int64)
-        for step in range(n_steps):
-            spikes = spike_times == step
-            for index, layer in enumerate(self._layers):
-                states[index], spikes = neuron.step(
-                    states[index], layer.current(spikes), self._thresholds[index]
-                )
-                times[index][spikes] = step
-            at_spike[spikes] = states[-1].potential[spikes]
-        decisions = _first_spike(times[-1], at_spike, states[-1].potential, n_steps)
+        """Run samples to the last step: input spike times uint8 [n, n_inputs] -> Trace.
+
+        The contract takes all layers through a step before the next step. Here each layer goes
+        through all its steps at once: the same, because nothing flows back to an earlier layer.
+        """
+        n_steps, times = self._spec.n_steps, spike_times
+        traces = []
+        for layer in self._layers:
+            traces.append(layer.run(times, n_steps))
+            times = traces[-1].times
+        last = traces[-1]
         return Trace(
-            spike_times=tuple(times),
-            potentials=tuple(state.potential for state in states),
-            decisions=decisions,
-            decision_steps=times[-1].min(axis=1),
+            spike_times=tuple(trace.times for trace in traces),
+            potentials=tuple(trace.potential.astype(np.int64) for trace in traces),
+            decisions=_first_spike(times, last.at_spike, last.potential, n_steps),
+            decision_steps=times.min(axis=1),
+            synaptic_ops=np.stack([trace.synaptic_ops for trace in traces], axis=1),
         )
 
     def decide(self, spike_times: NDArray[np.uint8], batch_size: int = 500) -> NDArray[np.int64]:
@@ -67,8 +71,8 @@ class Golden:
 
 def _first_spike(
     times: NDArray[np.uint8],
-    at_spike: NDArray[np.int64],
-    final: NDArray[np.int64],
+    at_spike: NDArray[np.int32],
+    final: NDArray[np.int32],
     n_steps: int,
 ) -> NDArray[np.int64]:
     """Earliest spike; then larger potential at that step; then lower index.
@@ -79,6 +83,6 @@ def _first_spike(
     nobody = first == n_steps
     potential = np.where(nobody, final, at_spike)
     candidate = nobody | (times == first)
-    ranked = np.where(candidate, potential, np.iinfo(np.int64).min)
+    ranked = np.where(candidate, potential, np.iinfo(np.int32).min)
     decisions: NDArray[np.int64] = ranked.argmax(axis=1)
     return decisions
