@@ -2,7 +2,8 @@
 
 import re
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import cycle, pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,8 +16,8 @@ from hwgen.spec import (
     LayerSpec,
     NetworkSpec,
     PoolSpec,
-    Psp,
     Shape,
+    WeightedSpec,
     dense,
     narrowest,
 )
@@ -62,7 +63,7 @@ def random_network(
     seed: int,
     shape: str,
     *,
-    psp: Psp = "step",
+    psp: str = "step",
     tau_steps: int = 0,
     weight_bits: int = 1,
     n_steps: int = 6,
@@ -70,16 +71,23 @@ def random_network(
 ) -> Params:
     """A network given as the field writes it: ``9x8-4C3s2p1-P2-7-3`` (s: stride, p: padding).
 
-    All layers have the same PSP and weight bits; `uniform` gives each one threshold only.
+    `psp` is that of all layers, or of each that has weights, as in ``step/ramp/triangle``;
+    `tau_steps` is of triangles. `uniform` gives each layer one threshold only.
     """
     first, *words = shape.split("-")
     height, width = map(int, first.split("x"))
     given = InputSpec(height=height, width=width, x_max=255)
-    neurons = {"weight_bits": weight_bits, "psp": psp, "tau_steps": tau_steps}
+    psps = cycle(psp.split("/"))
     layers: list[LayerSpec] = []
     for word in words:
         pre = layers[-1].post if layers else given.post
-        layers.append(_layer(word, pre, neurons, n_steps))
+        if word[0] == "P":
+            layers.append(PoolSpec(**pre._asdict(), size=int(word[1:])))
+            continue
+        own = next(psps)
+        tau = tau_steps if own == "triangle" else 0
+        neurons = {"weight_bits": weight_bits, "psp": own, "tau_steps": tau, "potential_bits": 0}
+        layers.append(narrowest(_weighted(word, pre, neurons), n_steps))
     rng = np.random.default_rng(seed)
     tensors = [_tensors(rng, layer, n_steps, uniform) for layer in layers]
     weights, thresholds = zip(*tensors, strict=True)
@@ -87,25 +95,19 @@ def random_network(
     return Params(name="random", spec=spec, weights=weights, thresholds=thresholds)
 
 
-def _layer(word: str, pre: Shape, neurons: dict[str, object], n_steps: int) -> LayerSpec:
+def _weighted(word: str, pre: Shape, neurons: dict[str, Any]) -> WeightedSpec:
     if word.isdecimal():
-        wide = DenseSpec(n_pre=pre.n, n_post=int(word), potential_bits=0, **neurons)
-        return narrowest(wide, n_steps)
-    if word[0] == "P":
-        return PoolSpec(**pre._asdict(), size=int(word[1:]))
-    filters, size, stride, padding = re.fullmatch(
-        r"(\d+)C(\d+)(?:s(\d+))?(?:p(\d+))?", word
-    ).groups()
-    wide = ConvSpec(
+        return DenseSpec(n_pre=pre.n, n_post=int(word), **neurons)
+    parts = re.fullmatch(r"(\d+)C(\d+)(?:s(\d+))?(?:p(\d+))?", word).groups(default="")
+    filters, size, stride, padding = parts
+    return ConvSpec(
         **pre._asdict(),
         filters=int(filters),
         size=int(size),
         stride=int(stride or 1),
         padding=int(padding or 0),
-        potential_bits=0,
         **neurons,
     )
-    return narrowest(wide, n_steps)
 
 
 def _tensors(
