@@ -1,9 +1,9 @@
 """Test vectors that travel with a model: inputs, and what any implementation must answer.
 
 `vectors.safetensors` holds, for n samples: `inputs` uint8 [n, n_inputs] (spike times, n_steps =
-never), `labels` uint8 [n], one `<l>.spike_times` uint8 [n, n_post] and `<l>.potentials` int32
-[n, n_post] a layer, `decisions` uint8 [n], `decision_steps` uint8 [n]; and the digest of
-the params.
+never), `labels` uint8 [n], one `<l>.spike_times` uint8 [n, n_post] a layer, one `<l>.potentials`
+int32 [n, n_post] a layer with potentials, `decisions` uint8 [n], `decision_steps` uint8 [n]; and
+the digest of the params.
 """
 
 from dataclasses import dataclass
@@ -18,13 +18,14 @@ from safetensors.numpy import save as to_safetensors
 from hwgen.errors import ParamsError
 from hwgen.files import write_atomic
 from hwgen.params import Params
+from hwgen.spec import PoolSpec
 
 _DIGEST_KEY = "hwgen-digest"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Vectors:
-    """See the module's text for shapes."""
+    """See the module's text for shapes. The potentials of a pooling layer are [n, 0]."""
 
     digest: str
     inputs: NDArray[np.uint8]
@@ -37,6 +38,12 @@ class Vectors:
 
 def save(vectors: Vectors, path: Path) -> None:
     """Write; the file appears whole or not at all."""
+    tensors = {name: np.ascontiguousarray(tensor) for name, tensor in _tensors(vectors).items()}
+    write_atomic(path, to_safetensors(tensors, {_DIGEST_KEY: vectors.digest}))
+
+
+def _tensors(vectors: Vectors) -> dict[str, NDArray[Any]]:
+    """What the file holds, by name."""
     tensors: dict[str, NDArray[Any]] = {
         "inputs": vectors.inputs,
         "labels": vectors.labels,
@@ -45,26 +52,33 @@ def save(vectors: Vectors, path: Path) -> None:
     }
     for index, times in enumerate(vectors.spike_times):
         tensors[f"{index}.spike_times"] = times
-        tensors[f"{index}.potentials"] = vectors.potentials[index]
-    contiguous = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-    write_atomic(path, to_safetensors(contiguous, {_DIGEST_KEY: vectors.digest}))
+        if vectors.potentials[index].shape[1]:
+            tensors[f"{index}.potentials"] = vectors.potentials[index]
+    return tensors
 
 
 def load(path: Path, params: Params) -> Vectors:
     """Read vectors that belong to `params`. Raises `ParamsError`."""
-    n_layers = len(params.spec.layers)
+    layers = params.spec.layers
     try:
         with safe_open(path, framework="np") as file:
             digest = (file.metadata() or {}).get(_DIGEST_KEY, "")
+            labels = file.get_tensor("labels")
             vectors = Vectors(
                 digest=digest,
                 inputs=file.get_tensor("inputs"),
-                labels=file.get_tensor("labels"),
-                spike_times=tuple(file.get_tensor(f"{i}.spike_times") for i in range(n_layers)),
-                potentials=tuple(file.get_tensor(f"{i}.potentials") for i in range(n_layers)),
+                labels=labels,
+                spike_times=tuple(file.get_tensor(f"{i}.spike_times") for i in range(len(layers))),
+                potentials=tuple(
+                    np.zeros((len(labels), 0), np.int32)
+                    if isinstance(layer, PoolSpec)
+                    else file.get_tensor(f"{i}.potentials")
+                    for i, layer in enumerate(layers)
+                ),
                 decisions=file.get_tensor("decisions"),
                 decision_steps=file.get_tensor("decision_steps"),
             )
+            names = set(file.keys())
     except FileNotFoundError:
         raise ParamsError(f"{path}: no such file; `hwgen train` writes one") from None
     except (SafetensorError, OSError, ValueError, TypeError) as error:
@@ -75,6 +89,8 @@ def load(path: Path, params: Params) -> Vectors:
             "`hwgen train` writes both together"
         )
     _check(vectors, params, path)
+    if extra := names - set(_tensors(vectors)):
+        raise ParamsError(f"{path}: unexpected tensor {min(extra)!r}")
     return vectors
 
 
@@ -86,7 +102,8 @@ def _check(vectors: Vectors, params: Params, path: Path) -> None:
     for index, layer in enumerate(params.spec.layers):
         shape = [n, layer.n_post]
         expected[f"{index}.spike_times"] = (vectors.spike_times[index], shape, "uint8")
-        expected[f"{index}.potentials"] = (vectors.potentials[index], shape, "int32")
+        if not isinstance(layer, PoolSpec):
+            expected[f"{index}.potentials"] = (vectors.potentials[index], shape, "int32")
     for name in ("labels", "decisions", "decision_steps"):
         expected[name] = (getattr(vectors, name), [n], "uint8")
     for name, (tensor, shape, dtype) in expected.items():
