@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from hwgen.board import Board, Family
 from hwgen.errors import BoardError
 from hwgen.params import Params
-from hwgen.spec import ConvSpec, LayerSpec, PoolSpec
+from hwgen.spec import LayerSpec, PoolSpec
 
 MAX_OUTPUT_LANES = 16  # an output layer up to this size has all its neurons in parallel
 _LANES: dict[Family, int] = {"ice40": 8, "ecp5": 32}
@@ -41,14 +41,7 @@ def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
 def _with_lanes(params: Params, wish: int) -> tuple[int, ...]:
     *hidden, output = params.spec.layers
     last = output.n_post if output.n_post <= MAX_OUTPUT_LANES else wish
-    return (*(min(wish, max_lanes(layer)) for layer in hidden), last)
-
-
-def max_lanes(layer: LayerSpec) -> int:
-    """Most neurons a layer can update at once: all, all filters of a position, or one (pooling)."""
-    if isinstance(layer, PoolSpec):
-        return 1
-    return layer.filters if isinstance(layer, ConvSpec) else layer.n_post
+    return (*(min(wish, layer.max_lanes) for layer in hidden), last)
 
 
 def memory_blocks(params: Params, lanes: tuple[int, ...], board: Board) -> list[int]:

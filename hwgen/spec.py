@@ -123,6 +123,11 @@ class DenseSpec(_Neurons):
         return self.n_post
 
     @property
+    def max_lanes(self) -> int:
+        """Most neurons that hardware updates at once."""
+        return self.n_post
+
+    @property
     def n_synapses(self) -> int:
         return self.n_pre * self.n_post
 
@@ -177,6 +182,11 @@ class ConvSpec(_Neurons):
         return self.filters
 
     @property
+    def max_lanes(self) -> int:
+        """Most neurons that hardware updates at once: the filters of a position."""
+        return self.filters
+
+    @property
     def n_synapses(self) -> int:
         """Those that exist: fewer at the edges."""
         rows = sum(len(taps(self, self.height, y)) for y in range(self.height))
@@ -220,6 +230,11 @@ class PoolSpec:
     @property
     def n_thresholds(self) -> int:
         return 0
+
+    @property
+    def max_lanes(self) -> int:
+        """Most neurons that hardware updates at once; it has nothing to update but who fired."""
+        return 1
 
     @property
     def n_synapses(self) -> int:

@@ -52,14 +52,15 @@ class LayerBoard:
         self._board, self._layer = board, layer
         self._times = board.trace.spike_times[layer]
         self._potentials = board.trace.potentials[layer]
-        self.sample = self._step = self._potential_sample = 0
-        self._seen: set[int] = set()
+        self.sample = self._step = self.potential_sample = 0
+        self._seen: set[int] = set()  # neurons that have fired in this sample
+        self._unread = set(range(self._potentials.shape[1]))  # potentials still to come
 
     def spike(self, index: int, cycle: int) -> None:
-        """A spike must be expected in this very step, and only once."""
+        """A spike must be expected in this very step, and only once; -1: of no neuron."""
         if not self._compared():
             return
-        expected = int(self._times[self.sample, index]) if index < self._times.shape[1] else -1
+        expected = int(self._times[self.sample, index]) if index >= 0 else -1
         got = self._step if index not in self._seen else -2  # -2: fired twice
         self._seen.add(index)
         self._compare("spikes", expected, got, index, cycle)
@@ -79,17 +80,24 @@ class LayerBoard:
             self._compare("spikes", self._board.n_steps, self._step, -1, cycle)
         self.sample, self._step, self._seen = self.sample + 1, 0, set()
 
-    def word(self, block: int, potentials: list[int], cycle: int) -> None:
-        """A state word at the sample's end; lanes beyond the layer are padding."""
-        n_post = self._potentials.shape[1]
-        first = block * len(potentials)
-        if not self._board.first_only:
-            for index, got in enumerate(potentials[: n_post - first], first):
-                expected = int(self._potentials[self._potential_sample, index])
-                where = {"sample": self._potential_sample, "layer": self._layer}
+    def word(self, potentials: dict[int, int], cycle: int) -> None:
+        """A state word at the sample's end: the potential of each neuron in it."""
+        if not self._board.first_only and self.potential_sample < len(self._potentials):
+            for index, got in potentials.items():
+                expected = int(self._potentials[self.potential_sample, index])
+                where = {"sample": self.potential_sample, "layer": self._layer}
                 self._board.compare("potentials", expected, got, index=index, cycle=cycle, **where)
-        if first + len(potentials) >= n_post:
-            self._potential_sample += 1
+        self._unread -= potentials.keys()
+        if not self._unread:
+            self.potential_sample += 1
+            self._unread = set(range(self._potentials.shape[1]))
+
+    def finish(self, cycle: int) -> None:
+        """All samples must have come through, with their potentials if the layer has any."""
+        n, where = len(self._times), {"layer": self._layer, "cycle": cycle}
+        self._board.compare("spikes", n, self.sample, **where)
+        if self._potentials.shape[1]:
+            self._board.compare("potentials", n, self.potential_sample, **where)
 
     def _compared(self) -> bool:
         """With early exit, what comes after the deciding step is not part of the contract."""

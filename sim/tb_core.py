@@ -20,7 +20,7 @@ from hwgen.events import Kind, sample_tokens
 from hwgen.protocol import VERSION, Register
 
 JOB = Path(os.environ["HWGEN_JOB"])
-QUIET_LIMIT_CYCLES = 20_000  # nothing moves for so long: a deadlock
+QUIET_CYCLES = 20_000  # nothing moves for so long, and for two more a neuron: a deadlock
 
 
 def width(n: int) -> int:
@@ -31,47 +31,78 @@ def signed(value: int, bits: int) -> int:
     return value - (1 << bits) if value >> (bits - 1) else value
 
 
+class Neurons:
+    """Which neuron the fields of a token name: channel, column, row, or an index of a vector."""
+
+    def __init__(self, shape) -> None:
+        self.shape = shape
+        if shape.height == shape.width == 1:
+            self.widths = (width(shape.channels), 0, 0)
+        else:
+            self.widths = tuple(width(n) for n in (shape.channels, shape.width, shape.height))
+
+    def index(self, bits: int) -> int:
+        """The index of the neuron; -1 if there is no such place."""
+        fields = []
+        for n_bits in self.widths:
+            fields.append(bits & ((1 << n_bits) - 1))
+            bits >>= n_bits
+        channel, column, row = fields
+        if channel >= self.shape.channels or column >= self.shape.width or row >= self.shape.height:
+            return -1
+        return (row * self.shape.width + column) * self.shape.channels + channel
+
+
 class LayerMonitor:
     """Watches a layer's output stream and its probe; both are ports of the layer's module."""
 
     def __init__(self, handle, layer, lanes, board) -> None:
         self.valid, self.ready = handle.o__valid, handle.o__ready
         self.payload = handle.o__payload
-        self.strobe, self.block, self.word = (
-            handle.probe_strobe,
-            handle.probe_block,
-            handle.probe_word,
-        )
-        self.board = board
-        self.index_mask = (1 << width(layer.n_post)) - 1
-        self.lanes, self.bits = lanes, layer.potential_bits
+        self.board, self.neurons = board, Neurons(layer.post)
+        self.lanes, self.n_filters = lanes, layer.n_thresholds
+        self.has_state = layer.kind != "pool2d"
+        if self.has_state:
+            self.strobe, self.block = handle.probe_strobe, handle.probe_block
+            self.word = handle.probe_word
+            self.bits = layer.potential_bits
+            self.lane_bits = layer.potential_bits + layer.slope_bits + 1  # and whether it fired
+            self.n_blocks = -(-layer.n_thresholds // lanes)  # words of a position
         self.held = None
 
-    def sample(self, cycle: int) -> None:
-        if self.strobe.value:
+    def sample(self, cycle: int) -> bool:
+        """Look at this cycle's signals; whether something moved."""
+        moved = self.has_state and bool(self.strobe.value)
+        if moved:
             self._word(int(self.block.value), int(self.word.value), cycle)
         if not self.valid.value:
             assert self.held is None, f"cycle {cycle}: valid fell before the transfer"
-            return
+            return moved
         payload = int(self.payload.value)
         assert self.held in (None, payload), f"cycle {cycle}: payload changed before the transfer"
         self.held = payload
-        if self.ready.value:
-            self.held = None
-            self._token(payload & 3, payload >> 2 & self.index_mask, cycle)
+        if not self.ready.value:
+            return moved
+        self.held = None
+        self._token(payload & 3, payload >> 2, cycle)
+        return True
 
-    def _token(self, kind: int, index: int, cycle: int) -> None:
+    def _token(self, kind: int, place: int, cycle: int) -> None:
         if kind == Kind.SPIKE:
-            self.board.spike(index, cycle)
+            self.board.spike(self.neurons.index(place), cycle)
         elif kind == Kind.END_OF_STEP:
             self.board.end_of_step(cycle)
         elif kind == Kind.END_OF_SAMPLE:
             self.board.end_of_sample(cycle)
 
     def _word(self, block: int, word: int, cycle: int) -> None:
-        mask = (1 << self.bits) - 1
-        lanes = [word >> (lane * (self.bits + 1)) & mask for lane in range(self.lanes)]
-        self.board.word(block, [signed(value, self.bits) for value in lanes], cycle)
+        position, block = divmod(block, self.n_blocks)
+        potentials = {}
+        for lane in range(min(self.lanes, self.n_filters - block * self.lanes)):
+            value = word >> (lane * self.lane_bits) & ((1 << self.bits) - 1)
+            index = position * self.n_filters + block * self.lanes + lane
+            potentials[index] = signed(value, self.bits)
+        self.board.word(potentials, cycle)
 
 
 class Bench:
@@ -81,6 +112,7 @@ class Bench:
         self.dut, self.params, self.board = dut, params, board
         self.out_valid, self.out_ready, self.in_ready = dut.o__valid, dut.o__ready, dut.i__ready
         self.rng, self.stall, self.cycle, self.moved = rng, stall, 0, 0
+        self.quiet_limit = QUIET_CYCLES + 2 * sum(layer.n_post for layer in params.spec.layers)
         self.started: list[int] = []  # cycle in which a sample's first token went in
         self.decided: list[int] = []  # cycle in which its result came out
         self.labels: list[int] = []
@@ -93,12 +125,13 @@ class Bench:
         await RisingEdge(self.dut.clk)
         self.cycle += 1
         for monitor in self.monitors:
-            monitor.sample(self.cycle)
+            if monitor.sample(self.cycle):
+                self.moved = self.cycle
         if self.out_valid.value and self.out_ready.value:
             self._result(int(self.dut.o__payload.value))
         if self.stall:
             self.dut.o__ready.value = int(self.rng.random() >= self.stall)
-        assert self.cycle - self.moved < QUIET_LIMIT_CYCLES, f"cycle {self.cycle}: deadlock"
+        assert self.cycle - self.moved < self.quiet_limit, f"cycle {self.cycle}: deadlock"
 
     def _result(self, payload: int) -> None:
         label_bits = width(self.params.spec.n_classes)
@@ -135,6 +168,8 @@ class Bench:
         for _ in range(4):
             await self.edge()
         self.board.compare("decisions", len(inputs), len(self.decided), cycle=self.cycle)
+        for monitor in self.monitors:
+            monitor.board.finish(self.cycle)
 
 
 async def read_register(dut, register) -> int:
@@ -170,6 +205,8 @@ async def check_registers(dut, params, inputs, board) -> None:
         expected[Register.EVENTS] = int((inputs < n_steps).sum())
         spikes = [int((times < n_steps).sum()) for times in board.trace.spike_times]
         expected[Register.SPIKES] = sum(spikes)
+        if hasattr(Register, "SYNAPTIC_OPS"):
+            expected[Register.SYNAPTIC_OPS] = int(board.trace.synaptic_ops.sum()) % 2**32
     for register, value in expected.items():
         got = await read_register(dut, register)
         board.compare("registers", value, got, index=int(register))

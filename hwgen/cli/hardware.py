@@ -16,6 +16,7 @@ from hwgen.model import ModelFolder
 from hwgen.params import Params
 
 DEFAULT_LANES = 16  # where no board decides
+_UPDATED = {"dense": "neurons", "conv2d": "filters", "pool2d": "lane, as it pools"}
 Record = Annotated[
     bool, typer.Option("--record", help="Add the result to the model's folder and to its card.")
 ]
@@ -33,16 +34,16 @@ def parse_lanes(text: str, params: Params, board: str = "") -> tuple[int, ...]:
 
         return fit.default_lanes(params, board_module.load(board))
     if not text:
-        return tuple(min(DEFAULT_LANES, layer.n_post) for layer in layers)
+        return tuple(min(DEFAULT_LANES, layer.max_lanes) for layer in layers)
     parts = text.split(",")
     if len(parts) != len(layers) or not all(part.strip().isdecimal() for part in parts):
         raise HwgenError(f"--lanes is {text!r}, expected {len(layers)} numbers as in 16,10")
     lanes = tuple(int(part) for part in parts)
     for index, (number, layer) in enumerate(zip(lanes, layers, strict=True)):
-        if not 1 <= number <= layer.n_post:
+        if not 1 <= number <= layer.max_lanes:
             raise HwgenError(
-                f"--lanes is {text!r}: layer {index} has {layer.n_post} neurons, so its lanes "
-                f"must be 1..{layer.n_post}, not {number}"
+                f"--lanes is {text!r}: layer {index} has {layer.max_lanes} "
+                f"{_UPDATED[layer.kind]}, so its lanes must be 1..{layer.max_lanes}, not {number}"
             )
     return lanes
 
