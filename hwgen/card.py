@@ -10,6 +10,7 @@ from hwgen.cosim import CosimResult
 from hwgen.evaluate import Evaluation
 from hwgen.files import write_atomic
 from hwgen.model import ModelFolder
+from hwgen.operations import RATE_CODE, multiply_accumulates
 from hwgen.params import Params
 from hwgen.synth import SynthResult
 
@@ -100,7 +101,7 @@ def render(params: Params, results: dict[str, Any]) -> str:
         "the integers, in torch; golden: the integers, in numpy, as the hardware computes them.",
     ]
     if evaluation := results.get("evaluation"):
-        lines += _evaluation_lines(evaluation)
+        lines += _evaluation_lines(evaluation) + _work_lines(params, evaluation)
     if cosim := results.get("cosim"):
         lanes = ", ".join(map(str, cosim["lanes"]))
         lines += [
@@ -127,6 +128,25 @@ def _evaluation_lines(evaluation: dict[str, Any]) -> list[str]:
         f"{evaluation['decision_step']:.2f} on average, the others by the potential at the end. "
         f"{evaluation['n_input_spikes']:.1f} input spikes and {evaluation['n_spikes']:.1f} spikes "
         "an image.",
+    ]
+
+
+def _work_lines(params: Params, evaluation: dict[str, Any]) -> list[str]:
+    if "n_synaptic_ops" not in evaluation:  # recorded by an older hwgen
+        return []
+    ours, rate = evaluation["n_synaptic_ops"], evaluation["n_rate_additions"]
+    return [
+        "",
+        "## Work for an image",
+        "",
+        "| | mean over the test set |",
+        "|---|---|",
+        f"| synaptic additions | {ours:,.0f} |",
+        f"| additions of a rate code, {params.spec.n_steps} steps | {rate:,.0f} |",
+        f"| multiply-accumulates of an artificial network of this shape "
+        f"| {multiply_accumulates(params.spec):,} |",
+        "",
+        f"Whole samples, without early exit. {RATE_CODE}",
     ]
 
 

@@ -12,6 +12,7 @@ from hwgen.data import Dataset
 from hwgen.encode import latency
 from hwgen.errors import DataError
 from hwgen.golden import Golden
+from hwgen.operations import rate_additions
 from hwgen.params import Params
 from hwgen.progress import Progress
 
@@ -31,6 +32,8 @@ class Evaluation:
     decided_by_spike: float  # fraction; the others are decided by the potential at the end
     n_input_spikes: float
     n_spikes: float
+    n_synaptic_ops: float  # additions of a weight to a potential or a slope
+    n_rate_additions: float  # what a rate code would need (`hwgen.operations`)
     confusion: tuple[tuple[int, ...], ...]  # [label][decision]
     images_per_s: float
 
@@ -43,7 +46,8 @@ def evaluate(params: Params, dataset: Dataset, on_progress: Progress | None = No
     check_input(params, dataset)
     spec, started, golden = params.spec, time.perf_counter(), Golden(params)
     confusion = np.zeros((spec.n_classes, spec.n_classes), np.int64)
-    n_by_spike = n_inputs = n_spikes = sum_steps = 0
+    n_by_spike = n_inputs = n_spikes = n_ops = sum_steps = 0
+    n_rate = 0.0
     for start in range(0, len(dataset), BATCH):
         part = slice(start, start + BATCH)
         inputs = latency(dataset.images[part], spec.input, spec.n_steps)
@@ -54,6 +58,8 @@ def evaluate(params: Params, dataset: Dataset, on_progress: Progress | None = No
         sum_steps += int(trace.decision_steps[by_spike].sum())
         n_inputs += int((inputs < spec.n_steps).sum())
         n_spikes += sum(int((times < spec.n_steps).sum()) for times in trace.spike_times)
+        n_ops += int(trace.synaptic_ops.sum())
+        n_rate += float(rate_additions(spec, dataset.images[part], trace.spike_times).sum())
         if on_progress:
             on_progress(min(start + BATCH, len(dataset)), len(dataset))
     n, n_correct = len(dataset), int(np.trace(confusion))
@@ -67,6 +73,8 @@ def evaluate(params: Params, dataset: Dataset, on_progress: Progress | None = No
         decided_by_spike=n_by_spike / n,
         n_input_spikes=n_inputs / n,
         n_spikes=n_spikes / n,
+        n_synaptic_ops=n_ops / n,
+        n_rate_additions=n_rate / n,
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
         images_per_s=n / (time.perf_counter() - started),
     )
