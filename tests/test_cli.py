@@ -1,16 +1,20 @@
 """The command line, as a user and as a script see it."""
 
+import dataclasses
 import json
 import subprocess
 import sys
 
 import pytest
-from samples import random_params
+from samples import random_network, random_params
 from typer.testing import CliRunner
 
 import hwgen
+from hwgen import data
 from hwgen import params as params_file
 from hwgen.cli import app
+from hwgen.cli.hardware import parse_lanes
+from hwgen.spec import InputSpec
 from hwgen.train import make_vectors
 from hwgen.vectors import save as save_vectors
 
@@ -28,22 +32,28 @@ def hwgen_command(*arguments, cwd):
     )
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """A model folder with a network for 8x8 digits and its vectors."""
-    import dataclasses
-
-    from hwgen import data
-    from hwgen.spec import InputSpec
-
-    params = random_params(1, (64, 9, 10), 1, n_steps=4)
+def model_folder(path, params):
+    """A model folder with this network, made to take 8x8 digits, and its vectors."""
     spec = dataclasses.replace(params.spec, input=InputSpec(height=8, width=8, x_max=16))
     provenance = {"data": {"name": "digits"}, "seed": 0, "accuracy": {"golden, test": 0.1}}
     params = dataclasses.replace(params, spec=spec, provenance=provenance)
-    params_file.save(params, tmp_path / "m" / "params.safetensors")
-    vectors = make_vectors(params, data.load("digits", "test"))
-    save_vectors(vectors, tmp_path / "m" / "vectors.safetensors")
-    return tmp_path / "m"
+    params_file.save(params, path / "params.safetensors")
+    save_vectors(make_vectors(params, data.load("digits", "test")), path / "vectors.safetensors")
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return model_folder(tmp_path / "m", random_params(1, (64, 9, 10), 1, n_steps=4))
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    """A convolutional network of all kinds of layers."""
+    net = random_network(
+        1, "8x8-5C3s2p1-P2-10", psp="triangle/ramp", tau_steps=2, weight_bits=3, n_steps=4
+    )
+    return model_folder(tmp_path / "m", net)
 
 
 @pytest.mark.parametrize("verb", VERBS)
@@ -82,6 +92,29 @@ def test_error_is_one_line_and_exit_code_2(folder, arguments, message):
     (line,) = done.stderr.splitlines()
     assert line.startswith("hwgen: error: ")
     assert message in line
+
+
+@pytest.mark.parametrize(
+    ("lanes", "message"),
+    [
+        ("5,4", "--lanes is '5,4', expected 3 numbers as in 16,10"),
+        ("6,1,9", "--lanes is '6,1,9': layer 0 has 5 filters, so its lanes must be 1..5, not 6"),
+        ("5,2,9", "'5,2,9': layer 1 has 1 lane, as it pools, so its lanes must be 1..1, not 2"),
+        ("5,1,11", "'5,1,11': layer 2 has 10 neurons, so its lanes must be 1..10, not 11"),
+    ],
+)
+def test_lanes_of_pictures(pictures, lanes, message):
+    done = hwgen_command("cosim", "m", "--lanes", lanes, cwd=pictures.parent)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert message in line
+
+
+def test_default_lanes_of_pictures(pictures):
+    params = params_file.load(pictures / "params.safetensors")
+    assert parse_lanes("", params) == (5, 1, 10)
+    assert parse_lanes("2,1,3", params) == (2, 1, 3)
+    assert parse_lanes("", params, "icebreaker") == (5, 1, 10)
 
 
 def test_damaged_file_is_one_line(folder):
@@ -125,3 +158,31 @@ def test_text_of_info(folder):
     done = hwgen_command("info", "m", cwd=folder.parent)
     assert "64-9-10" in done.stdout
     assert "1-bit weights" in done.stdout
+
+
+def test_text_of_info_of_pictures(pictures, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "200")
+    done = hwgen_command("info", "m", cwd=pictures.parent)
+    rows = [line.split() for line in done.stdout.splitlines()]
+    lines = [" ".join(word for word in row if word.strip("│┃")) for row in rows]
+    limits = params_file.load(pictures / "params.safetensors").thresholds
+    for expected in (
+        "shape 8x8-5C3s2p1-P2-10",
+        "synapses 805",  # 11 x 11 of places and taps, 5 filters; 20 x 10
+        "layer 0 conv 3x3, 8x8x1 -> 4x4x5, 3-bit weights, 6-bit potentials, triangle of 2 steps, "
+        f"threshold {limits[0].min()}..{limits[0].max()}",
+        "layer 1 pool 2x2, 4x4x5 -> 2x2x5, earliest spike",
+        "layer 2 20 -> 10, 3-bit weights, 9-bit potentials, ramp, "
+        f"threshold {limits[2].min()}..{limits[2].max()}",
+    ):
+        assert expected in lines
+
+
+def test_card_of_pictures(pictures):
+    result = run_json("evaluate", "m", "--record", cwd=pictures.parent)
+    card = (pictures / "card.md").read_text()
+    assert "- network: 8x8-5C3s2p1-P2-10, weights 3 bits / 3 bits, 4 steps, 805 synapses" in card
+    assert f"| synaptic additions | {result['n_synaptic_ops']:,.0f} |" in card
+    assert f"| additions of a rate code, 4 steps | {result['n_rate_additions']:,.0f} |" in card
+    assert "| multiply-accumulates of an artificial network of this shape | 805 |" in card
+    assert 0 < result["n_synaptic_ops"] < 3 * 805
