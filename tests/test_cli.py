@@ -169,7 +169,7 @@ def test_text_of_info_of_pictures(pictures, monkeypatch):
     for expected in (
         "shape 8x8-5C3s2p1-P2-10",
         "synapses 805",  # 11 x 11 of places and taps, 5 filters; 20 x 10
-        "layer 0 conv 3x3, 8x8x1 -> 4x4x5, 3-bit weights, 6-bit potentials, triangle of 2 steps, "
+        "layer 0 conv 3x3, 8x8x1 -> 4x4x5, 3-bit weights, 7-bit potentials, triangle of 2 steps, "
         f"threshold {limits[0].min()}..{limits[0].max()}",
         "layer 1 pool 2x2, 4x4x5 -> 2x2x5, earliest spike",
         "layer 2 20 -> 10, 3-bit weights, 9-bit potentials, ramp, "
