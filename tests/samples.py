@@ -122,7 +122,7 @@ def _tensors(
     else:
         weights = rng.integers(-largest, largest, layer.weight_shape, endpoint=True)
     height = {"step": 1, "ramp": n_steps / 2, "triangle": min(n_steps, layer.tau_steps) / 2}
-    spread = max(1, int(np.sqrt(layer.n_fan_in) * largest * 0.6 * height[layer.psp]))
+    spread = max(1, int(np.sqrt(layer.n_fan_in) * largest * 0.45 * height[layer.psp]))
     limits = rng.integers(0, spread, n_thresholds, endpoint=True)
     limits = limits[:1].repeat(n_thresholds) if uniform else limits
     return weights.astype(np.int8), limits.astype(np.int32)
