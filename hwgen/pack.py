@@ -3,26 +3,45 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.spec import LayerSpec
+from hwgen.spec import ConvSpec, WeightedSpec
 
 
 def n_blocks(n_post: int, lanes: int) -> int:
-    """Words per input neuron: neurons of a layer in groups of `lanes`, the last one padded."""
+    """Words per input: neurons, or filters, in groups of `lanes`, the last one padded."""
     return -(-n_post // lanes)
 
 
-def memory_image(weights: NDArray[np.int8], layer: LayerSpec, lanes: int) -> list[int]:
-    """Words of `lanes * weight_bits` bits, at address ``block * n_pre + pre``.
+def memory_image(weights: NDArray[np.int8], layer: WeightedSpec, lanes: int) -> list[int]:
+    """Words of `lanes * weight_bits` bits, in the order in which a layer reads them.
+
+    Dense: address ``block * n_pre + pre``. conv2d: address
+    ``((row * size + column) * n_blocks + block) * channels + channel``, where row and column are
+    places in `tap_order`.
 
     Lane 0 is in the low bits. Binary weights are stored as their sign (1 is -1), others in two's
-    complement. Lanes beyond `n_post` hold zero bits.
+    complement. Lanes beyond the neurons, or filters, hold zero bits.
     """
-    blocks = n_blocks(layer.n_post, lanes)
     codes = (weights < 0) if layer.weight_bits == 1 else weights.astype(np.int64)
-    padded = np.zeros((layer.n_pre, blocks * lanes), np.int64)
-    padded[:, : layer.n_post] = codes
+    if isinstance(layer, ConvSpec):
+        order = tap_order(layer.size, layer.stride)
+        codes = codes[order][:, order].reshape(layer.size**2, layer.channels, layer.filters)
+    else:
+        codes = codes[None]
+    blocks = n_blocks(codes.shape[-1], lanes)
+    padded = np.zeros((*codes.shape[:2], blocks * lanes), np.int64)
+    padded[:, :, : codes.shape[-1]] = codes
     padded &= 2**layer.weight_bits - 1
-    grouped = padded.reshape(layer.n_pre, blocks, lanes).transpose(1, 0, 2).reshape(-1, lanes)
+    by_block = padded.reshape(*codes.shape[:2], blocks, lanes).transpose(0, 2, 1, 3)
+    grouped = by_block.reshape(-1, lanes)
     bits = (grouped[:, :, None] >> np.arange(layer.weight_bits)) & 1
     rows = np.packbits(bits.reshape(len(grouped), -1).astype(np.uint8), axis=1, bitorder="little")
     return [int.from_bytes(row.tobytes(), "little") for row in rows]
+
+
+def tap_order(size: int, stride: int) -> list[int]:
+    """Rows, or columns, of a filter, in the order in which an event meets them.
+
+    The next output to the right, or below, sees the event `stride` taps earlier in its filter. So
+    those taps lie side by side, and the way from one to the next is the same everywhere.
+    """
+    return sorted(range(size), key=lambda tap: (tap % stride, -tap))

@@ -27,6 +27,7 @@ class Register(IntEnum):
     EVENTS = 5  # input spikes taken
     SPIKES = 6  # spikes of all layers
     CYCLES = 7  # clock cycles in which a sample was inside the core
+    SYNAPTIC_OPS = 8  # weights added to neurons, those that have fired included
 
 
 def token_word(token: Token) -> bytes:

@@ -9,6 +9,7 @@ from hwgen.hdl.bank import StateBank
 from hwgen.hdl.gate import Gate
 from hwgen.hdl.readout import Readout
 from hwgen.hdl.serializer import Serializer
+from hwgen.hdl.stream import vector
 
 STALLS = [0.0, 0.4, 0.9]
 SPIKE, STEP, SAMPLE, POTENTIAL = (int(kind) for kind in Kind)
@@ -46,7 +47,7 @@ def test_bank_is_a_memory(n_blocks):
 @pytest.mark.parametrize("lanes", [1, 3, 8])
 def test_serializer(lanes, stall):
     rng = np.random.default_rng(lanes)
-    dut = Serializer(n=64, lanes=lanes, potential_bits=6)
+    dut = Serializer(vector(64), lanes=lanes, potential_bits=6)
     blocks = []
     for _ in range(30):
         mask = rng.random(lanes) < rng.choice([0.0, 0.5, 1.0])

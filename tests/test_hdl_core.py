@@ -1,81 +1,93 @@
 """The core against golden: every spike, potential and decision, with stalls, for several lanes."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
+from hdl_layers import n_ended, potentials_of, sample_payloads, times_of
 from hdl_streams import collect, drive, simulate, until
-from samples import random_params, random_spike_times
+from samples import random_network, random_params, random_spike_times
 
-from hwgen.events import Kind, sample_tokens
 from hwgen.golden import Golden
 from hwgen.hdl.core import SpikeCore
+from hwgen.hdl.stream import vector
+from hwgen.protocol import Register
+from hwgen.spec import PoolSpec
+
+
+@dataclass
+class CoreRun:
+    """What a core did: its results; tokens and (block, word)s of its layers; its registers."""
+
+    results: list
+    tokens: list[list]
+    words: list[list]
+    registers: dict[int, int]
 
 
 def run_core(params, lanes, inputs, *, stall=0.0, seed=0, early_exit=False):
-    """Stream samples through the core. Returns results, layer tokens and cleared words."""
+    """Stream samples, spike times uint8 [n, n_inputs], through the core."""
     core = SpikeCore(params, lanes)
-    results, registers = [], {}
     rng = np.random.default_rng(seed)
-    tokens = [
-        {"kind": token.kind, "index": token.index}
-        for times in inputs
-        for token in sample_tokens(times, params.spec.n_steps, rng)
-    ]
+    layers = core._layers
+    run = CoreRun([], [[] for _ in layers], [[] for _ in layers], {})
+    payloads = sample_payloads(inputs, vector(inputs.shape[1]), params.spec.n_steps, rng)
 
     async def main(ctx):
         ctx.set(core.early_exit, early_exit)
-        await drive(ctx, core.i, tokens, stall, seed)
-        await until(ctx, lambda: len(results) == len(inputs), 5000, "results")
-        for _ in range(200):
+        await drive(ctx, core.i, payloads, stall, seed)
+        await until(ctx, lambda: n_ended(run.tokens[-1]) == len(inputs), 20000, "end of samples")
+        await until(ctx, lambda: len(run.results) == len(inputs), 100, "results")
+        for _ in range(20):  # the counters come a little later
             await ctx.tick()
-        for address in range(8):
-            ctx.set(core.reg_addr, address)
+        for register in Register:
+            ctx.set(core.reg_addr, register)
             await ctx.tick()
-            registers[address] = ctx.get(core.reg_data)
+            run.registers[register] = ctx.get(core.reg_data)
 
     async def take(ctx):
-        await collect(ctx, core.o, results, stall, seed + 1)
+        await collect(ctx, core.o, run.results, stall, seed + 1)
 
-    spikes = [[] for _ in core._layers]
-    words = [[] for _ in core._layers]
+    def watch(index):
+        layer = layers[index]
+        signals = [layer.o.valid & layer.o.ready, layer.o.payload]
+        if hasattr(layer, "probe_word"):
+            signals += [layer.probe_strobe, layer.probe_block, layer.probe_word]
 
-    async def watch(ctx):
-        while True:
-            flat = []
-            for layer in core._layers:
-                flat += [layer.o.valid, layer.o.ready, layer.o.payload]
-                flat += [layer.probe_strobe, layer.probe_word]
-            _, _, *seen = await ctx.tick().sample(*flat)
-            for index in range(len(core._layers)):
-                valid, ready, payload, strobe, word = seen[5 * index : 5 * index + 5]
-                if valid and ready:
-                    spikes[index].append((payload["kind"], payload["index"]))
-                if strobe:
-                    words[index].append(unpack(word, params.spec.layers[index], lanes[index]))
+        async def bench(ctx):
+            while True:
+                _, _, passes, token, *probe = await ctx.tick().sample(*signals)
+                if passes:
+                    run.tokens[index].append(token)
+                if probe and probe[0]:
+                    run.words[index].append((probe[1], probe[2]))
 
-    simulate(core, main, take, watch)
-    return results, spikes, words, registers
+        return bench
 
-
-def unpack(word, layer, lanes):
-    """Potentials of a state word: per lane the potential, then the fired flag, low bits first."""
-    bits = layer.potential_bits
-    fields = [word >> (bits + 1) * lane & (1 << bits) - 1 for lane in range(lanes)]
-    return [field - (field >> bits - 1 << bits) for field in fields]
+    simulate(core, main, take, *map(watch, range(len(layers))))
+    return run
 
 
-def spike_times(tokens, n_post, n_steps):
-    """Rebuild spike times [n, n_post] from a layer's tokens; each neuron may fire once."""
-    samples, times, step = [], np.full(n_post, n_steps), 0
-    for kind, index in tokens:
-        if kind == Kind.SPIKE:
-            assert times[index] == n_steps, "a neuron fired twice"
-            times[index] = step
-        elif kind == Kind.END_OF_STEP:
-            step += 1
-        elif kind == Kind.END_OF_SAMPLE:
-            samples.append(times)
-            times, step = np.full(n_post, n_steps), 0
-    return np.array(samples)
+def check(params, lanes, inputs, run):
+    """Everything that golden knows, for all layers."""
+    trace, spec = Golden(params).run(inputs), params.spec
+    assert [r["label"] for r in run.results] == trace.decisions.tolist()
+    assert [r["step"] for r in run.results] == trace.decision_steps.tolist()
+    by_spike = (trace.decision_steps < spec.n_steps).tolist()
+    assert [r["by_spike"] for r in run.results] == by_spike
+    n_spikes = 0
+    for index, layer in enumerate(spec.layers):
+        times = times_of(run.tokens[index], layer.post, spec.n_steps)
+        assert times.tolist() == trace.spike_times[index].tolist(), f"layer {index}"
+        n_spikes += int((times < spec.n_steps).sum())
+        if not isinstance(layer, PoolSpec):
+            potentials = potentials_of(run.words[index], layer, lanes[index])
+            assert potentials.tolist() == trace.potentials[index].tolist(), f"layer {index}"
+    assert n_spikes > 0
+    assert run.registers[Register.SAMPLES] == len(inputs)
+    assert run.registers[Register.EVENTS] == int((inputs < spec.n_steps).sum())
+    assert run.registers[Register.SPIKES] == n_spikes
+    assert run.registers[Register.SYNAPTIC_OPS] == int(trace.synaptic_ops.sum())
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.3, 0.8])
@@ -95,19 +107,4 @@ def spike_times(tokens, n_post, n_steps):
 def test_core_equals_golden(sizes, lanes, weight_bits, uniform, stall):
     params = random_params(3, sizes, weight_bits, uniform=uniform)
     inputs = random_spike_times(4, 12, params)
-    trace = Golden(params).run(inputs)
-    results, spikes, words, registers = run_core(params, lanes, inputs, stall=stall, seed=5)
-    assert [r["label"] for r in results] == trace.decisions.tolist()
-    assert [r["step"] for r in results] == trace.decision_steps.tolist()
-    assert [r["by_spike"] for r in results] == (trace.decision_steps < params.spec.n_steps).tolist()
-    n_spikes = 0
-    for index, layer in enumerate(params.spec.layers):
-        times = spike_times(spikes[index], layer.n_post, params.spec.n_steps)
-        assert times.tolist() == trace.spike_times[index].tolist(), f"layer {index}"
-        potentials = np.array(words[index]).reshape(len(inputs), -1)[:, : layer.n_post]
-        assert potentials.tolist() == trace.potentials[index].tolist(), f"layer {index}"
-        n_spikes += int((times < params.spec.n_steps).sum())
-    assert n_spikes > 0
-    assert registers[4] == len(inputs)
-    assert registers[5] == int((inputs < params.spec.n_steps).sum())
-    assert registers[6] == n_spikes
+    check(params, lanes, inputs, run_core(params, lanes, inputs, stall=stall, seed=5))

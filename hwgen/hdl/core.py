@@ -1,18 +1,23 @@
-"""The core: gate, layers, readout and registers, a pipeline of streams."""
+"""The core: gate, layers with what adapts their streams, readout and registers."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.events import Kind
+from hwgen.hdl.conv import Conv
 from hwgen.hdl.dense import Dense
 from hwgen.hdl.gate import Gate
+from hwgen.hdl.picture import Flatten, Unflatten
+from hwgen.hdl.pool import Pool
 from hwgen.hdl.readout import Readout
 from hwgen.hdl.registers import Registers
-from hwgen.hdl.stream import result_layout, token_stream
+from hwgen.hdl.replay import Replay
+from hwgen.hdl.stream import is_picture, result_layout, token_stream, vector
 from hwgen.params import Params
+from hwgen.spec import ConvSpec, DenseSpec, NetworkSpec, PoolSpec, Shape
 
 
 class SpikeCore(wiring.Component):
@@ -25,7 +30,7 @@ class SpikeCore(wiring.Component):
     """
 
     def __init__(self, params: Params, lanes: Sequence[int]) -> None:
-        """lanes: neurons updated at once, one number a layer."""
+        """lanes: one number a layer: neurons, or filters, updated at once; 1 of a pooling layer."""
         params.check()
         layers = params.spec.layers
         if len(lanes) != len(layers):
@@ -33,18 +38,12 @@ class SpikeCore(wiring.Component):
         self._params = params
         self.lanes = tuple(lanes)
         self._layers = [
-            Dense(
-                layer,
-                params.weights[index],
-                params.thresholds[index],
-                lanes=lanes[index],
-                is_output=index == len(layers) - 1,
-            )
-            for index, layer in enumerate(layers)
+            _layer(params, index, lanes[index], is_output=index == len(layers) - 1)
+            for index in range(len(layers))
         ]
         super().__init__(
             {
-                "i": In(token_stream(params.spec.input.n_inputs)),
+                "i": In(token_stream(vector(params.spec.input.n_inputs))),
                 "o": Out(stream.Signature(result_layout(params.spec.n_classes))),
                 "early_exit": In(1),
                 "reg_addr": In(4),
@@ -58,19 +57,27 @@ class SpikeCore(wiring.Component):
         m.submodules.gate = gate = Gate(
             n_inputs=spec.input.n_inputs, max_in_flight=len(self._layers) + 1
         )
+        output = spec.layers[-1]
+        assert isinstance(output, DenseSpec)  # Params.check
         m.submodules.readout = readout = Readout(
-            n_classes=spec.n_classes, potential_bits=spec.layers[-1].potential_bits
+            n_classes=spec.n_classes, potential_bits=output.potential_bits
         )
-        m.submodules.registers = registers = Registers(self._params)
+        m.submodules.registers = registers = Registers(self._params, max(self.lanes))
         wiring.connect(m, wiring.flipped(self.i), gate.i)
-        source = gate.o
+        source, shape = gate.o, vector(spec.input.n_inputs)
         for index, layer in enumerate(self._layers):
+            for name, adapter in _adapters(spec, index, shape):
+                m.submodules[f"{name}_{index}"] = adapter
+                wiring.connect(m, source, adapter.i)
+                source = adapter.o
             m.submodules[f"layer_{index}"] = layer
             wiring.connect(m, source, layer.i)
-            source = layer.o
+            source, shape = layer.o, spec.layers[index].post
             m.d.comb += registers.spikes[index].eq(
                 layer.o.valid & layer.o.ready & (layer.o.payload.kind == Kind.SPIKE)
             )
+            if not isinstance(layer, Pool):
+                m.d.comb += registers.ops[index].eq(layer.ops)
         wiring.connect(m, source, readout.i)
         wiring.connect(m, readout.o, wiring.flipped(self.o))
         m.d.comb += [
@@ -84,3 +91,28 @@ class SpikeCore(wiring.Component):
             self.reg_data.eq(registers.data),
         ]
         return m
+
+
+def _layer(params: Params, index: int, lanes: int, *, is_output: bool) -> Dense | Conv | Pool:
+    layer = params.spec.layers[index]
+    weights, thresholds = params.weights[index], params.thresholds[index]
+    if isinstance(layer, PoolSpec):
+        if lanes != 1:
+            raise ValueError(f"lanes of a pooling layer must be 1, not {lanes!r}")
+        return Pool(layer)
+    if isinstance(layer, ConvSpec):
+        return Conv(layer, weights, thresholds, lanes=lanes)
+    return Dense(layer, weights, thresholds, lanes=lanes, is_output=is_output)
+
+
+def _adapters(
+    spec: NetworkSpec, index: int, shape: Shape
+) -> Iterator[tuple[str, wiring.Component]]:
+    """What stands in front of a layer if neurons of `shape` feed it, with names."""
+    layer = spec.layers[index]
+    if is_picture(shape) and isinstance(layer, DenseSpec):
+        yield "flatten", Flatten(shape)
+    if is_picture(layer.pre) and not is_picture(shape):
+        yield "unflatten", Unflatten(layer.pre)
+    if not isinstance(layer, PoolSpec) and layer.psp == "triangle":
+        yield "replay", Replay(layer.pre, tau_steps=layer.tau_steps, n_steps=spec.n_steps)

@@ -8,37 +8,34 @@ Three pipeline stages, all advancing together:
 
 Weights lie block by block (word ``block * n_pre + pre``), so the address of the next block is the
 last one plus a constant: no multiplier. The layer stalls only in front of a full serializer.
+
+With the ramp and the triangle, a potential moves at every end of a step, by its slope, and is
+compared then: too much for one cycle. Those layers have stage A, and `Neurons` behind it.
 """
 
 import numpy as np
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
-from amaranth.lib import data, enum, memory, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
 from hwgen.events import Kind
 from hwgen.hdl.bank import StateBank
+from hwgen.hdl.neurons import Neurons, Op
 from hwgen.hdl.serializer import Serializer
 from hwgen.hdl.stream import index_bits, token_stream
+from hwgen.hdl.thresholds import read_thresholds
 from hwgen.pack import memory_image, n_blocks
-from hwgen.spec import LayerSpec
-
-
-class Op(enum.Enum, shape=2):  # type: ignore[call-arg]
-    """What a slot of the pipeline does with its block."""
-
-    ADD = 0  # add the weight word to the potentials
-    COMPARE = 1  # fire where the potential exceeds the threshold
-    CLEAR = 2  # back to the state at rest
-    PASS = 3  # nothing: a step without spikes changes no potential
+from hwgen.spec import DenseSpec
 
 
 class Dense(wiring.Component):
     """A layer of single-spike integrate-and-fire neurons, bit-exact to `hwgen.golden`.
 
-    Members: `i` takes tokens of the layer before; `o` gives those of this one, in ascending index
-    within a step. An END_OF_STEP comes out after all spikes of its step. With `is_output`, tokens
-    carry the potential, and before END_OF_SAMPLE the potential of every neuron comes out.
+    Members: `i` takes tokens of the layer before, with knees if the PSP is the triangle; `o` gives
+    those of this one, in ascending index within a step. An END_OF_STEP comes out after all spikes
+    of its step. With `is_output`, tokens carry the potential, and before END_OF_SAMPLE the
+    potential of every neuron comes out. `ops` is the number of weights added in this cycle.
     While `probe_strobe` is high, `probe_word` is the state of `probe_block` as it is cleared at the
     end of a sample: for test benches; unconnected, it costs nothing.
 
@@ -47,7 +44,7 @@ class Dense(wiring.Component):
 
     def __init__(
         self,
-        layer: LayerSpec,
+        layer: DenseSpec,
         weights: NDArray[np.int8],
         thresholds: NDArray[np.int32],
         *,
@@ -63,28 +60,84 @@ class Dense(wiring.Component):
         self._n_blocks = n_blocks(layer.n_post, lanes)
         self._image = memory_image(weights, layer, lanes)
         self._thresholds = [int(threshold) for threshold in thresholds]
-        self._bank = StateBank(n_blocks=self._n_blocks, width=lanes * (layer.potential_bits + 1))
+        self._word_bits = lanes * (layer.potential_bits + layer.slope_bits + 1)
         super().__init__(
             {
-                "i": In(token_stream(layer.n_pre)),
-                "o": Out(token_stream(layer.n_post, layer.potential_bits if is_output else None)),
+                "i": In(token_stream(layer.pre, knee=layer.psp == "triangle")),
+                "o": Out(token_stream(layer.post, layer.potential_bits if is_output else None)),
+                "ops": Out(range(lanes + 1)),
                 "probe_strobe": Out(1),
                 "probe_block": Out(index_bits(self._n_blocks)),
-                "probe_word": Out(self._bank.width),
+                "probe_word": Out(self._word_bits),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.bank = bank = self._bank
+        if self._layer.slope_bits:
+            self._with_slope(m)
+        else:
+            self._with_potential_only(m)
+        return m
+
+    def _with_slope(self, m: Module) -> None:
+        """Stage A in front of `Neurons`."""
+        m.submodules.neurons = neurons = Neurons(
+            self._layer, self._thresholds, lanes=self._lanes, is_output=self._is_output
+        )
+        a, knee = Signal(self._stages), Signal()
+        address = self._issue(m, a, neurons.take)
+        weights = self._weight_port(m, address, neurons.take)
+        if self._layer.psp == "triangle":
+            with m.If(self.i.valid & self.i.ready):
+                m.d.sync += knee.eq(self.i.payload.knee)
+        wiring.connect(m, wiring.flipped(self.o), neurons.o)
+        m.d.comb += [
+            neurons.i.valid.eq(a.valid),
+            neurons.i.op.eq(a.op),
+            neurons.i.word.eq(a.block),
+            neurons.i.last.eq(a.last | (a.block == self._n_blocks - 1)),
+            neurons.i.closing.eq(a.closing),
+            neurons.i.knee.eq(knee),
+            neurons.weights.eq(weights.data),
+            self.ops.eq(neurons.ops),
+            self.probe_strobe.eq(neurons.probe_strobe),
+            self.probe_block.eq(neurons.probe_block),
+            self.probe_word.eq(neurons.probe_word),
+        ]
+
+    def _with_potential_only(self, m: Module) -> None:
+        """All three stages."""
+        m.submodules.bank = bank = StateBank(n_blocks=self._n_blocks, width=self._word_bits)
         m.submodules.serializer = serializer = Serializer(
-            n=self._layer.n_post,
+            self._layer.post,
             lanes=self._lanes,
             potential_bits=self._layer.potential_bits if self._is_output else None,
         )
         wiring.connect(m, wiring.flipped(self.o), serializer.o)
 
-        stages = data.StructLayout(
+        a, b, c = Signal(self._stages), Signal(self._stages), Signal(self._stages)
+        advance = Signal()
+        m.d.comb += advance.eq(~c.valid | (c.op == Op.ADD) | serializer.empty)
+        with m.If(advance):
+            m.d.sync += [b.eq(a), c.eq(b)]
+
+        address = self._issue(m, a, advance)
+        weights = self._weights(m, address, advance)
+        thresholds = read_thresholds(
+            m,
+            self._thresholds,
+            lanes=self._lanes,
+            bits=self._layer.potential_bits,
+            enable=advance,
+            block=b.block,
+        )
+        m.d.comb += [bank.read_en.eq(advance & b.valid), bank.read_block.eq(b.block)]
+        self._execute(m, c, advance, bank, weights, thresholds, serializer)
+
+    @property
+    def _stages(self) -> data.StructLayout:
+        return data.StructLayout(
             {
                 "valid": 1,
                 "op": Op,
@@ -94,18 +147,6 @@ class Dense(wiring.Component):
                 "closing": 1,  # a token follows the last block (false only after reset)
             }
         )
-        a, b, c = Signal(stages), Signal(stages), Signal(stages)
-        advance = Signal()
-        m.d.comb += advance.eq(~c.valid | (c.op == Op.ADD) | serializer.empty)
-        with m.If(advance):
-            m.d.sync += [b.eq(a), c.eq(b)]
-
-        address = self._issue(m, a, advance)
-        weights = self._weights(m, address, advance)
-        thresholds = self._read_thresholds(m, b, advance)
-        m.d.comb += [bank.read_en.eq(advance & b.valid), bank.read_block.eq(b.block)]
-        self._execute(m, c, advance, weights, thresholds, serializer)
-        return m
 
     def _issue(self, m: Module, a, advance):
         """Stage A: take a token, walk its blocks. Returns the weight address."""
@@ -141,7 +182,9 @@ class Dense(wiring.Component):
             with m.Case(Kind.SPIKE):
                 m.d.sync += [a.op.eq(Op.ADD), touched.eq(1)]
             with m.Case(Kind.END_OF_STEP):
-                m.d.sync += [a.op.eq(Mux(touched, Op.COMPARE, Op.PASS)), touched.eq(0)]
+                m.d.sync += [a.op.eq(Mux(touched, Op.COMPARE, Op.PASS))]
+                if not self._layer.slope_bits:  # a slope moves its potential until the sample ends
+                    m.d.sync += touched.eq(0)
                 m.d.sync += a.last.eq(~touched)
             with m.Default():
                 m.d.sync += [a.op.eq(Op.CLEAR), touched.eq(0)]
@@ -149,13 +192,8 @@ class Dense(wiring.Component):
 
     def _weights(self, m: Module, address, advance):
         """Stages A and B: the weight memory and the register behind it."""
-        width = self._lanes * self._layer.weight_bits
-        m.submodules.weights = storage = memory.Memory(
-            shape=width, depth=len(self._image), init=self._image
-        )
-        read = storage.read_port()
-        m.d.comb += [read.en.eq(advance), read.addr.eq(address)]
-        captured = Signal(width)
+        read = self._weight_port(m, address, advance)
+        captured = Signal(len(read.data))
         with m.If(advance):
             m.d.sync += captured.eq(read.data)
         bits = self._layer.weight_bits
@@ -164,24 +202,17 @@ class Dense(wiring.Component):
             # A binary weight is stored as its sign: Cat(1, 1) is -1, Cat(1, 0) is +1.
             yield Cat(1, field).as_signed() if bits == 1 else field.as_signed()
 
-    def _read_thresholds(self, m: Module, b, advance):
-        """Thresholds at stage C: constants if each lane needs one only, else a memory."""
-        bits, lanes = self._layer.potential_bits, self._lanes
-        padding = [0] * (self._n_blocks * lanes - self._layer.n_post)
-        padded = self._thresholds + padding
-        columns = [set(self._thresholds[lane::lanes]) for lane in range(lanes)]
-        if all(len(column) == 1 for column in columns):
-            return [Const(column.pop(), signed(bits)) for column in columns]
-        rows = [padded[start : start + lanes] for start in range(0, len(padded), lanes)]
-        words = [sum(limit << bits * lane for lane, limit in enumerate(row)) for row in rows]
-        m.submodules.thresholds = storage = memory.Memory(
-            shape=lanes * bits, depth=self._n_blocks, init=words
+    def _weight_port(self, m: Module, address, enable):
+        """The weight memory, read from stage A to stage B."""
+        width = self._lanes * self._layer.weight_bits
+        m.submodules.weights = storage = memory.Memory(
+            shape=width, depth=len(self._image), init=self._image
         )
         read = storage.read_port()
-        m.d.comb += [read.en.eq(advance), read.addr.eq(b.block)]
-        return [read.data.word_select(lane, bits).as_signed() for lane in range(lanes)]
+        m.d.comb += [read.en.eq(enable), read.addr.eq(address)]
+        return read
 
-    def _execute(self, m: Module, c, advance, weights, thresholds, serializer) -> None:
+    def _execute(self, m: Module, c, advance, bank, weights, thresholds, serializer) -> None:
         """Stage C: new state, spikes to the serializer."""
         bits, lanes = self._layer.potential_bits, self._lanes
         n_last = self._layer.n_post - (self._n_blocks - 1) * lanes
@@ -196,7 +227,7 @@ class Dense(wiring.Component):
         ]
         state, potentials = [], []
         for lane, (weight, threshold) in enumerate(zip(weights, thresholds, strict=True)):
-            word = self._bank.read_data[lane * (bits + 1) : (lane + 1) * (bits + 1)]
+            word = bank.read_data[lane * (bits + 1) : (lane + 1) * (bits + 1)]
             potential, fired = word[:bits].as_signed(), word[bits]
             total = Signal(signed(bits), name=f"total_{lane}")
             m.d.comb += [
@@ -208,9 +239,9 @@ class Dense(wiring.Component):
             potentials.append(potential)
         shown = present & (c.closing & self._is_output).replicate(lanes)
         m.d.comb += [
-            self._bank.write_en.eq(c.valid & advance & (c.op != Op.PASS)),
-            self._bank.write_block.eq(c.block),
-            self._bank.write_data.eq(Cat(state)),
+            bank.write_en.eq(c.valid & advance & (c.op != Op.PASS)),
+            bank.write_block.eq(c.block),
+            bank.write_data.eq(Cat(state)),
             serializer.load.eq(c.valid & advance & ~adds),
             serializer.mask.eq(Mux(compares, fires, Mux(clears, shown, 0))),
             serializer.base.eq(c.base),
@@ -219,7 +250,8 @@ class Dense(wiring.Component):
             serializer.close_kind.eq(Mux(clears, Kind.END_OF_SAMPLE, Kind.END_OF_STEP)),
             self.probe_strobe.eq(c.valid & advance & clears & c.closing),
             self.probe_block.eq(c.block),
-            self.probe_word.eq(self._bank.read_data),
+            self.probe_word.eq(bank.read_data),
+            self.ops.eq(Mux(c.valid & advance & adds, Mux(final, n_last, lanes), 0)),
         ]
         if self._is_output:
             m.d.comb += serializer.potentials.eq(Cat(potentials))

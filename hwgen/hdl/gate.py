@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.events import Kind
-from hwgen.hdl.stream import token_stream
+from hwgen.hdl.stream import token_stream, vector
 
 
 class Gate(wiring.Component):
@@ -25,8 +25,8 @@ class Gate(wiring.Component):
         self._max_in_flight = max_in_flight
         super().__init__(
             {
-                "i": In(token_stream(n_inputs)),
-                "o": Out(token_stream(n_inputs)),
+                "i": In(token_stream(vector(n_inputs))),
+                "o": Out(token_stream(vector(n_inputs))),
                 "early_exit": In(1),
                 "decided": In(1),
                 "finished": In(1),

@@ -5,7 +5,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.events import Kind
-from hwgen.hdl.stream import STEP_BITS, result_layout, token_stream
+from hwgen.hdl.stream import STEP_BITS, result_layout, token_stream, vector
 
 
 class Readout(wiring.Component):
@@ -21,7 +21,7 @@ class Readout(wiring.Component):
         self._potential_bits = potential_bits
         super().__init__(
             {
-                "i": In(token_stream(n_classes, potential_bits)),
+                "i": In(token_stream(vector(n_classes), potential_bits)),
                 "o": Out(stream.Signature(result_layout(n_classes))),
                 "decided": Out(1),
                 "finished": Out(1),

@@ -1,7 +1,7 @@
 """Who the core is and what it has done: the read-only registers of `hwgen.protocol`."""
 
 from amaranth.hdl import Module, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen import protocol
@@ -12,17 +12,21 @@ from hwgen.protocol import Register
 class Registers(wiring.Component):
     """Members: `data` is the register at `address` of the cycle before; unknown ones read 0.
 
-    The counters add their strobes (`spikes`: one strobe a layer) and wrap at 32 bits.
+    The counters add their strobes (`spikes`: one strobe a layer; `ops`: a number a layer) and wrap
+    at 32 bits.
     """
 
-    def __init__(self, params: Params) -> None:
+    def __init__(self, params: Params, max_ops: int) -> None:
+        """max_ops: the largest number of `ops`."""
         self._params = params
+        self._max_ops = max_ops
         super().__init__(
             {
                 "address": In(4),
                 "data": Out(32),
                 "event": In(1),
                 "spikes": In(len(params.spec.layers)),
+                "ops": In(data.ArrayLayout(range(max_ops + 1), len(params.spec.layers))),
                 "busy": In(1),
                 "finished": In(1),
             }
@@ -30,12 +34,13 @@ class Registers(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        samples, events, spikes, cycles = (
-            Signal(32, name=n) for n in ("samples", "events", "spikes_seen", "cycles")
+        samples, events, spikes, cycles, added = (
+            Signal(32, name=n) for n in ("samples", "events", "spikes_seen", "cycles", "added")
         )
         # A cycle late, so that no carry chain hangs on the handshake of a stream.
         finished, event, busy = Signal(), Signal(), Signal()
         n_spikes = Signal(range(len(self.spikes) + 1))
+        ops, n_ops = Signal.like(self.ops), Signal(range(len(self.spikes) * self._max_ops + 1))
         m.d.sync += [
             finished.eq(self.finished),
             event.eq(self.event),
@@ -45,6 +50,9 @@ class Registers(wiring.Component):
             events.eq(events + event),
             spikes.eq(spikes + n_spikes),
             cycles.eq(cycles + busy),
+            ops.eq(self.ops),
+            n_ops.eq(sum(ops)),
+            added.eq(added + n_ops),
         ]
         digest, spec = self._params.digest, self._params.spec
         values = {
@@ -56,6 +64,7 @@ class Registers(wiring.Component):
             Register.EVENTS: events,
             Register.SPIKES: spikes,
             Register.CYCLES: cycles,
+            Register.SYNAPTIC_OPS: added,
         }
         with m.Switch(self.address):
             for register, value in values.items():

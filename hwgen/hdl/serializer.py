@@ -5,7 +5,8 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.events import Kind
-from hwgen.hdl.stream import token_stream
+from hwgen.hdl.stream import is_picture, token_stream
+from hwgen.spec import Shape
 
 
 class Serializer(wiring.Component):
@@ -13,18 +14,23 @@ class Serializer(wiring.Component):
 
     Members: `load` takes the block in a cycle in which `empty` is high (else it is ignored).
     `mask` selects lanes; their tokens are POTENTIAL if `is_potential`, else SPIKE. `close` asks for
-    a token of kind `close_kind` after them. `base` is the index of lane 0. `potentials`, those
-    of the lanes, exist only if `potential_bits` is given.
+    a token of kind `close_kind` after them. `base` is the index of lane 0, or, of a picture, its
+    channel; the `row` and `column` of the block exist only then. `potentials`, those of the lanes,
+    exist only if `potential_bits` is given.
     """
 
-    def __init__(self, *, n: int, lanes: int, potential_bits: int | None = None) -> None:
+    def __init__(self, shape: Shape, *, lanes: int, potential_bits: int | None = None) -> None:
         self._lanes = lanes
-        signature = token_stream(n, potential_bits)
+        self._places = ("column", "row") if is_picture(shape) else ()
+        self._lane_field = "channel" if is_picture(shape) else "index"
+        signature = token_stream(shape, potential_bits)
+        fields = signature.members["payload"].shape
         members = {
             "load": In(1),
             "empty": Out(1),
             "mask": In(lanes),
-            "base": In(signature.members["payload"].shape["index"].shape),
+            "base": In(fields[self._lane_field].shape),
+            **{place: In(fields[place].shape) for place in self._places},
             "is_potential": In(1),
             "close": In(1),
             "close_kind": In(2),
@@ -52,9 +58,9 @@ class Serializer(wiring.Component):
         with m.If(rest.any()):
             m.d.comb += token.kind.eq(Mux(sends_potential, Kind.POTENTIAL, Kind.SPIKE))
             if self._lanes & (self._lanes - 1) == 0:  # then the low bits of the base are zero
-                m.d.comb += token.index.eq(held_base | lane)
+                m.d.comb += token[self._lane_field].eq(held_base | lane)
             else:
-                m.d.comb += token.index.eq(held_base + lane)
+                m.d.comb += token[self._lane_field].eq(held_base + lane)
         with m.Else():
             m.d.comb += token.kind.eq(closing_kind)
 
@@ -72,6 +78,12 @@ class Serializer(wiring.Component):
                 closes.eq(self.close),
                 closing_kind.eq(self.close_kind),
             ]
+        for place in self._places:
+            held_place = Signal.like(getattr(self, place), name=f"held_{place}")
+            with m.If(self.load & self.empty):
+                m.d.sync += held_place.eq(getattr(self, place))
+            with m.If(rest.any()):
+                m.d.comb += token[place].eq(held_place)
         if self._potential_bits is not None:
             held = Signal.like(self.potentials, name="held_potentials")
             with m.If(self.load & self.empty):

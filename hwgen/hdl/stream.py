@@ -1,8 +1,10 @@
 """Shapes of what flows through the core."""
 
-from amaranth.hdl import signed
+from amaranth.hdl import Const, signed
 from amaranth.lib import data, stream
 from amaranth.utils import bits_for
+
+from hwgen.spec import Shape
 
 STEP_BITS = 8
 
@@ -12,16 +14,50 @@ def index_bits(n: int) -> int:
     return max(1, int(bits_for(n - 1)))
 
 
-def token_layout(n: int, potential_bits: int | None = None) -> data.StructLayout:
-    """A token (`hwgen.events.Kind`) of a layer of n neurons; its potential, if a width is given."""
-    fields = {"kind": 2, "index": index_bits(n)}
+def vector(n: int) -> Shape:
+    """Neurons without places."""
+    return Shape(1, 1, n)
+
+
+def is_picture(shape: Shape) -> bool:
+    """Whether tokens name a neuron by its place and channel, not by one index."""
+    return shape.height > 1 or shape.width > 1
+
+
+def token_layout(
+    shape: Shape, potential_bits: int | None = None, knee: bool = False
+) -> data.StructLayout:
+    """A token (`hwgen.events.Kind`) of a layer, from bit 0: kind, then the neuron.
+
+    The neuron is `index`, or, of a picture, `channel`, `column`, `row`. Then its `potential`, if a
+    width is given, or `knee`: this kernel event turns the slope of its input's triangle down, and
+    counts -2 times the weight instead of once.
+    """
+    fields: dict[str, object] = {"kind": 2}
+    if is_picture(shape):
+        fields["channel"] = index_bits(shape.channels)
+        fields["column"] = index_bits(shape.width)
+        fields["row"] = index_bits(shape.height)
+    else:
+        fields["index"] = index_bits(shape.channels)
     if potential_bits is not None:
         fields["potential"] = signed(potential_bits)
+    if knee:
+        fields["knee"] = 1
     return data.StructLayout(fields)
 
 
-def token_stream(n: int, potential_bits: int | None = None) -> stream.Signature:
-    return stream.Signature(token_layout(n, potential_bits))
+def token_stream(
+    shape: Shape, potential_bits: int | None = None, knee: bool = False
+) -> stream.Signature:
+    return stream.Signature(token_layout(shape, potential_bits, knee))
+
+
+def place(token: data.View, shape: Shape):
+    """Row, column and channel of a token's neuron."""
+    if is_picture(shape):
+        return token.row, token.column, token.channel
+    return Const(0), Const(0), token.index
 
 
 def result_layout(n_classes: int) -> data.StructLayout:

@@ -1,0 +1,84 @@
+"""The event-driven convolution: a cycle for each position and block a spike reaches.
+
+    i -> Walk -> slots, addresses of weights -> Neurons -> o
+          A      weight memory, read A to B     B C D
+
+`Walk` finds what an event reaches, `Neurons` adds, compares and fires. At each end of a step with
+something new in it, all positions are compared; spikes come out position by position, of each the
+filters in ascending order.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from amaranth.hdl import Module
+from amaranth.lib import memory, wiring
+from amaranth.lib.wiring import In, Out
+from numpy.typing import NDArray
+
+from hwgen.hdl.neurons import Neurons
+from hwgen.hdl.stream import index_bits, token_stream
+from hwgen.hdl.walk import Walk
+from hwgen.pack import memory_image
+from hwgen.spec import ConvSpec
+
+
+class Conv(wiring.Component):
+    """A convolutional layer of single-spike neurons, bit-exact to `hwgen.golden`.
+
+    Members: `i` takes tokens of the picture `layer.pre`, with knees if the PSP is the triangle; `o`
+    gives those of `layer.post`. For `ops` and the probe see `Neurons`; lane k of `probe_block` is
+    filter ``block * lanes + k`` of a position, with probe_block = position * n_blocks + block.
+    """
+
+    def __init__(
+        self,
+        layer: ConvSpec,
+        weights: NDArray[np.int8],
+        thresholds: NDArray[np.int32],
+        *,
+        lanes: int,
+    ) -> None:
+        """weights: int8 [size, size, channels, filters]; thresholds: int32 [filters]; lanes:
+        filters updated at once, 1..filters."""
+        if not 1 <= lanes <= layer.filters:
+            raise ValueError(f"lanes must be 1..{layer.filters}, not {lanes!r}")
+        self._layer = layer
+        self._width = lanes * layer.weight_bits
+        self._image = memory_image(weights, layer, lanes)
+        self._walk = Walk(layer, lanes=lanes)
+        limits: Sequence[int] = [int(threshold) for threshold in thresholds]
+        self._neurons = Neurons(layer, limits, lanes=lanes)
+        super().__init__(
+            {
+                "i": In(token_stream(layer.pre, knee=layer.psp == "triangle")),
+                "o": Out(token_stream(layer.post)),
+                "ops": Out(range(lanes + 1)),
+                "probe_strobe": Out(1),
+                "probe_block": Out(index_bits(self._neurons.n_words)),
+                "probe_word": Out(len(self._neurons.probe_word)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.walk = walk = self._walk
+        m.submodules.neurons = neurons = self._neurons
+        m.submodules.weights = weights = memory.Memory(
+            shape=self._width, depth=len(self._image), init=self._image
+        )
+        read = weights.read_port()
+        wiring.connect(m, wiring.flipped(self.i), walk.i)
+        wiring.connect(m, neurons.o, wiring.flipped(self.o))
+        m.d.comb += [
+            read.en.eq(neurons.take),
+            read.addr.eq(walk.weight),
+            neurons.i.eq(walk.o),
+            walk.take.eq(neurons.take),
+            neurons.weights.eq(read.data),
+            self.ops.eq(neurons.ops),
+            self.probe_strobe.eq(neurons.probe_strobe),
+            self.probe_block.eq(neurons.probe_block),
+            self.probe_word.eq(neurons.probe_word),
+        ]
+        return m

@@ -1,0 +1,74 @@
+"""From linear indices to places in a picture, and back; tables instead of arithmetic."""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.hdl.stream import token_stream, vector
+from hwgen.hdl.table import look_up
+from hwgen.spec import Shape
+
+
+class Unflatten(wiring.Component):
+    """Index to row and column: a picture of one channel, as the input of the core is.
+
+    A table with a row for each pixel, and one register.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+        super().__init__({"i": In(token_stream(vector(shape.n))), "o": Out(token_stream(shape))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        pixels = [
+            {"row": row, "column": column}
+            for row in range(self._shape.height)
+            for column in range(self._shape.width)
+        ]
+        m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
+        place = look_up(m, "pixels", pixels, enable=self.i.ready, address=self.i.payload.index)
+        kind = Signal.like(self.i.payload.kind)
+        with m.If(self.i.ready):
+            m.d.sync += [self.o.valid.eq(self.i.valid), kind.eq(self.i.payload.kind)]
+        m.d.comb += [
+            self.o.payload.kind.eq(kind),
+            self.o.payload.row.eq(place.row),
+            self.o.payload.column.eq(place.column),
+        ]
+        return m
+
+
+class Flatten(wiring.Component):
+    """Row, column and channel to the index ``(row * width + column) * channels + channel``.
+
+    Two small tables hold the products. A register behind the tables, another behind the sum.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        self._shape = shape
+        super().__init__({"i": In(token_stream(shape)), "o": Out(token_stream(vector(shape.n)))})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        height, width, channels = self._shape
+        token = self.i.payload
+        valid, moves = Signal(), Signal()
+        m.d.comb += [
+            moves.eq(~self.o.valid | self.o.ready),
+            self.i.ready.eq(~valid | moves),
+        ]
+        rows = [{"start": row * width * channels} for row in range(height)]
+        columns = [{"start": column * channels} for column in range(width)]
+        row = look_up(m, "rows", rows, enable=self.i.ready, address=token.row)
+        column = look_up(m, "columns", columns, enable=self.i.ready, address=token.column)
+        kind, channel = Signal.like(token.kind), Signal.like(token.channel)
+        with m.If(self.i.ready):
+            m.d.sync += [valid.eq(self.i.valid), kind.eq(token.kind), channel.eq(token.channel)]
+        with m.If(moves):
+            m.d.sync += [
+                self.o.valid.eq(valid),
+                self.o.payload.kind.eq(kind),
+                self.o.payload.index.eq(row.start + column.start + channel),
+            ]
+        return m

@@ -1,0 +1,139 @@
+"""Pooling: the first spike of each window and channel goes on, later ones are dropped.
+
+Three pipeline stages and an output register, a token a cycle:
+
+    P  look up the window's row and column
+    Q  address the window's word: one bit a channel, set if that has fired
+    R  drop the spike if the bit is set; set it
+
+Spikes of one window often follow each other, as its positions lie side by side. So what stage R
+writes is kept for the next spike, which has read its word too early if it is the same one.
+"""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.events import Kind
+from hwgen.hdl.bank import StateBank
+from hwgen.hdl.stream import index_bits, is_picture, token_stream
+from hwgen.hdl.table import look_up
+from hwgen.spec import PoolSpec
+
+
+class Pool(wiring.Component):
+    """A pooling layer, bit-exact to `hwgen.golden`.
+
+    Members: `i` takes tokens of the picture `layer.pre`, `o` gives those of `layer.post`. After
+    reset, and after each sample, it clears its words, one a cycle.
+    """
+
+    def __init__(self, layer: PoolSpec) -> None:
+        self._layer = layer
+        self._n_words = layer.post.height * layer.post.width
+        super().__init__({"i": In(token_stream(layer.pre)), "o": Out(token_stream(layer.post))})
+
+    @property
+    def _slot(self) -> data.StructLayout:
+        height, width, channels = self._layer.post
+        return data.StructLayout(
+            {
+                "valid": 1,
+                "kind": 2,
+                "channel": index_bits(channels),
+                "column": index_bits(width),
+                "row": index_bits(height),
+                "word": index_bits(height * width),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        channels = self._layer.channels
+        m.submodules.fired = bank = StateBank(n_blocks=self._n_words, width=channels)
+        r = Signal(self._slot)
+        ends, clearing, free, moves = Signal(), Signal(init=1), Signal(), Signal()
+        m.d.comb += [
+            free.eq(~self.o.valid | self.o.ready),
+            ends.eq(r.valid & (r.kind == Kind.END_OF_SAMPLE)),
+            moves.eq(free & ~ends & ~clearing),
+        ]
+        q = self._look_up(m, moves)
+
+        keeps, kept = Signal(), Signal(channels, reset_less=True)
+        word, written, sets = Signal(channels), Signal(channels), Signal()
+        m.d.comb += [
+            bank.read_en.eq(moves),
+            bank.read_block.eq(q.word),
+            word.eq(Mux(keeps, kept, bank.read_data)),
+            written.eq(word | (1 << r.channel)),
+            sets.eq(free & r.valid & (r.kind == Kind.SPIKE)),
+        ]
+        with m.If(moves):
+            m.d.sync += [r.eq(q), keeps.eq(sets & (q.word == r.word)), kept.eq(written)]
+        with m.If(free):
+            self._send(m, r, word)
+        self._write(m, bank, r, free & ends, clearing, sets, written)
+        return m
+
+    def _look_up(self, m: Module, moves):
+        """Stages P and Q. Returns the token as stage R takes it."""
+        layer, token = self._layer, self.i.payload
+        size, (height, width, _) = layer.size, layer.post
+        # Rows and columns that fill no whole window are in none.
+        rows = [
+            {"inside": y < height * size, "out": min(y // size, height - 1)}
+            for y in range(layer.height)
+        ]
+        columns = [
+            {"inside": x < width * size, "out": min(x // size, width - 1)}
+            for x in range(layer.width)
+        ]
+        for row in rows:
+            row["start"] = row["out"] * width
+        valid, kind, channel = Signal(), Signal.like(token.kind), Signal.like(token.channel)
+        m.d.comb += self.i.ready.eq(~valid | moves)
+        row = look_up(m, "rows", rows, enable=self.i.ready, address=token.row)
+        column = look_up(m, "columns", columns, enable=self.i.ready, address=token.column)
+        with m.If(self.i.ready):
+            m.d.sync += [valid.eq(self.i.valid), kind.eq(token.kind), channel.eq(token.channel)]
+        q = Signal(self._slot)
+        inside = row.inside & column.inside
+        m.d.comb += [
+            q.valid.eq(valid & (inside | (kind != Kind.SPIKE))),
+            q.kind.eq(kind),
+            q.channel.eq(channel),
+            q.column.eq(column.out),
+            q.row.eq(row.out),
+            q.word.eq(row.start + column.out),
+        ]
+        return q
+
+    def _send(self, m: Module, r, word) -> None:
+        """From stage R to the output, unless the spike's window has fired."""
+        late = (r.kind == Kind.SPIKE) & word.bit_select(r.channel, 1)
+        token = self.o.payload
+        m.d.sync += [self.o.valid.eq(r.valid & ~late), token.kind.eq(r.kind)]
+        if is_picture(self._layer.post):
+            m.d.sync += [
+                token.channel.eq(r.channel),
+                token.column.eq(r.column),
+                token.row.eq(r.row),
+            ]
+        else:
+            m.d.sync += token.index.eq(r.channel)
+
+    def _write(self, m: Module, bank, r, ends, clearing, sets, written) -> None:
+        """The word back, or, behind END_OF_SAMPLE, zero to all words."""
+        target = Signal.like(r.word)  # of the clearing
+        m.d.comb += [
+            bank.write_en.eq(sets | clearing),
+            bank.write_block.eq(Mux(clearing, target, r.word)),
+            bank.write_data.eq(Mux(clearing, 0, written)),
+        ]
+        with m.If(ends):
+            m.d.sync += [clearing.eq(1), r.valid.eq(0)]
+        with m.If(clearing):
+            m.d.sync += target.eq(target + 1)
+            with m.If(target == self._n_words - 1):
+                m.d.sync += [clearing.eq(0), target.eq(0)]

@@ -1,0 +1,199 @@
+"""The front end of a convolution: which neurons an event reaches, and with which weights.
+
+An event at (row, column, channel) reaches, along each axis, some outputs side by side: those whose
+filter covers it. Three short stages find them, and a fourth walks over them:
+
+    T  look up the row and the column: how many outputs they reach, and where the first one is
+    S  add the halves: first state word, first weight word
+    N  the next token to walk, ready before the present one is done
+    A  walk: a slot a cycle, row by row
+
+Weights lie in the order of the walk (`hwgen.pack`). So within a row of outputs each slot is one
+state word and `channels` weight words further than the last, across blocks and columns alike, and
+from one row to the next the steps are constants, too: no multiplier, and nothing at the edges, at
+padding or at strides is visited in vain. An END_OF_STEP walks over all words.
+"""
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.events import Kind
+from hwgen.hdl.neurons import Op, slot_layout
+from hwgen.hdl.stream import index_bits, place, token_stream
+from hwgen.hdl.table import look_up
+from hwgen.pack import n_blocks, tap_order
+from hwgen.spec import ConvSpec, taps
+
+
+class Walk(wiring.Component):
+    """Tokens to slots. `weight` is the address of the weight word of the slot at `o`; both stay
+    until `take`.
+
+    After reset it walks over all words once, to clear them, before the first token.
+    """
+
+    def __init__(self, layer: ConvSpec, *, lanes: int) -> None:
+        height, width, filters = layer.post
+        self._layer = layer
+        self._blocks = n_blocks(filters, lanes)
+        self._row_words = width * self._blocks  # of the state
+        self._row_weights = layer.size * self._blocks * layer.channels
+        self._n_weights = layer.size * self._row_weights
+        super().__init__(
+            {
+                "i": In(token_stream(layer.pre, knee=layer.psp == "triangle")),
+                "o": Out(slot_layout(height * self._row_words)),
+                "weight": Out(index_bits(self._n_weights)),
+                "take": In(1),
+            }
+        )
+
+    @property
+    def _span(self) -> data.StructLayout:
+        """What there is to walk for a token: rows of runs of words."""
+        return data.StructLayout(
+            {
+                "op": Op,
+                "word": len(self.o.word),
+                "weight": len(self.weight),
+                "rows": index_bits(self._layer.post.height),  # less one
+                "run": index_bits(self._row_words),  # words of a row, less one
+                "knee": 1,
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        n, n_valid, loads, moves = Signal(self._span), Signal(), Signal(), Signal()
+        m.d.comb += moves.eq(~n_valid | loads)
+        found, found_valid = self._find(m, moves)
+        with m.If(moves):
+            m.d.sync += [n.eq(found), n_valid.eq(found_valid)]
+        self._walk(m, n, n_valid, loads)
+        return m
+
+    def _find(self, m: Module, moves):
+        """Stages T and S: from a token to its span, and whether there is one."""
+        layer = self._layer
+        valid, token = Signal(), Signal.like(self.i.payload)
+        row, column, _ = place(self.i.payload, layer.pre)
+        rows = self._table(layer.height, self._row_words, self._row_weights)
+        columns = self._table(layer.width, self._blocks, self._blocks * layer.channels)
+        for entry in columns:
+            entry["run"] = entry.pop("n") * self._blocks - 1 if entry["reached"] else 0
+        for entry in rows:
+            entry["more"] = entry.pop("n") - 1 if entry["reached"] else 0
+        m.d.comb += self.i.ready.eq(~valid | moves)
+        with m.If(self.i.ready):
+            m.d.sync += [valid.eq(self.i.valid), token.eq(self.i.payload)]
+        row = look_up(m, "rows", rows, enable=self.i.ready, address=row)
+        column = look_up(m, "columns", columns, enable=self.i.ready, address=column)
+
+        span, span_valid, touched = Signal(self._span), Signal(), Signal()
+        _, _, channel = place(token, layer.pre)
+        with m.Switch(token.kind):
+            with m.Case(Kind.SPIKE):
+                m.d.comb += [
+                    span_valid.eq(valid & row.reached & column.reached),
+                    span.op.eq(Op.ADD),
+                    span.word.eq(row.word + column.word),
+                    span.weight.eq(row.weight + column.weight + channel),
+                    span.rows.eq(row.more),
+                    span.run.eq(column.run),
+                ]
+                with m.If(moves & span_valid):
+                    m.d.sync += touched.eq(1)
+            with m.Case(Kind.END_OF_STEP):
+                m.d.comb += span_valid.eq(valid)
+                with m.If(touched):
+                    m.d.comb += [span.op.eq(Op.COMPARE), *self._everything(span)]
+                with m.Else():
+                    m.d.comb += span.op.eq(Op.PASS)
+                if not layer.slope_bits:  # a slope moves its potential until the sample ends
+                    with m.If(moves & valid):
+                        m.d.sync += touched.eq(0)
+            with m.Default():
+                m.d.comb += [span_valid.eq(valid), span.op.eq(Op.CLEAR), *self._everything(span)]
+                with m.If(moves & valid):
+                    m.d.sync += touched.eq(0)
+        if layer.psp == "triangle":
+            m.d.comb += span.knee.eq(token.knee)
+        return span, span_valid
+
+    def _everything(self, span):
+        return [span.rows.eq(self._layer.post.height - 1), span.run.eq(self._row_words - 1)]
+
+    def _table(self, n: int, word_step: int, weight_step: int) -> list[dict[str, int]]:
+        """The table of an axis of n inputs: how many outputs each reaches, and where the first is.
+
+        The steps are those from one output, and from one tap, to the next.
+        """
+        order = tap_order(self._layer.size, self._layer.stride)
+        rows = []
+        for position in range(n):
+            reached = taps(self._layer, n, position)
+            out, tap = reached[0] if reached else (0, order[0])
+            rows.append(
+                {
+                    "reached": bool(reached),
+                    "n": len(reached),
+                    "word": out * word_step,
+                    "weight": order.index(tap) * weight_step,
+                }
+            )
+        return rows
+
+    def _walk(self, m: Module, n, n_valid, loads) -> None:
+        """Stage A: one span, a slot a cycle; then the next. The first one clears, after reset."""
+        height = self._layer.post.height
+        slot = Signal.like(self.o, init={"valid": 1, "op": Op.CLEAR, "closing": 0})
+        weight, row_word, row_weight = (
+            Signal.like(value, name=name)
+            for value, name in (
+                (self.weight, "weight_word"),
+                (slot.word, "row_word"),
+                (self.weight, "row_weight"),
+            )
+        )
+        run = Signal.like(n.run, init=self._row_words - 1)
+        run_left = Signal.like(n.run, init=self._row_words - 1)
+        rows_left = Signal.like(n.rows, init=height - 1)
+        next_word, next_weight = Signal.like(row_word), Signal.like(row_weight)
+        m.d.comb += [
+            self.o.eq(slot),
+            self.o.last.eq((run_left == 0) & (rows_left == 0)),
+            self.weight.eq(weight),
+            loads.eq(self.take & (~slot.valid | self.o.last)),
+            next_word.eq(row_word + self._row_words),
+            next_weight.eq(row_weight + self._row_weights),
+        ]
+        with m.If(loads):
+            m.d.sync += [
+                slot.valid.eq(n_valid),
+                slot.op.eq(n.op),
+                slot.word.eq(n.word),
+                slot.closing.eq(1),
+                slot.knee.eq(n.knee),
+                weight.eq(n.weight),
+                row_word.eq(n.word),
+                row_weight.eq(n.weight),
+                run.eq(n.run),
+                run_left.eq(n.run),
+                rows_left.eq(n.rows),
+            ]
+        with m.Elif(self.take & (run_left == 0)):
+            m.d.sync += [
+                slot.word.eq(next_word),
+                weight.eq(next_weight),
+                row_word.eq(next_word),
+                row_weight.eq(next_weight),
+                run_left.eq(run),
+                rows_left.eq(rows_left - 1),
+            ]
+        with m.Elif(self.take):
+            m.d.sync += [
+                slot.word.eq(slot.word + 1),
+                weight.eq(weight + self._layer.channels),
+                run_left.eq(run_left - 1),
+            ]
