@@ -1,32 +1,29 @@
 """Does it fit? What can be said from the parameters alone, before any tool runs."""
 
 from math import ceil, prod
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.board import Board, Family
+from hwgen.brams import n_brams
 from hwgen.errors import BoardError
 from hwgen.params import Params
-from hwgen.spec import LayerSpec, PoolSpec
+from hwgen.spec import DenseSpec, LayerSpec, PoolSpec, Shape
 
 MAX_OUTPUT_LANES = 16  # an output layer up to this size has all its neurons in parallel
 _LANES: dict[Family, int] = {"ice40": 8, "ecp5": 32}
-# Shapes (words, bits) of one memory block.
-_SHAPES: dict[Family, tuple[tuple[int, int], ...]] = {
-    "ice40": ((256, 16), (512, 8), (1024, 4), (2048, 2)),
-    "ecp5": ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1)),
-}
 _FIFO_BLOCKS = 1  # of the serial line
-_SMALL_BITS = {"ice40": 0, "ecp5": 16384}  # memories up to this may be built from tables instead
 
 
 def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
     """Neurons updated at once, one number a layer.
 
     The output layer gets a lane for each neuron if there are at most 16. The others get 8 lanes on
-    an iCE40, 32 on an ECP5, halved for all until the estimated memory blocks fit the board; if they
-    never do, the number to start with.
+    an iCE40, 32 on an ECP5 (or one for each filter, if there are fewer; a pooling layer has one),
+    halved for all until the estimated memory blocks fit the board; if they never do, the number to
+    start with.
     """
     start = _LANES[board.family]
     wish = start
@@ -40,44 +37,57 @@ def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
 
 def _with_lanes(params: Params, wish: int) -> tuple[int, ...]:
     *hidden, output = params.spec.layers
-    last = output.n_post if output.n_post <= MAX_OUTPUT_LANES else wish
+    last = output.n_post if output.n_post <= MAX_OUTPUT_LANES else min(wish, output.n_post)
     return (*(min(wish, layer.max_lanes) for layer in hidden), last)
 
 
 def memory_blocks(params: Params, lanes: tuple[int, ...], board: Board) -> list[int]:
-    """Estimated memory blocks of each layer.
+    """Estimated memory blocks of each layer (see `hwgen.hdl`).
 
-    Weights; state, unless it is one word only, in registers; thresholds, unless each lane needs a
-    single one (see `hwgen.hdl`). Of a pooling layer, a bit a neuron.
+    Counted are weights; state, unless it is one word only, in registers; thresholds, unless each
+    lane needs a single one; the list of spikes of a triangle; who fired, of a pooling layer; and
+    the table that finds the place of an input pixel. Other tables are too small for blocks.
     """
-    return [
-        _layer_blocks(layer, thresholds, n_lanes, board.family)
-        for layer, thresholds, n_lanes in zip(
-            params.spec.layers, params.thresholds, lanes, strict=True
+    spec, blocks = params.spec, []
+    for index, (layer, thresholds) in enumerate(zip(spec.layers, params.thresholds, strict=True)):
+        memories = _memories(layer, thresholds, lanes[index], spec.n_steps)
+        if index == 0 and not isinstance(layer, DenseSpec):
+            memories.append(_Memory(layer.n_pre, _place_bits(layer.pre), written=False))
+        blocks.append(
+            sum(n_brams(m.n_words, m.width, board.family, written=m.written) for m in memories)
         )
-    ]
+    return blocks
 
 
-def _layer_blocks(
-    layer: LayerSpec, thresholds: NDArray[np.int32], lanes: int, family: Family
-) -> int:
+class _Memory(NamedTuple):
+    n_words: int
+    width: int
+    written: bool
+
+
+def _memories(
+    layer: LayerSpec, thresholds: NDArray[np.int32], lanes: int, n_steps: int
+) -> list[_Memory]:
+    """Those of a layer that may be large."""
+    n_positions = layer.post.height * layer.post.width
     if isinstance(layer, PoolSpec):
-        return _blocks(layer.n_post, 1, family)
-    n_positions = layer.n_post // layer.n_thresholds
+        return [_Memory(n_positions, layer.channels, written=True)]
     n_blocks = ceil(layer.n_thresholds / lanes)
-    total = _blocks(layer.n_fan_in * n_blocks, lanes * layer.weight_bits, family)
+    memories = [_Memory(layer.n_fan_in * n_blocks, lanes * layer.weight_bits, written=False)]
     if n_positions * n_blocks > 1:
-        state_bits = layer.potential_bits + layer.slope_bits + 1
-        total += _blocks(n_positions * n_blocks, lanes * state_bits, family)
+        width = layer.potential_bits + layer.slope_bits + 1  # the last: it has fired
+        memories.append(_Memory(n_positions * n_blocks, lanes * width, written=True))
     if any(len(np.unique(thresholds[lane::lanes])) > 1 for lane in range(lanes)):
-        total += _blocks(n_blocks, lanes * layer.potential_bits, family)
-    return total
+        memories.append(_Memory(n_blocks, lanes * layer.potential_bits, written=False))
+    if layer.psp == "triangle" and layer.tau_steps < n_steps:
+        width = 1 + _place_bits(layer.pre)  # the first: a step ends here
+        memories.append(_Memory(layer.n_pre + n_steps, width, written=True))
+    return memories
 
 
-def _blocks(n_words: int, width: int, family: Family) -> int:
-    if n_words * width <= _SMALL_BITS[family]:
-        return 0
-    return min(ceil(n_words / words) * ceil(width / bits) for words, bits in _SHAPES[family])
+def _place_bits(shape: Shape) -> int:
+    """Bits that name a neuron by row, column and channel; of one channel, that is left out."""
+    return sum((n - 1).bit_length() for n in shape)
 
 
 def check_memory(params: Params, board: Board) -> None:

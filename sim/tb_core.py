@@ -205,8 +205,7 @@ async def check_registers(dut, params, inputs, board) -> None:
         expected[Register.EVENTS] = int((inputs < n_steps).sum())
         spikes = [int((times < n_steps).sum()) for times in board.trace.spike_times]
         expected[Register.SPIKES] = sum(spikes)
-        if hasattr(Register, "SYNAPTIC_OPS"):
-            expected[Register.SYNAPTIC_OPS] = int(board.trace.synaptic_ops.sum()) % 2**32
+        expected[Register.SYNAPTIC_OPS] = int(board.trace.synaptic_ops.sum()) % 2**32
     for register, value in expected.items():
         got = await read_register(dut, register)
         board.compare("registers", value, got, index=int(register))

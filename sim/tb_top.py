@@ -73,6 +73,7 @@ def expected_registers(params, inputs, trace, early_exit: bool) -> dict[Register
     if not early_exit:
         expected[Register.EVENTS] = int((inputs < n_steps).sum())
         expected[Register.SPIKES] = sum(int((t < n_steps).sum()) for t in trace.spike_times)
+        expected[Register.SYNAPTIC_OPS] = int(trace.synaptic_ops.sum()) % 2**32
     return expected
 
 

@@ -1,9 +1,10 @@
 """Estimates before any tool runs. Expected numbers are worked out by hand beside them."""
 
 import pytest
-from samples import random_params
+from samples import random_network, random_params
 
 from hwgen import board, fit
+from hwgen.brams import n_brams
 from hwgen.errors import BoardError
 
 ICEBREAKER, ULX3S = board.load("icebreaker"), board.load("ulx3s_85f")
@@ -17,9 +18,96 @@ def test_memory_blocks_of_a_network_for_the_up5k() -> None:
 
 
 def test_thresholds_of_their_own_cost_memory() -> None:
+    # Layer 0: 12 * 250 words of 8 bits in 512 x 8; state 250 * 8 * (5 + 1) bits, 16 a block;
+    # thresholds 250 * 8 * 5 bits, 16 a block. Layer 1 has a lane for each neuron.
+    params = random_params(0, (12, 2000, 4))
+    assert fit.memory_blocks(params, (8, 4), ICEBREAKER) == [6 + 3 + 3, 2]
+    # 28 thresholds of 80 bits cost less in tables than 5 blocks.
     params = random_params(0, (400, 224, 10))
-    # Another 8 * 10 bits in 16 a block for layer 0; layer 1 has a lane for each neuron.
-    assert fit.memory_blocks(params, (8, 10), ICEBREAKER) == [22 + 6 + 5, 1]
+    assert fit.memory_blocks(params, (8, 10), ICEBREAKER) == [22 + 6, 1]
+
+
+@pytest.mark.parametrize(
+    ("family", "n_words", "width", "written", "expected"),
+    [
+        # What yosys 0.70 made of memories of this size.
+        ("ice40", 576, 56, True, 11),  # 3 rows of 56 bits, 16 a block
+        ("ice40", 784, 10, False, 3),
+        ("ice40", 25, 8, False, 0),  # constant, and less in tables
+        ("ice40", 28, 80, False, 0),
+        ("ice40", 400, 8, False, 1),
+        ("ice40", 128, 80, True, 5),
+        ("ice40", 144, 8, True, 1),
+        ("ice40", 11_200, 8, False, 22),
+        ("ice40", 28, 88, True, 6),
+        ("ice40", 264, 9, True, 2),
+        ("ice40", 152, 9, True, 1),
+        ("ecp5", 14_896, 32, False, 27),  # 30 rows of 32 bits, 36 a block
+        ("ecp5", 19, 384, True, 0),  # tables of 16 x 4 bits
+        ("ecp5", 576, 440, True, 25),
+        ("ecp5", 128, 600, True, 17),
+        ("ecp5", 1000, 80, False, 5),
+        ("ecp5", 4480, 128, False, 32),
+        ("ecp5", 144, 20, True, 1),
+        ("ecp5", 16, 40, True, 0),
+    ],
+)
+def test_blocks_as_yosys_chooses_them(
+    family: board.Family, n_words: int, width: int, written: bool, expected: int
+) -> None:
+    assert n_brams(n_words, width, family, written=written) == expected
+
+
+@pytest.mark.parametrize(
+    ("board_name", "shape", "psp", "tau_steps", "bits", "uniform", "lanes", "expected"),
+    [
+        # What yosys 0.70 counted: state, weights, list of spikes, places of the input.
+        (
+            *("icebreaker", "28x28-8C5-P2-16C5-P2-10", "step", 0, 1, True),
+            (8, 1, 8, 1, 10),
+            [11 + 3, 1, 5 + 1, 1, 1],
+        ),
+        (
+            *("ulx3s_85f", "28x28-20C5-P2-40C5-P2-200-10", "ramp", 0, 4, False),
+            (20, 1, 20, 1, 32, 10),
+            [25 + 1, 1, 17 + 5, 0, 32, 2],
+        ),
+        (
+            *("icebreaker", "16x16-8C3p1-P2-16C3s2-10", "triangle/step/triangle", 2, 2, False),
+            (4, 1, 8, 10),
+            [6 + 2 + 1, 1, 5 + 1, 2 + 1],
+        ),
+    ],
+)
+def test_memory_blocks_of_pictures(
+    board_name: str, shape: str, psp: str, tau_steps: int, bits: int, uniform: bool,
+    lanes: tuple[int, ...], expected: list[int],
+) -> None:  # fmt: skip
+    net = random_network(
+        1, shape, psp=psp, tau_steps=tau_steps, weight_bits=bits, n_steps=8, uniform=uniform
+    )
+    assert fit.memory_blocks(net, lanes, board.load(board_name)) == expected
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ("28x28-20C5-P2-40C5-P2-200-10", (20, 1, 32, 1, 32, 10)),  # as many as there are filters
+        ("28x28-64C5-P2-20", (32, 1, 20)),  # an output layer of more than 16 is like the others
+    ],
+)
+def test_default_lanes_of_pictures(shape: str, expected: tuple[int, ...]) -> None:
+    assert fit.default_lanes(random_network(0, shape), ULX3S) == expected
+
+
+def test_the_triangle_needs_no_list_if_no_knee_comes() -> None:
+    lanes = (4, 10)
+    early, late = (
+        random_network(0, "16x16-8C3-10", psp="triangle/step", tau_steps=tau, n_steps=8)
+        for tau in (7, 8)
+    )
+    more = fit.memory_blocks(early, lanes, ICEBREAKER)[0]
+    assert more == fit.memory_blocks(late, lanes, ICEBREAKER)[0] + 2
 
 
 @pytest.mark.parametrize(

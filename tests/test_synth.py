@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from samples import random_params, random_spike_times
+from samples import random_network, random_params, random_spike_times
 from stand_ins import hide_tools, needs, script
 from tool_output import ICE40_CELLS, ICE40_REPORT
 
-from hwgen import board, gatesim, synth
+from hwgen import board, fit, gatesim, synth
 from hwgen.errors import BoardError, MismatchError, ToolError
 from hwgen.params import Params
 from hwgen.synth import PHASES, SynthResult
@@ -140,6 +140,16 @@ def params() -> Params:
     return random_params(5, (64, 48, 4), uniform=True)
 
 
+PICTURE_LANES = (3, 1, 4, 4)
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Params:
+    return random_network(
+        3, "10x9-6C3p1-P2-8-4", psp="triangle/ramp/step", tau_steps=2, weight_bits=3
+    )
+
+
 @pytest.fixture(scope="module", params=FAMILIES)
 def built(request, params: Params, tmp_path_factory) -> SynthResult:
     target, names, lanes = FAMILIES[request.param]
@@ -149,13 +159,15 @@ def built(request, params: Params, tmp_path_factory) -> SynthResult:
 
 
 @pytest.mark.synth
-def test_a_real_build(built: SynthResult) -> None:
+def test_a_real_build(built: SynthResult, params: Params) -> None:
     size = {"icebreaker": 104_090, "ulx3s_25f": 100_000}[built.board]
     assert built.bitstream.stat().st_size >= size
     assert built.fmax_hz > built.clock_hz
     assert 200 < built.luts.used < 3000
     assert 100 < built.ffs.used < 2000
-    assert built.brams.used >= 2  # weights of layer 0, queue of the line
+    # weights of layer 0, queue of the line
+    estimate = fit.memory_blocks(params, built.lanes, FAMILIES[built.board][0])
+    assert built.brams.used == sum(estimate) + 1 >= 2
     assert (built.sprams.used, built.dsps.used) == (0, 0)
     cells = json.loads((built.netlist.parent / "top.stat.json").read_text())
     kinds = cells["design"]["num_cells_by_type"]
@@ -177,8 +189,8 @@ def test_the_netlist_equals_golden(built: SynthResult, params: Params, tmp_path:
     inputs = random_spike_times(3, 3, params)
     result = gatesim.run_netlist(params, inputs, built=built, board=target, job_dir=tmp_path)
     assert (result.level, result.n_samples) == ("netlist", 3)
-    # Four registers before, three decisions of three parts, three registers after, two more.
-    assert result.n_compared == 4 + 9 + 3 + 2
+    # Four registers before, three decisions of three parts, four registers after, two more.
+    assert result.n_compared == 4 + 9 + 4 + 2
 
 
 @pytest.mark.synth
@@ -191,7 +203,7 @@ def test_the_bitstream_equals_golden(built: SynthResult, params: Params, tmp_pat
         return
     needs("iverilog", "iceunpack", "icebox_vlog")
     result = gatesim.run_bitstream(params, inputs, built=built, board=ICEBREAKER, job_dir=tmp_path)
-    assert (result.level, result.n_samples, result.n_compared) == ("bitstream", 3, 18)
+    assert (result.level, result.n_samples, result.n_compared) == ("bitstream", 3, 19)
 
 
 @pytest.mark.synth
@@ -210,7 +222,7 @@ def test_a_flipped_weight_bit_in_the_netlist_is_caught(
     wrong = tmp_path / "wrong.json"
     wrong.write_text(json.dumps(netlist))
     target = FAMILIES[built.board][0]
-    with pytest.raises(MismatchError, match=r"^(label|step|SPIKES) differs: sample "):
+    with pytest.raises(MismatchError, match=r"^(label|step|SPIKES|SYNAPTIC_OPS) differs: sample "):
         gatesim.run_netlist(
             params,
             random_spike_times(3, 3, params),
@@ -218,6 +230,29 @@ def test_a_flipped_weight_bit_in_the_netlist_is_caught(
             board=target,
             job_dir=tmp_path,
         )
+
+
+@pytest.mark.synth
+@pytest.mark.cosim
+def test_the_netlist_of_pictures_equals_golden(pictures: Params, tmp_path: Path) -> None:
+    """All kinds of layers and of postsynaptic potentials, through the tools."""
+    needs("yosys", "nextpnr-ice40", "icepack", "iverilog")
+    built = synth.build(pictures, ICEBREAKER, lanes=PICTURE_LANES, build_dir=tmp_path, divisor=4)
+    estimate = fit.memory_blocks(pictures, PICTURE_LANES, ICEBREAKER)
+    assert built.brams.used == sum(estimate) + 1
+    inputs = random_spike_times(5, 2, pictures)
+    result = gatesim.run_netlist(
+        pictures, inputs, built=built, board=ICEBREAKER, job_dir=tmp_path / "job"
+    )
+    assert result.n_compared == 4 + 6 + 4 + 2
+
+
+@pytest.mark.cosim
+def test_the_rtl_of_pictures_equals_golden(pictures: Params, tmp_path: Path) -> None:
+    needs("iverilog")
+    inputs = random_spike_times(5, 3, pictures)
+    result = gatesim.run_rtl(pictures, inputs, lanes=PICTURE_LANES, job_dir=tmp_path)
+    assert result.n_compared == 19
 
 
 def test_a_netlist_of_other_params_is_refused(params: Params, tmp_path: Path) -> None:
@@ -234,7 +269,7 @@ def test_a_netlist_of_other_params_is_refused(params: Params, tmp_path: Path) ->
 
 
 @pytest.mark.cosim
-@pytest.mark.parametrize(("early_exit", "divisor", "n_compared"), [(False, 5, 18), (True, 4, 16)])
+@pytest.mark.parametrize(("early_exit", "divisor", "n_compared"), [(False, 5, 19), (True, 4, 16)])
 def test_the_rtl_equals_golden(
     params: Params, tmp_path: Path, early_exit: bool, divisor: int, n_compared: int
 ) -> None:
