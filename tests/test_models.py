@@ -41,7 +41,7 @@ def test_params_are_of_the_recipe(name):
     params, wanted = folder.params(), recipe.load(folder.recipe_path)
     assert params.spec.n_steps == wanted.network.n_steps
     assert [layer.n_post for layer in params.spec.layers] == [*wanted.network.hidden, 10]
-    assert {layer.weight_bits for layer in params.spec.layers} == {wanted.network.weight_bits}
+    assert {layer.weight_bits for layer in params.spec.weighted} == {wanted.network.weight_bits}
     # through TOML and JSON, tuples become lists
     stored = params.provenance["recipe"]
     assert stored["training"] == dataclasses.asdict(wanted.training)
@@ -106,7 +106,7 @@ def readme_rows():
         folder = model.find(name)
         params = folder.params()
         results = json.loads((folder.path / "results.json").read_text())
-        bits = params.spec.layers[0].weight_bits
+        bits = params.spec.weighted[0].weight_bits
         evaluation, cosim = results["evaluation"], results["cosim"]
         assert {entry["digest"] for entry in results.values()} == {params.digest}
         assert cosim["n_mismatches"] == 0
@@ -118,8 +118,9 @@ def readme_rows():
         )
         for board in sorted(key[6:] for key in results if key.startswith("synth ")):
             r = results[f"synth {board}"]
+            lanes = "/".join(map(str, r["lanes"][:-1]))  # of the hidden layers
             yield (
-                f"| `{name}` | `{board}` | {r['lanes'][0]} | {r['luts']} of {r['luts_capacity']} "
+                f"| `{name}` | `{board}` | {lanes} | {r['luts']} of {r['luts_capacity']} "
                 f"| {r['brams']} of {r['brams_capacity']} | {r['fmax_hz'] / 1e6:.1f} MHz "
                 f"| {cosim['cycles_per_sample']:.0f} |"
             )

@@ -140,13 +140,13 @@ def params() -> Params:
     return random_params(5, (64, 48, 4), uniform=True)
 
 
-PICTURE_LANES = (3, 1, 4, 4)
+PICTURE_LANES = (2, 1, 3, 4)
 
 
 @pytest.fixture(scope="module")
 def pictures() -> Params:
     return random_network(
-        3, "10x9-6C3p1-P2-8-4", psp="triangle/ramp/step", tau_steps=2, weight_bits=3
+        3, "8x7-4C3p1-P2-6-4", psp="triangle/ramp/step", tau_steps=2, weight_bits=3
     )
 
 
