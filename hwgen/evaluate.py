@@ -16,8 +16,6 @@ from hwgen.operations import rate_additions
 from hwgen.params import Params
 from hwgen.progress import Progress
 
-BATCH = 500
-
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
@@ -48,8 +46,8 @@ def evaluate(params: Params, dataset: Dataset, on_progress: Progress | None = No
     confusion = np.zeros((spec.n_classes, spec.n_classes), np.int64)
     n_by_spike = n_inputs = n_spikes = n_ops = sum_steps = 0
     n_rate = 0.0
-    for start in range(0, len(dataset), BATCH):
-        part = slice(start, start + BATCH)
+    for start in range(0, len(dataset), golden.batch_size):
+        part = slice(start, start + golden.batch_size)
         inputs = latency(dataset.images[part], spec.input, spec.n_steps)
         trace = golden.run(inputs)
         np.add.at(confusion, (dataset.labels[part], trace.decisions), 1)
@@ -61,7 +59,7 @@ def evaluate(params: Params, dataset: Dataset, on_progress: Progress | None = No
         n_ops += int(trace.synaptic_ops.sum())
         n_rate += float(rate_additions(spec, dataset.images[part], trace.spike_times).sum())
         if on_progress:
-            on_progress(min(start + BATCH, len(dataset)), len(dataset))
+            on_progress(min(part.stop, len(dataset)), len(dataset))
     n, n_correct = len(dataset), int(np.trace(confusion))
     return Evaluation(
         digest=params.digest,

@@ -9,6 +9,9 @@ from hwgen.golden.layers import Neurons, Pool
 from hwgen.params import Params
 from hwgen.spec import PoolSpec
 
+_MAX_BATCH = 500
+_MAX_STATES = 2**21  # neurons of a layer in a batch: bounds the memory that a run takes
+
 
 @dataclass(frozen=True)
 class Trace:
@@ -28,10 +31,15 @@ class Trace:
 
 
 class Golden:
-    """The executable contract for one parameter file."""
+    """The executable contract for one parameter file.
+
+    `batch_size` is the number of samples that `run` takes best at once.
+    """
 
     def __init__(self, params: Params) -> None:
         params.check()
+        widest = max(layer.n_post for layer in params.spec.layers)
+        self.batch_size = max(1, min(_MAX_BATCH, _MAX_STATES // widest))
         self._spec = params.spec
         self._layers = [
             Pool(layer) if isinstance(layer, PoolSpec) else Neurons(layer, weights, thresholds)
@@ -60,8 +68,11 @@ class Golden:
             synaptic_ops=np.stack([trace.synaptic_ops for trace in traces], axis=1),
         )
 
-    def decide(self, spike_times: NDArray[np.uint8], batch_size: int = 500) -> NDArray[np.int64]:
+    def decide(
+        self, spike_times: NDArray[np.uint8], batch_size: int | None = None
+    ) -> NDArray[np.int64]:
         """Decisions int64 [n] for any number of samples, in bounded memory."""
+        batch_size = batch_size or self.batch_size
         chunks = [
             self.run(spike_times[start : start + batch_size]).decisions
             for start in range(0, len(spike_times), batch_size)
