@@ -1,11 +1,12 @@
 """Benches for one layer of the core: tokens in, spike times, state words and additions out."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from hdl_streams import collect, drive, simulate, until
+from amaranth.hdl import Value
+from hdl_streams import LIMIT_CYCLES, collect, decoded, drive, simulate, until
 from numpy.typing import NDArray
 
 from hwgen.events import Kind
@@ -28,6 +29,16 @@ def index_of(token: Any, shape: Shape) -> int:
     if shape.height == shape.width == 1:
         return int(token["index"])
     return int((token["row"] * shape.width + token["column"]) * shape.channels + token["channel"])
+
+
+def random_times(seed: int, n: int, n_pre: int, n_steps: int) -> NDArray[np.uint8]:
+    """Spike times uint8 [n, n_pre]: crowded, sparse, crowded, empty samples, with an empty step."""
+    rng = np.random.default_rng(seed)
+    times = rng.integers(0, n_steps, (n, n_pre))
+    density = np.resize([0.8, 0.2, 0.6, 0.0], (n, 1))
+    silent = rng.random((n, n_pre)) >= density
+    empty_step = rng.integers(0, n_steps, (n, 1))
+    return np.where(silent | (times == empty_step), n_steps, times).astype(np.uint8)
 
 
 def sample_payloads(
@@ -60,59 +71,61 @@ def kernel_payloads(
 
 @dataclass
 class Run:
-    """What a layer did: its tokens; (block, word) of its probe; additions and cycles in all."""
+    """What a layer did: its tokens; (block, word) of its probe; its additions."""
 
-    tokens: list[Any]
-    words: list[tuple[int, int]]
-    n_ops: int
-    n_cycles: int
+    tokens: list[Any] = field(default_factory=list)
+    words: list[tuple[int, int]] = field(default_factory=list)
+    n_ops: int = 0
+
+
+def monitor(layer: Any, run: Run) -> Any:
+    """A background bench that fills `run`."""
+
+    async def watch(ctx: Any) -> None:
+        signals = [layer.o.valid, layer.o.ready, Value.cast(layer.o.payload)]
+        if hasattr(layer, "ops"):
+            signals += [layer.ops, layer.probe_strobe, layer.probe_block, layer.probe_word]
+        while True:
+            _, _, valid, ready, bits, *rest = await ctx.tick().sample(*signals)
+            if valid and ready:
+                run.tokens.append(decoded(layer.o.payload, bits))
+            if rest:
+                run.n_ops += rest[0]
+                if rest[1]:
+                    run.words.append((rest[2], rest[3]))
+
+    return watch
 
 
 def run_layer(
-    dut: Any,
-    payloads: Iterable[Payload],
-    n_samples: int,
-    *,
-    stall: float,
-    seed: int,
-    limit: int = 4000,
+    dut: Any, payloads: Iterable[Payload], n_samples: int, *, stall: float, seed: int
 ) -> Run:
-    """Stream payloads through a layer until it has ended `n_samples` samples.
-
-    It fails if nothing more comes out `limit` cycles after all has gone in.
-    """
-    run = Run([], [], 0, 0)
+    """Stream payloads through a layer until it has ended `n_samples` samples, and a bit longer."""
+    run, ends = Run(), EndCounter()
 
     async def main(ctx: Any) -> None:
         await drive(ctx, dut.i, payloads, stall, seed)
-        await until(ctx, lambda: n_ended(run.tokens) == n_samples, limit, "END_OF_SAMPLE")
-        run.n_cycles = n_cycles
-        for _ in range(20):  # nothing may follow
+        await until(ctx, lambda: ends(run.tokens) == n_samples, LIMIT_CYCLES, "END_OF_SAMPLE")
+        for _ in range(20):
             await ctx.tick()
 
     async def take(ctx: Any) -> None:
-        await collect(ctx, dut.o, run.tokens, stall, seed + 1)
+        await collect(ctx, dut.o, [], stall, seed + 1)
 
-    n_cycles = 0
-
-    async def watch(ctx: Any) -> None:
-        nonlocal n_cycles
-        while True:
-            _, _, *seen = await ctx.tick().sample(
-                dut.ops, dut.probe_strobe, dut.probe_block, dut.probe_word
-            )
-            run.n_ops += seen[0]
-            if seen[1]:
-                run.words.append((seen[2], seen[3]))
-            n_cycles += 1
-
-    simulate(dut, main, take, *([watch] if hasattr(dut, "ops") else []))
+    simulate(dut, main, take, monitor(dut, run))
     return run
 
 
-def n_ended(tokens: Iterable[Any]) -> int:
-    """How many samples these tokens end."""
-    return sum(token["kind"] == Kind.END_OF_SAMPLE for token in tokens)
+class EndCounter:
+    """How many samples a growing list of tokens has ended."""
+
+    def __init__(self) -> None:
+        self._n_seen = self._n_ended = 0
+
+    def __call__(self, tokens: list[Any]) -> int:
+        new, self._n_seen = tokens[self._n_seen :], len(tokens)
+        self._n_ended += sum(token["kind"] == Kind.END_OF_SAMPLE for token in new)
+        return self._n_ended
 
 
 def times_of(tokens: Iterable[Any], shape: Shape, n_steps: int) -> NDArray[np.int64]:

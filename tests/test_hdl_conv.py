@@ -2,52 +2,72 @@
 
 import numpy as np
 import pytest
-from hdl_layers import kernel_payloads, potentials_of, run_layer, times_of
-from samples import random_network, random_spike_times
+from hdl_layers import kernel_payloads, potentials_of, random_times, run_layer, times_of
+from samples import random_network
 
 from hwgen.golden.layers import Neurons
 from hwgen.hdl.conv import Conv
+from hwgen.spec import ConvSpec
 
-N_SAMPLES = 3
-
-
-def build(shape, lanes, **options):
-    """The first layer of a random network, golden's twin of it, and spike times for both."""
-    params = random_network(1, shape, **options)
-    times = random_spike_times(2, N_SAMPLES, params)
-    weights, thresholds = params.weights[0], params.thresholds[0]
-    return params, times, weights, thresholds, lanes
+N_STEPS = 5
 
 
-def check(params, times, weights, thresholds, lanes, stall=0.0, seed=0):
-    """Hardware with these weights and thresholds against golden with those of `params`."""
-    layer, n_steps = params.spec.layers[0], params.spec.n_steps
-    trace = Neurons(layer, params.weights[0], params.thresholds[0]).run(times, n_steps)
-    payloads = kernel_payloads(times, layer, n_steps, np.random.default_rng(seed))
-    dut = Conv(layer, weights, thresholds, lanes=lanes)
+def network(shape, seed=1, **options):
+    """Spec, weights and thresholds of a network's last convolution."""
+    params = random_network(seed, shape, n_steps=N_STEPS, **options)
+    index = max(i for i, layer in enumerate(params.spec.layers) if isinstance(layer, ConvSpec))
+    return params.spec.layers[index], params.weights[index], params.thresholds[index]
+
+
+def check(expected, dut, times, stall=0.0, seed=0):
+    """A layer of the core against golden with (spec, weights, thresholds) on spike times."""
+    layer = expected[0]
+    trace = Neurons(*expected).run(times, N_STEPS)
+    assert 0 < (trace.times < N_STEPS).sum() < trace.times.size
+    payloads = kernel_payloads(times, layer, N_STEPS, np.random.default_rng(seed))
     run = run_layer(dut, payloads, len(times), stall=stall, seed=seed)
-    assert times_of(run.tokens, layer.post, n_steps).tolist() == trace.times.tolist()
-    assert potentials_of(run.words, layer, lanes).tolist() == trace.potential.tolist()
+    assert times_of(run.tokens, layer.post, N_STEPS).tolist() == trace.times.tolist()
+    assert potentials_of(run.words, layer, dut.lanes).tolist() == trace.potential.tolist()
     assert run.n_ops == trace.synaptic_ops.sum()
-    return run, trace
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.3, 0.8])
 @pytest.mark.parametrize(
     ("shape", "lanes", "options"),
     [
-        ("5x6-3C3-2", 3, {}),
-        ("5x6-3C3-2", 1, {"psp": "ramp"}),
-        ("6x5-4C3-2", 2, {"psp": "ramp", "weight_bits": 4}),
-        ("6x5-5C2s2p1-2", 3, {"psp": "triangle", "tau_steps": 1, "weight_bits": 4}),
-        ("4x7-3C5p2-2", 2, {"psp": "triangle", "tau_steps": 2, "uniform": True}),
-        ("5x4-2C1-2", 2, {"psp": "step"}),
-        ("5x4-3C1s2-2", 2, {"psp": "ramp"}),
-        ("7x5-3C2s3p1-2", 3, {"psp": "ramp"}),
-        ("3x3-3C3-2", 3, {"psp": "ramp"}),  # one word
-        ("3x3-5C3-2", 3, {"psp": "triangle", "tau_steps": 3}),  # two words of one position
+        ("4x5-3C3-2", 3, {}),
+        ("4x5-3C1-4C3-2", 2, {"psp": "ramp"}),
+        ("5x4-2C1-3C2s2p1-2", 2, {"psp": "triangle", "tau_steps": 1, "weight_bits": 4}),
+        ("3x4-4C1-5C5p2-2", 4, {"psp": "triangle", "tau_steps": 2, "uniform": True}),
+        ("7x5-3C2s3p1-2", 1, {"psp": "ramp", "weight_bits": 4}),
     ],
 )
 def test_conv_equals_golden(shape, lanes, options, stall):
-    _, trace = check(*build(shape, lanes, **options), stall=stall, seed=7)
-    assert 0 < (trace.times < 6).sum() < trace.times.size
+    expected = network(shape, **options)
+    times = random_times(2, 3, expected[0].n_pre, N_STEPS)
+    check(expected, Conv(*expected, lanes=lanes), times, stall, seed=7)
+
+
+@pytest.mark.parametrize(
+    ("shape", "lanes", "psp"),
+    [
+        ("4x3-4C1-2C1-2", 2, "step"),  # one word an event: the next one wants the same word
+        ("4x3-4C1-3C1-2", 2, "ramp"),  # two words an event
+        ("4x3-4C1-3C1-2", 1, "triangle"),  # three
+        ("5x5-3C1s2-2", 2, "ramp"),  # most events reach nothing
+        ("4x4-3C1-2C3s3p1-2", 2, "ramp"),
+        ("3x3-2C1-3C3-2", 3, "ramp"),  # one word in all
+        ("3x3-2C1-3C3-2", 3, "step"),
+        ("3x3-2C1-3C3-2", 2, "triangle"),  # two words of one position
+        ("2x2-3C2-3C1-2", 2, "ramp"),  # a picture of one position in, and out
+        ("2x2-3C2-2C3p1-2", 2, "ramp"),
+        ("1x6-3C1-2", 1, "step"),
+        ("6x1-3C1-2", 1, "ramp"),
+        ("2x7-3C5p2-2", 2, "ramp"),  # a filter larger than the picture
+    ],
+)
+def test_words_that_follow_each_other(shape, lanes, psp):
+    """Few words, so that what is read is often what has just been written."""
+    expected = network(shape, psp=psp, tau_steps=1 if psp == "triangle" else 0, seed=6)
+    times = random_times(5, 4, expected[0].n_pre, N_STEPS)
+    check(expected, Conv(*expected, lanes=lanes), times)

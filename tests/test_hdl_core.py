@@ -1,12 +1,10 @@
 """The core against golden: every spike, potential and decision, with stalls, for several lanes."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import pytest
-from hdl_layers import n_ended, potentials_of, sample_payloads, times_of
-from hdl_streams import collect, drive, simulate, until
-from samples import random_network, random_params, random_spike_times
+from hdl_layers import EndCounter, Run, monitor, potentials_of, sample_payloads, times_of
+from hdl_streams import LIMIT_CYCLES, collect, drive, simulate, until
+from samples import random_params, random_spike_times
 
 from hwgen.golden import Golden
 from hwgen.hdl.core import SpikeCore
@@ -15,79 +13,54 @@ from hwgen.protocol import Register
 from hwgen.spec import PoolSpec
 
 
-@dataclass
-class CoreRun:
-    """What a core did: its results; tokens and (block, word)s of its layers; its registers."""
-
-    results: list
-    tokens: list[list]
-    words: list[list]
-    registers: dict[int, int]
-
-
 def run_core(params, lanes, inputs, *, stall=0.0, seed=0, early_exit=False):
-    """Stream samples, spike times uint8 [n, n_inputs], through the core."""
+    """Stream spike times uint8 [n, n_inputs]. Returns results, a `Run` a layer, registers."""
     core = SpikeCore(params, lanes)
     rng = np.random.default_rng(seed)
-    layers = core._layers
-    run = CoreRun([], [[] for _ in layers], [[] for _ in layers], {})
+    layers = [Run() for _ in core._layers]
+    results, registers, ends = [], {}, EndCounter()
     payloads = sample_payloads(inputs, vector(inputs.shape[1]), params.spec.n_steps, rng)
 
     async def main(ctx):
         ctx.set(core.early_exit, early_exit)
         await drive(ctx, core.i, payloads, stall, seed)
-        await until(ctx, lambda: n_ended(run.tokens[-1]) == len(inputs), 20000, "end of samples")
-        await until(ctx, lambda: len(run.results) == len(inputs), 100, "results")
+        done = lambda: ends(layers[-1].tokens) == len(inputs)  # noqa: E731
+        await until(ctx, done, LIMIT_CYCLES, "end of samples")
+        await until(ctx, lambda: len(results) == len(inputs), 100, "results")
         for _ in range(20):  # the counters come a little later
             await ctx.tick()
         for register in Register:
             ctx.set(core.reg_addr, register)
             await ctx.tick()
-            run.registers[register] = ctx.get(core.reg_data)
+            registers[register] = ctx.get(core.reg_data)
 
     async def take(ctx):
-        await collect(ctx, core.o, run.results, stall, seed + 1)
+        await collect(ctx, core.o, results, stall, seed + 1)
 
-    def watch(index):
-        layer = layers[index]
-        signals = [layer.o.valid & layer.o.ready, layer.o.payload]
-        if hasattr(layer, "probe_word"):
-            signals += [layer.probe_strobe, layer.probe_block, layer.probe_word]
-
-        async def bench(ctx):
-            while True:
-                _, _, passes, token, *probe = await ctx.tick().sample(*signals)
-                if passes:
-                    run.tokens[index].append(token)
-                if probe and probe[0]:
-                    run.words[index].append((probe[1], probe[2]))
-
-        return bench
-
-    simulate(core, main, take, *map(watch, range(len(layers))))
-    return run
+    simulate(core, main, take, *map(monitor, core._layers, layers))
+    return results, layers, registers
 
 
-def check(params, lanes, inputs, run):
+def check(params, lanes, inputs, results, layers, registers):
     """Everything that golden knows, for all layers."""
     trace, spec = Golden(params).run(inputs), params.spec
-    assert [r["label"] for r in run.results] == trace.decisions.tolist()
-    assert [r["step"] for r in run.results] == trace.decision_steps.tolist()
+    assert [r["label"] for r in results] == trace.decisions.tolist()
+    assert [r["step"] for r in results] == trace.decision_steps.tolist()
     by_spike = (trace.decision_steps < spec.n_steps).tolist()
-    assert [r["by_spike"] for r in run.results] == by_spike
+    assert [r["by_spike"] for r in results] == by_spike
     n_spikes = 0
     for index, layer in enumerate(spec.layers):
-        times = times_of(run.tokens[index], layer.post, spec.n_steps)
+        times = times_of(layers[index].tokens, layer.post, spec.n_steps)
         assert times.tolist() == trace.spike_times[index].tolist(), f"layer {index}"
         n_spikes += int((times < spec.n_steps).sum())
         if not isinstance(layer, PoolSpec):
-            potentials = potentials_of(run.words[index], layer, lanes[index])
+            potentials = potentials_of(layers[index].words, layer, lanes[index])
             assert potentials.tolist() == trace.potentials[index].tolist(), f"layer {index}"
     assert n_spikes > 0
-    assert run.registers[Register.SAMPLES] == len(inputs)
-    assert run.registers[Register.EVENTS] == int((inputs < spec.n_steps).sum())
-    assert run.registers[Register.SPIKES] == n_spikes
-    assert run.registers[Register.SYNAPTIC_OPS] == int(trace.synaptic_ops.sum())
+    assert registers[Register.SAMPLES] == len(inputs)
+    assert registers[Register.EVENTS] == int((inputs < spec.n_steps).sum())
+    assert registers[Register.SPIKES] == n_spikes
+    assert registers[Register.SYNAPTIC_OPS] == int(trace.synaptic_ops.sum())
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.3, 0.8])
@@ -107,4 +80,4 @@ def check(params, lanes, inputs, run):
 def test_core_equals_golden(sizes, lanes, weight_bits, uniform, stall):
     params = random_params(3, sizes, weight_bits, uniform=uniform)
     inputs = random_spike_times(4, 12, params)
-    check(params, lanes, inputs, run_core(params, lanes, inputs, stall=stall, seed=5))
+    check(params, lanes, inputs, *run_core(params, lanes, inputs, stall=stall, seed=5))

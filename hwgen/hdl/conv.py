@@ -43,7 +43,7 @@ class Conv(wiring.Component):
         filters updated at once, 1..filters."""
         if not 1 <= lanes <= layer.filters:
             raise ValueError(f"lanes must be 1..{layer.filters}, not {lanes!r}")
-        self._layer = layer
+        self.lanes = lanes
         self._width = lanes * layer.weight_bits
         self._image = memory_image(weights, layer, lanes)
         self._walk = Walk(layer, lanes=lanes)

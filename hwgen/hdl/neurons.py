@@ -3,18 +3,28 @@
 A layer's front end (`Conv`, `Dense`) turns tokens into slots: each names one word of the state and
 what to do with it. Here are the stages behind it, one slot a cycle:
 
-    B  the weight word arrives; address the state word
-    C  new potential and slope: ADD adds weights, COMPARE adds slopes to potentials, CLEAR clears
-    D  write the word back; COMPARE: fire where the potential exceeds the threshold
+    B  the weight word arrives; address the state and the thresholds
+    C  add: weights to sums (ADD), slopes to potentials (COMPARE); or start anew (CLEAR)
+    D  write back; fire where the potential has exceeded its threshold (COMPARE)
 
-The sum and the comparison are in two stages, because both in one cycle would set the clock. So a
-word that stage B reads may still be on its way through C and D: then B waits until it is written.
-A layer of one word keeps it in the registers of stage D, and never waits.
+Three things keep this small and fast.
+
+A potential is stored less its threshold and less 1, so it has exceeded the threshold when it is not
+negative: no comparator. So at rest it is not 0, but the complement of the threshold.
+
+What ADD changes (slopes; with the step PSP, which has none, potentials) and what COMPARE changes
+(potentials and who has fired) are two memories. So neither adder needs to be told not to add:
+its result is not written.
+
+Sum and spike are two stages, because both in one cycle would set the clock. A word that stage B is
+to read may then be still on its way through C and D: B waits until it is written. A layer of one
+word keeps it in the registers of stage D, and never waits.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -44,6 +54,14 @@ def slot_layout(n_words: int) -> data.StructLayout:
     )
 
 
+class _State(NamedTuple):
+    """A word: what ADD changes; with slopes, potentials less thresholds; who has fired."""
+
+    sums: Value
+    potentials: Value
+    fired: Value
+
+
 class Neurons(wiring.Component):
     """Stages B to D. Words of the state are in the order of positions, and, of each, of blocks.
 
@@ -64,7 +82,10 @@ class Neurons(wiring.Component):
         lanes: int,
         is_output: bool = False,
     ) -> None:
-        """thresholds: one a neuron, or, of a convolutional layer, one a filter."""
+        """thresholds: one a neuron, or, of a convolutional layer, one a filter.
+
+        An output layer must have slopes.
+        """
         self._layer = layer
         self._thresholds = thresholds
         self._lanes = lanes
@@ -72,7 +93,10 @@ class Neurons(wiring.Component):
         height, width, channels = layer.post
         self._n_blocks = n_blocks(channels, lanes)
         self.n_words = height * width * self._n_blocks
-        self._lane_bits = layer.potential_bits + layer.slope_bits + 1
+        self._bits = layer.potential_bits + 1  # of a potential less its threshold
+        self._has_slope = layer.slope_bits > 0
+        self._sum_bits = layer.slope_bits or self._bits
+        probe_bits = layer.potential_bits + layer.slope_bits + 1
         super().__init__(
             {
                 "i": In(slot_layout(self.n_words)),
@@ -82,19 +106,19 @@ class Neurons(wiring.Component):
                 "ops": Out(range(lanes + 1)),
                 "probe_strobe": Out(1),
                 "probe_block": Out(index_bits(self.n_words)),
-                "probe_word": Out(lanes * self._lane_bits),
+                "probe_word": Out(lanes * probe_bits),
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        lanes, layout = self._lanes, slot_layout(self.n_words)
         potential_bits = self._layer.potential_bits if self._is_output else None
         m.submodules.serializer = serializer = Serializer(
-            self._layer.post, lanes=self._lanes, potential_bits=potential_bits
+            self._layer.post, lanes=lanes, potential_bits=potential_bits
         )
         wiring.connect(m, wiring.flipped(self.o), serializer.o)
 
-        layout = slot_layout(self.n_words)
         b, c, d = Signal(layout), Signal(layout), Signal(layout)
         advance, hold = Signal(), Signal()
         m.d.comb += [
@@ -105,27 +129,32 @@ class Neurons(wiring.Component):
             m.d.sync += b.eq(self.i)
         with m.If(advance):
             m.d.sync += [c.eq(b), c.valid.eq(b.valid & ~hold), d.eq(c)]
-
-        written = Signal(self._lanes * self._lane_bits)  # what stage D writes back
-        current = written
         if self.n_words > 1:
-            m.submodules.bank = bank = StateBank(n_blocks=self.n_words, width=len(written))
-            m.d.comb += [
-                bank.read_en.eq(self.take & b.valid),
-                bank.read_block.eq(b.word),
-                bank.write_en.eq(advance & d.valid & (d.op != Op.PASS)),
-                bank.write_block.eq(d.word),
-                bank.write_data.eq(written),
-            ]
-            current = bank.read_data
             self._wait(m, b, c, advance, hold)
-        held = self._integrate(m, c, advance, current, serializer)
-        self._fire(m, c, d, advance, held, written, serializer)
-        m.d.comb += [
-            self.probe_strobe.eq(advance & c.valid & (c.op == Op.CLEAR) & c.closing),
-            self.probe_block.eq(c.word),
-            self.probe_word.eq(current),
-        ]
+
+        block, final = self._place(m, b, d, advance, serializer)
+        rests = read_thresholds(
+            m,
+            [~threshold for threshold in self._thresholds],
+            lanes=lanes,
+            bits=self._bits,
+            enable=self.take,
+            block=block,
+        )
+        # An ECP5 sets registers to their initial value only: so that is the rest, if constant.
+        is_constant = all(isinstance(rest, Const) for rest in rests)
+        initial = Const.cast(Cat(rests)).value if is_constant else 0
+        if self._has_slope:
+            sums = Signal(lanes * self._sum_bits, reset_less=True)
+            potentials = Signal(lanes * self._bits, init=initial, reset_less=True)
+        else:
+            sums = Signal(lanes * self._bits, init=initial, reset_less=True)
+            potentials = Signal(0)
+        written = _State(sums, potentials, Signal(lanes))
+        found = self._store(m, b, d, advance, written) if self.n_words > 1 else written
+        reached, held = self._add(m, c, advance, found, written, rests, serializer)
+        self._fire(m, d, advance, reached, held, written, final, serializer)
+        self._show(m, c, advance, found, rests)
         return m
 
     def _wait(self, m: Module, b, c, advance, hold) -> None:
@@ -142,87 +171,106 @@ class Neurons(wiring.Component):
         with m.Elif(advance):
             m.d.sync += [in_c.eq(0), in_d.eq(in_c)]
 
-    def _integrate(self, m: Module, c, advance, current, serializer):
-        """Stage C: the new word, but for who fires. Returns it, registered for stage D."""
-        layer, lanes = self._layer, self._lanes
-        adds, compares, clears = Signal(), Signal(), Signal()
+    def _store(self, m: Module, b, d, advance, written: _State) -> _State:
+        """The memories, read from stage B to stage C, written from stage D."""
+        after = Cat(written.potentials, written.fired)
+        m.submodules.sums = sums = StateBank(n_blocks=self.n_words, width=len(written.sums))
+        m.submodules.fired = fired = StateBank(n_blocks=self.n_words, width=len(after))
+        for bank, word, op in ((sums, written.sums, Op.ADD), (fired, after, Op.COMPARE)):
+            m.d.comb += [
+                bank.read_en.eq(self.take & b.valid),
+                bank.read_block.eq(b.word),
+                bank.write_en.eq(advance & d.valid & ((d.op == op) | (d.op == Op.CLEAR))),
+                bank.write_block.eq(d.word),
+                bank.write_data.eq(word),
+            ]
+        n = len(written.potentials)
+        return _State(sums.read_data, fired.read_data[:n], fired.read_data[n:])
+
+    def _add(self, m: Module, c, advance, found, written, rests, serializer):
+        """Stage C: new sums and potentials, in registers for stage D.
+
+        Returns, for stage D, which lanes have exceeded their threshold, and which had fired before.
+        """
+        compares, clears = Signal(), Signal()
+        captured = Signal(len(self.weights), reset_less=True)
+        reached, held = Signal(self._lanes, reset_less=True), Signal(self._lanes)
         m.d.comb += [
-            adds.eq(c.valid & (c.op == Op.ADD)),
             compares.eq(c.valid & (c.op == Op.COMPARE)),
             clears.eq(c.valid & (c.op == Op.CLEAR)),
         ]
-        captured = Signal(len(self.weights), reset_less=True)
+        sums, potentials, exceeds = [], [], []
+        for lane in range(self._lanes):
+            weight = captured.word_select(lane, self._layer.weight_bits)
+            before = found.sums.word_select(lane, self._sum_bits).as_signed()
+            sums.append(self._plus_weight(before, weight, c.knee))
+            potential = before
+            if self._has_slope:
+                start = found.potentials.word_select(lane, self._bits).as_signed()
+                # The output layer shows its potentials when it is cleared, too.
+                slope = Mux(compares, before, 0) if self._is_output else before
+                potential = Signal(signed(self._bits), name=f"potential_{lane}")
+                m.d.comb += potential.eq(start + slope)
+            potentials.append(potential)
+            exceeds.append(~potential[-1])
         with m.If(advance):
-            m.d.sync += captured.eq(self.weights)
-
-        words, potentials = [], []
-        for lane in range(lanes):
-            word = current.word_select(lane, self._lane_bits)
-            potential = word[: layer.potential_bits].as_signed()
-            addend = self._addend(captured.word_select(lane, layer.weight_bits), adds, c.knee)
-            total = Signal(signed(layer.potential_bits), name=f"total_{lane}")
-            if layer.slope_bits:
-                slope = word[layer.potential_bits : -1].as_signed()
-                risen = Signal(signed(layer.slope_bits), name=f"risen_{lane}")
-                # One bit more below: its carry makes the complement of a knee a negative number.
-                carried = Cat(1, slope).as_signed() + Cat(c.knee & adds, addend).as_signed()
-                m.d.comb += risen.eq(carried >> 1)
-                m.d.comb += total.eq(potential + Mux(compares, slope, 0))
-                words += [total, risen, word[-1]]
-            else:
-                m.d.comb += total.eq(potential + addend)
-                words += [total, word[-1]]
-            potentials.append(total)
-        held = Signal(len(current), reset_less=self.n_words > 1)
-        with m.If(advance):
-            m.d.sync += held.eq(Mux(clears, 0, Cat(words)))
+            m.d.sync += [captured.eq(self.weights), reached.eq(Cat(exceeds)), held.eq(found.fired)]
+        with m.If(advance & clears):
+            m.d.sync += held.eq(0)
+        with m.If(advance & clears):
+            m.d.sync += written.sums.eq(0 if self._has_slope else Cat(rests))
+        with m.Elif(advance & c.valid & (c.op == Op.ADD)):
+            m.d.sync += written.sums.eq(Cat(sums))
+        if self._has_slope:
+            with m.If(advance & clears):
+                m.d.sync += written.potentials.eq(Cat(rests))
+            with m.Elif(advance & compares):
+                m.d.sync += written.potentials.eq(Cat(potentials))
         if self._is_output:
-            # Of its own, because what is cleared is still to be shown.
-            shown = Signal(len(serializer.potentials), reset_less=True)
-            with m.If(advance):
-                m.d.sync += shown.eq(Cat(potentials))
-            m.d.comb += serializer.potentials.eq(shown)
-        return held
+            self._show_output(m, advance, potentials, rests, serializer)
+        return reached, held
 
-    def _addend(self, field, adds, knee):
-        """A weight, signed; of a knee, -2 times it less 1; 0 if nothing is added."""
+    def _show_output(self, m: Module, advance, potentials, rests, serializer) -> None:
+        """Potentials for the serializer, in stage D, where CLEAR does not write them back."""
+        shown = []
+        for lane, (potential, rest) in enumerate(zip(potentials, rests, strict=True)):
+            above, rest_of_d = Signal.like(potential, name=f"above_{lane}"), rest
+            with m.If(advance):
+                m.d.sync += above.eq(potential)
+            if not isinstance(rest, Const):
+                rest_of_d = Signal.like(rest, name=f"rest_{lane}")
+                with m.If(advance):
+                    m.d.sync += rest_of_d.eq(rest)
+            shown.append((above - rest_of_d)[: self._layer.potential_bits])
+        m.d.comb += serializer.potentials.eq(Cat(shown))
+
+    def _plus_weight(self, before, field, knee):
+        """The sum with a weight, or, at a knee, with -2 times it; as wide as `before`."""
         # A binary weight is stored as its sign: Cat(1, 1) is -1, Cat(1, 0) is +1.
         weight = (Cat(1, field) if self._layer.weight_bits == 1 else field).as_signed()
         if self._layer.psp == "triangle":
+            # -2 w is the complement of 2 w, and 1: the carry of one more bit below.
             weight = Mux(knee, ~(weight << 1), weight)
-        return Mux(adds, weight, 0)
+            total = Cat(1, before).as_signed() + Cat(knee, weight).as_signed()
+            return total[1 : 1 + len(before)]
+        return (before + weight)[: len(before)]
 
-    def _fire(self, m: Module, c, d, advance, held, written, serializer) -> None:
-        """Stage D: who fires, what is written back, what the serializer gets."""
-        layer, lanes = self._layer, self._lanes
-        block, final = self._place(m, c, d, advance, serializer)
-        thresholds = read_thresholds(
-            m,
-            self._thresholds,
-            lanes=lanes,
-            bits=layer.potential_bits,
-            enable=advance,
-            block=block,
-        )
-        n_last = layer.post.channels - (self._n_blocks - 1) * lanes
+    def _fire(self, m: Module, d, advance, reached, held, written, final, serializer) -> None:
+        """Stage D: who fires, and what the serializer gets."""
+        lanes = self._lanes
+        n_last = self._layer.post.channels - (self._n_blocks - 1) * lanes
         compares, clears = Signal(), Signal()
         present, fires = Signal(lanes), Signal(lanes)
         m.d.comb += [
             compares.eq(d.valid & (d.op == Op.COMPARE)),
             clears.eq(d.op == Op.CLEAR),
             present.eq(Mux(final, 2**n_last - 1, 2**lanes - 1)),  # the last block is padded
+            fires.eq(reached & ~held & present & compares.replicate(lanes)),
+            written.fired.eq(held | fires),
             self.ops.eq(Mux(advance & d.valid & (d.op == Op.ADD), Mux(final, n_last, lanes), 0)),
         ]
-        words = []
-        for lane, threshold in enumerate(thresholds):
-            word = held.word_select(lane, self._lane_bits)
-            potential, fired = word[: layer.potential_bits].as_signed(), word[-1]
-            fire = compares & (potential > threshold) & ~fired & present[lane]
-            m.d.comb += fires[lane].eq(fire)
-            words += [word[:-1], fired | fires[lane]]
         shown = present & (clears & d.closing & self._is_output).replicate(lanes)
         m.d.comb += [
-            written.eq(Cat(words)),
             serializer.load.eq(advance & d.valid & (d.op != Op.ADD)),
             serializer.mask.eq(fires | shown),
             serializer.is_potential.eq(clears),
@@ -230,36 +278,63 @@ class Neurons(wiring.Component):
             serializer.close_kind.eq(Mux(clears, Kind.END_OF_SAMPLE, Kind.END_OF_STEP)),
         ]
 
-    def _place(self, m: Module, c, d, advance, serializer):
-        """Where the word of stage D is, counted, because all tokens take words in their order.
+    def _show(self, m: Module, c, advance, found, rests) -> None:
+        """The probe, in stage C."""
+        fields = []
+        for lane, rest in enumerate(rests):
+            total = found.sums.word_select(lane, self._sum_bits)
+            above, slope = total, []
+            if self._has_slope:
+                above, slope = found.potentials.word_select(lane, self._bits), [total]
+            potential = (above.as_signed() - rest)[: self._layer.potential_bits]
+            fields += [potential, *slope, found.fired[lane]]
+        m.d.comb += [
+            self.probe_strobe.eq(advance & c.valid & (c.op == Op.CLEAR) & c.closing),
+            self.probe_block.eq(c.word),
+            self.probe_word.eq(Cat(fields)),
+        ]
 
-        Returns the block of the word in stage C, and whether that in stage D is a position's last.
+    def _place(self, m: Module, b, d, advance, serializer):
+        """Where words are, counted, because all tokens take them in their order.
+
+        Returns the block of the word in stage B, and whether that in stage D is a position's last.
         """
-        lanes = self._lanes
-        block, base = Signal(range(self._n_blocks)), Signal.like(serializer.base)
-        ends, final = Signal(), Signal()
+        block, final = Signal(range(self._n_blocks)), Signal()
         if self._n_blocks == 1:
             m.d.comb += final.eq(1)
         else:
-            m.d.comb += ends.eq(base == (self._n_blocks - 1) * lanes)
-            base_of_d = Signal.like(base)
+            base, base_of_c = Signal.like(serializer.base), Signal.like(serializer.base)
+            base_of_d, ends, ends_in_c = Signal.like(serializer.base), Signal(), Signal()
+            m.d.comb += [
+                ends.eq(block == self._n_blocks - 1),
+                serializer.base.eq(base_of_d),
+            ]
             with m.If(advance):
-                m.d.sync += [base_of_d.eq(base), final.eq(ends)]
-            with m.If(advance & c.valid & (c.op != Op.PASS)):
+                m.d.sync += [
+                    base_of_c.eq(base),
+                    ends_in_c.eq(ends),
+                    base_of_d.eq(base_of_c),
+                    final.eq(ends_in_c),
+                ]
+            with m.If(self.take & b.valid & (b.op != Op.PASS)):
                 m.d.sync += [
                     block.eq(Mux(ends, 0, block + 1)),
-                    base.eq(Mux(ends, 0, base + lanes)),
+                    base.eq(Mux(ends, 0, base + self._lanes)),
                 ]
-            m.d.comb += serializer.base.eq(base_of_d)
-        height, width, _ = self._layer.post
         if is_picture(self._layer.post):
-            column, row = Signal(range(width)), Signal(range(height))
-            m.d.comb += [serializer.column.eq(column), serializer.row.eq(row)]
-            with m.If(advance & d.valid & (d.op != Op.ADD)):
-                with m.If(final):
-                    m.d.sync += column.eq(column + 1)
-                    with m.If(column == width - 1):
-                        m.d.sync += [column.eq(0), row.eq(row + 1)]
-                with m.If(d.last):
-                    m.d.sync += [column.eq(0), row.eq(0)]
+            self._count_positions(
+                m, advance & d.valid & (d.op != Op.ADD), d.last, final, serializer
+            )
         return block, final
+
+    def _count_positions(self, m: Module, sweeps, last, final, serializer) -> None:
+        """Row and column of the word in stage D. Only a sweep over all words needs them."""
+        height, width, _ = self._layer.post
+        column, row = Signal(range(width)), Signal(range(height))
+        m.d.comb += [serializer.column.eq(column), serializer.row.eq(row)]
+        with m.If(sweeps & final):
+            m.d.sync += column.eq(column + 1)
+            with m.If(column == width - 1):
+                m.d.sync += [column.eq(0), row.eq(row + 1)]
+        with m.If(sweeps & last):
+            m.d.sync += [column.eq(0), row.eq(0)]

@@ -1,10 +1,11 @@
 """Pooling: the first spike of each window and channel goes on, later ones are dropped.
 
-Three pipeline stages and an output register, a token a cycle:
+Four pipeline stages and an output register, a token a cycle:
 
     P  look up the window's row and column
     Q  address the window's word: one bit a channel, set if that has fired
-    R  drop the spike if the bit is set; set it
+    R  set the bit, write the word back
+    S  drop the spike if the bit was set
 
 Spikes of one window often follow each other, as its positions lie side by side. So what stage R
 writes is kept for the next spike, which has read its word too early if it is the same one.
@@ -51,7 +52,7 @@ class Pool(wiring.Component):
         m = Module()
         channels = self._layer.channels
         m.submodules.fired = bank = StateBank(n_blocks=self._n_words, width=channels)
-        r = Signal(self._slot)
+        r, s = Signal(self._slot), Signal(self._slot)
         ends, clearing, free, moves = Signal(), Signal(init=1), Signal(), Signal()
         m.d.comb += [
             free.eq(~self.o.valid | self.o.ready),
@@ -60,20 +61,31 @@ class Pool(wiring.Component):
         ]
         q = self._look_up(m, moves)
 
-        keeps, kept = Signal(), Signal(channels, reset_less=True)
-        word, written, sets = Signal(channels), Signal(channels), Signal()
+        # The bit of the spike in stage R, and the word as the spike before left it, if that `keeps`
+        # it for this one. While all words are cleared, that is a word without bits.
+        bit, was_set = Signal(channels), Signal(channels, reset_less=True)
+        keeps, kept = Signal(init=1), Signal(channels)
+        word, sets = Signal(channels), Signal()
         m.d.comb += [
             bank.read_en.eq(moves),
             bank.read_block.eq(q.word),
             word.eq(Mux(keeps, kept, bank.read_data)),
-            written.eq(word | (1 << r.channel)),
+            bank.write_data.eq(word | bit),
             sets.eq(free & r.valid & (r.kind == Kind.SPIKE)),
         ]
         with m.If(moves):
-            m.d.sync += [r.eq(q), keeps.eq(sets & (q.word == r.word)), kept.eq(written)]
+            m.d.sync += [
+                r.eq(q),
+                bit.eq(Mux(q.valid & (q.kind == Kind.SPIKE), 1 << q.channel, 0)),
+                keeps.eq(sets & (q.word == r.word)),
+                kept.eq(bank.write_data),
+            ]
+        with m.If(free & ends):
+            m.d.sync += [r.valid.eq(0), bit.eq(0), keeps.eq(1), kept.eq(0), clearing.eq(1)]
+        self._write(m, bank, r.word, sets, clearing)
         with m.If(free):
-            self._send(m, r, word)
-        self._write(m, bank, r, free & ends, clearing, sets, written)
+            m.d.sync += [s.eq(r), was_set.eq(word & bit)]
+            self._send(m, s, was_set.any())
         return m
 
     def _look_up(self, m: Module, moves):
@@ -109,30 +121,26 @@ class Pool(wiring.Component):
         ]
         return q
 
-    def _send(self, m: Module, r, word) -> None:
-        """From stage R to the output, unless the spike's window has fired."""
-        late = (r.kind == Kind.SPIKE) & word.bit_select(r.channel, 1)
+    def _send(self, m: Module, s, late) -> None:
+        """From stage S to the output register."""
         token = self.o.payload
-        m.d.sync += [self.o.valid.eq(r.valid & ~late), token.kind.eq(r.kind)]
+        m.d.sync += [self.o.valid.eq(s.valid & ~late), token.kind.eq(s.kind)]
         if is_picture(self._layer.post):
             m.d.sync += [
-                token.channel.eq(r.channel),
-                token.column.eq(r.column),
-                token.row.eq(r.row),
+                token.channel.eq(s.channel),
+                token.column.eq(s.column),
+                token.row.eq(s.row),
             ]
         else:
-            m.d.sync += token.index.eq(r.channel)
+            m.d.sync += token.index.eq(s.channel)
 
-    def _write(self, m: Module, bank, r, ends, clearing, sets, written) -> None:
-        """The word back, or, behind END_OF_SAMPLE, zero to all words."""
-        target = Signal.like(r.word)  # of the clearing
+    def _write(self, m: Module, bank, word, sets, clearing) -> None:
+        """The word back, or, behind END_OF_SAMPLE, all words."""
+        target = Signal.like(word)
         m.d.comb += [
             bank.write_en.eq(sets | clearing),
-            bank.write_block.eq(Mux(clearing, target, r.word)),
-            bank.write_data.eq(Mux(clearing, 0, written)),
+            bank.write_block.eq(Mux(clearing, target, word)),
         ]
-        with m.If(ends):
-            m.d.sync += [clearing.eq(1), r.valid.eq(0)]
         with m.If(clearing):
             m.d.sync += target.eq(target + 1)
             with m.If(target == self._n_words - 1):

@@ -17,7 +17,8 @@ def read_thresholds(m: Module, thresholds: Sequence[int], *, lanes: int, bits: i
         return [Const(column.pop(), signed(bits)) for column in columns]
     padded = [*thresholds, *[0] * (-len(thresholds) % lanes)]
     rows = [padded[start : start + lanes] for start in range(0, len(padded), lanes)]
-    words = [sum(limit << bits * lane for lane, limit in enumerate(row)) for row in rows]
+    mask = 2**bits - 1
+    words = [sum((limit & mask) << bits * lane for lane, limit in enumerate(row)) for row in rows]
     m.submodules.thresholds = storage = memory.Memory(
         shape=lanes * bits, depth=len(words), init=words
     )

@@ -78,12 +78,10 @@ class Walk(wiring.Component):
         layer = self._layer
         valid, token = Signal(), Signal.like(self.i.payload)
         row, column, _ = place(self.i.payload, layer.pre)
-        rows = self._table(layer.height, self._row_words, self._row_weights)
-        columns = self._table(layer.width, self._blocks, self._blocks * layer.channels)
-        for entry in columns:
-            entry["run"] = entry.pop("n") * self._blocks - 1 if entry["reached"] else 0
-        for entry in rows:
-            entry["more"] = entry.pop("n") - 1 if entry["reached"] else 0
+        rows = self._table(layer.height, 1, self._row_words, self._row_weights)
+        columns = self._table(
+            layer.width, self._blocks, self._blocks, self._blocks * layer.channels
+        )
         m.d.comb += self.i.ready.eq(~valid | moves)
         with m.If(self.i.ready):
             m.d.sync += [valid.eq(self.i.valid), token.eq(self.i.payload)]
@@ -100,7 +98,7 @@ class Walk(wiring.Component):
                     span.word.eq(row.word + column.word),
                     span.weight.eq(row.weight + column.weight + channel),
                     span.rows.eq(row.more),
-                    span.run.eq(column.run),
+                    span.run.eq(column.more),
                 ]
                 with m.If(moves & span_valid):
                     m.d.sync += touched.eq(1)
@@ -124,25 +122,25 @@ class Walk(wiring.Component):
     def _everything(self, span):
         return [span.rows.eq(self._layer.post.height - 1), span.run.eq(self._row_words - 1)]
 
-    def _table(self, n: int, word_step: int, weight_step: int) -> list[dict[str, int]]:
-        """The table of an axis of n inputs: how many outputs each reaches, and where the first is.
+    def _table(self, n: int, slots: int, word_step: int, weight_step: int) -> list[dict[str, int]]:
+        """The table of an axis of n inputs: what each reaches, and where the first of it is.
 
-        The steps are those from one output, and from one tap, to the next.
+        An output takes `slots`; the steps are those from one output, and one tap, to the next.
         """
         order = tap_order(self._layer.size, self._layer.stride)
-        rows = []
+        table = []
         for position in range(n):
             reached = taps(self._layer, n, position)
             out, tap = reached[0] if reached else (0, order[0])
-            rows.append(
+            table.append(
                 {
                     "reached": bool(reached),
-                    "n": len(reached),
+                    "more": max(1, len(reached)) * slots - 1,
                     "word": out * word_step,
                     "weight": order.index(tap) * weight_step,
                 }
             )
-        return rows
+        return table
 
     def _walk(self, m: Module, n, n_valid, loads) -> None:
         """Stage A: one span, a slot a cycle; then the next. The first one clears, after reset."""

@@ -1,0 +1,148 @@
+"""What moves pictures about: pooling, the adapters of streams, the replay of kernel events."""
+
+import numpy as np
+import pytest
+from hdl_layers import (
+    index_of,
+    random_times,
+    run_layer,
+    sample_payloads,
+    times_of,
+)
+
+from hwgen.events import Kind
+from hwgen.golden import neuron
+from hwgen.golden.layers import Pool as GoldenPool
+from hwgen.hdl.picture import Flatten, Unflatten
+from hwgen.hdl.pool import Pool
+from hwgen.hdl.replay import Replay
+from hwgen.hdl.stream import vector
+from hwgen.spec import DenseSpec, PoolSpec, Shape
+
+N_STEPS = 5
+STALLS = [0.0, 0.3, 0.8]
+
+
+@pytest.mark.parametrize("stall", STALLS)
+@pytest.mark.parametrize(
+    ("height", "width", "channels", "size"),
+    [
+        (4, 6, 1, 2),
+        (5, 7, 3, 2),  # a row and a column belong to no window
+        (7, 4, 2, 3),
+        (3, 3, 4, 3),  # one position
+        (2, 9, 2, 2),
+    ],
+)
+def test_pool_equals_golden(height, width, channels, size, stall):
+    layer = PoolSpec(height=height, width=width, channels=channels, size=size)
+    times = random_times(3, 4, layer.n_pre, N_STEPS)
+    payloads = sample_payloads(times, layer.pre, N_STEPS, np.random.default_rng(4))
+    run = run_layer(Pool(layer), payloads, len(times), stall=stall, seed=5)
+    expected = GoldenPool(layer).run(times, N_STEPS).times
+    assert times_of(run.tokens, layer.post, N_STEPS).tolist() == expected.tolist()
+
+
+def test_pool_drops_what_follows_at_once():
+    """All spikes of a window, channel by channel, so that each finds its word just written."""
+    layer = PoolSpec(height=4, width=4, channels=3, size=2)
+    times = np.full((2, layer.n_pre), 1, np.uint8)
+    in_order = [
+        token
+        for token in sample_payloads(times, layer.pre, N_STEPS, np.random.default_rng(0))
+        if token["kind"] != Kind.SPIKE
+    ]
+    spikes = [
+        {"kind": 0, "row": row, "column": column, "channel": channel}
+        for row in range(4)
+        for column in range(4)
+        for channel in (0, 0, 2, 1, 2)
+    ]
+    half = len(in_order) // 2
+    payloads = [p for start in (0, half) for p in [*spikes, *in_order[start : start + half]]]
+    run = run_layer(Pool(layer), payloads, 2, stall=0.0, seed=0)
+    fired = [index_of(token, layer.post) for token in run.tokens if token["kind"] == Kind.SPIKE]
+    assert sorted(fired) == sorted([*range(12), *range(12)])
+
+
+@pytest.mark.parametrize("stall", STALLS)
+@pytest.mark.parametrize("shape", [Shape(3, 5, 1), Shape(4, 1, 1), Shape(1, 7, 1)])
+def test_unflatten(shape, stall):
+    times = random_times(3, 3, shape.n, N_STEPS)
+    payloads = sample_payloads(times, vector(shape.n), N_STEPS, np.random.default_rng(4))
+    run = run_layer(Unflatten(shape), payloads, len(times), stall=stall, seed=5)
+    assert times_of(run.tokens, shape, N_STEPS).tolist() == times.tolist()
+
+
+@pytest.mark.parametrize("stall", STALLS)
+@pytest.mark.parametrize("shape", [Shape(3, 5, 1), Shape(2, 3, 5), Shape(1, 4, 4)])
+def test_flatten(shape, stall):
+    times = random_times(3, 3, shape.n, N_STEPS)
+    payloads = sample_payloads(times, shape, N_STEPS, np.random.default_rng(4))
+    run = run_layer(Flatten(shape), payloads, len(times), stall=stall, seed=5)
+    assert times_of(run.tokens, vector(shape.n), N_STEPS).tolist() == times.tolist()
+
+
+def events_of(tokens, shape):
+    """For each step of all samples: what each input adds, in units of its weight."""
+    steps, events = [], np.zeros(shape.n, int)
+    for token in tokens:
+        if token["kind"] == Kind.SPIKE:
+            events[index_of(token, shape)] += -2 if token["knee"] else 1
+        elif token["kind"] == Kind.END_OF_STEP:
+            steps.append(events)
+            events = np.zeros(shape.n, int)
+    assert not events.any()
+    return np.array(steps)
+
+
+@pytest.mark.parametrize("stall", STALLS)
+@pytest.mark.parametrize(
+    ("shape", "tau_steps"),
+    [
+        (vector(9), 1),
+        (vector(9), 2),
+        (vector(9), 3),
+        (vector(9), 4),
+        (vector(9), 5),
+        (Shape(2, 3, 2), 2),
+        (Shape(1, 5, 1), 200),
+    ],
+)
+def test_replay_equals_golden(shape, tau_steps, stall):
+    layer = DenseSpec(
+        n_pre=shape.n,
+        n_post=1,
+        weight_bits=1,
+        potential_bits=20,
+        psp="triangle",
+        tau_steps=tau_steps,
+    )
+    times = random_times(6, 4, shape.n, N_STEPS)
+    dut = Replay(shape, tau_steps=tau_steps, n_steps=N_STEPS)
+    payloads = sample_payloads(times, shape, N_STEPS, np.random.default_rng(4))
+    run = run_layer(dut, payloads, len(times), stall=stall, seed=5)
+    expected = [
+        neuron.kernel_events(sample, step, layer) for sample in times for step in range(N_STEPS)
+    ]
+    assert events_of(run.tokens, shape).tolist() == np.array(expected).tolist()
+
+
+def test_replay_survives_a_full_list():
+    """Inputs that fire in each step, steps too many: the sample is lost, the next one is not."""
+    shape, n_steps = vector(3), 3
+    bad = [{"kind": 0, "index": i} for i in range(3)] + [{"kind": 1, "index": 0}]
+    sample = np.array([[0, 1, 2]], np.uint8)
+    good = [*sample_payloads(sample, shape, n_steps, np.random.default_rng(0))]
+    dut = Replay(shape, tau_steps=1, n_steps=n_steps)
+    run = run_layer(dut, [*bad * 6, {"kind": 2, "index": 0}, *good], 2, stall=0.0, seed=0)
+    events = events_of(run.tokens, shape)[6:]
+    assert events.tolist() == [[1, 0, 0], [-2, 1, 0], [1, -2, 1]]
+
+
+def test_replay_of_nothing_costs_nothing():
+    """Neither memory nor heads, if the knee comes after the last step."""
+    from amaranth.back import rtlil
+
+    assert "memory" not in rtlil.convert(Replay(vector(3), tau_steps=3, n_steps=3))
+    assert "memory" in rtlil.convert(Replay(vector(3), tau_steps=2, n_steps=3))
