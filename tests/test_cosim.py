@@ -3,12 +3,14 @@
 import dataclasses
 
 import pytest
-from samples import random_params, random_spike_times
+from samples import random_network, random_params, random_spike_times
 
 from hwgen import cosim
 from hwgen.errors import MismatchError, ToolError
 from hwgen.golden import Golden
+from hwgen.hdl.pool import Pool
 from hwgen.hdl.verilog import to_verilog
+from hwgen.spec import PoolSpec, Shape
 
 pytestmark = pytest.mark.cosim
 LANES = (4, 3)
@@ -43,6 +45,98 @@ def test_equal(net, inputs, tmp_path, simulator):
     assert result.n_compared > 2 * len(inputs) * (9 + 4)
     assert len(result.decisions) == len(result.latency_cycles) == len(inputs)
     assert calls[-1][1] == 2 * len(inputs)
+
+
+@pytest.mark.parametrize(
+    ("shape", "lanes", "bits", "psp", "tau_steps"),
+    [
+        ("7x6-5C3-P2-7-4", (2, 1, 3, 4), 4, "step", 0),
+        ("7x6-5C3-P2-7-4", (5, 1, 7, 1), 1, "ramp", 0),
+        ("7x6-5C3s2p1-P2-7-4", (1, 1, 1, 3), 4, "triangle", 2),
+        ("7x9-2C3s2p1-4C2-4", (1, 3, 4), 1, "ramp/triangle/step", 1),
+        ("8x8-P2-3C2p1-P3-4", (1, 2, 1, 4), 3, "triangle/ramp", 9),
+        ("6x5-3C5p4-P2-4", (2, 1, 2), 8, "step/ramp", 0),
+        ("4x4-6C4-4", (4, 4), 2, "triangle/step", 3),  # a picture becomes a vector
+        ("8x8-3C3s2-4", (2, 4), 3, "triangle/step", 2),  # a last row and column nobody sees
+    ],
+)
+def test_pictures(tmp_path, shape, lanes, bits, psp, tau_steps):
+    net = random_network(3, shape, psp=psp, tau_steps=tau_steps, weight_bits=bits)
+    inputs = random_spike_times(7, 6, net)
+    for times in Golden(net).run(inputs).spike_times:
+        assert 0.02 < (times < net.spec.n_steps).mean() < 0.98
+    result = cosim.run(net, inputs, lanes=lanes, build_dir=tmp_path, stall=0.3, seed=2)
+    result.check()
+    n_potentials = sum(layer.n_post for layer in net.spec.weighted)
+    n_neurons = sum(layer.n_post for layer in net.spec.layers)
+    assert result.n_compared > len(inputs) * (n_potentials + n_neurons)
+
+
+@pytest.fixture(scope="module")
+def pictures():
+    return random_network(5, "7x6-5C3-P2-7-4", weight_bits=4)
+
+
+PICTURE_LANES = (2, 1, 3, 4)
+
+
+def conv_weight(net, monkeypatch):
+    weights = net.weights[0].copy()
+    weights[2, 0, 0, 3] ^= 1
+    return dataclasses.replace(net, weights=(weights, *net.weights[1:]))
+
+
+def conv_threshold(net, monkeypatch):
+    """By one, of the first filter for which these inputs show it."""
+    inputs = random_spike_times(7, 6, net)
+    times = Golden(net).run(inputs).spike_times[0]
+    for number in range(5):
+        thresholds = net.thresholds[0].copy()
+        thresholds[number] += 1
+        other = dataclasses.replace(net, thresholds=(thresholds, *net.thresholds[1:]))
+        if (Golden(other).run(inputs).spike_times[0] != times).any():
+            return other
+    raise AssertionError("no threshold matters here: choose other inputs")
+
+
+class WiderWindows(PoolSpec):
+    """As many windows as before, but each a row and a column larger."""
+
+    @property
+    def post(self):
+        return Shape(self.height // (self.size - 1), self.width // (self.size - 1), self.channels)
+
+
+class WrongPool(Pool):
+    def __init__(self, layer):
+        super().__init__(WiderWindows(**dataclasses.asdict(layer) | {"size": layer.size + 1}))
+
+
+def pool_windows(net, monkeypatch):
+    monkeypatch.setattr("hwgen.hdl.core.Pool", WrongPool)
+    return net
+
+
+@pytest.mark.parametrize(
+    ("plant", "what", "layer"),
+    [
+        (conv_weight, {"potentials", "spikes"}, 0),
+        (conv_threshold, {"spikes"}, 0),
+        (pool_windows, {"spikes"}, 1),
+    ],
+)
+def test_planted_fault_in_pictures_is_found(pictures, tmp_path, monkeypatch, plant, what, layer):
+    wrong = plant(pictures, monkeypatch)
+    text = to_verilog(wrong, PICTURE_LANES).replace(
+        f"32'd{int(wrong.digest[:8], 16)}", f"32'd{int(pictures.digest[:8], 16)}"
+    )
+    inputs = random_spike_times(7, 6, pictures)
+    result = cosim.run(
+        pictures, inputs, lanes=PICTURE_LANES, build_dir=tmp_path, verilog=text, stall=0.2
+    )
+    assert result.mismatch is not None
+    assert result.mismatch.what in what
+    assert result.mismatch.layer == layer
 
 
 def changed(net, **fields):
