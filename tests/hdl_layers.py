@@ -5,12 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Value
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib import memory
 from hdl_streams import LIMIT_CYCLES, collect, decoded, drive, simulate, until
 from numpy.typing import NDArray
 
 from hwgen.events import Kind
 from hwgen.golden import neuron
+from hwgen.hdl.bank import StateBank
 from hwgen.spec import Shape
 
 Payload = dict[str, int]
@@ -67,6 +69,37 @@ def kernel_payloads(
                 yield payload(Kind.SPIKE, int(index), layer.pre, knee=int(events[index] == -2))
             yield payload(Kind.END_OF_STEP, 0, layer.pre)
         yield payload(Kind.END_OF_SAMPLE, 0, layer.pre)
+
+
+class HostileBank(StateBank):
+    """A word that is read while it is written comes out upside down: the part may do so, too."""
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        if self.n_blocks == 1:
+            return super().elaborate(platform)
+        m.submodules.memory = storage = memory.Memory(
+            shape=self.width, depth=self.n_blocks, init=[]
+        )
+        read, write = storage.read_port(), storage.write_port()
+        collides = Signal()
+        with m.If(self.read_en):
+            m.d.sync += collides.eq(self.write_en & (self.read_block == self.write_block))
+        m.d.comb += [
+            read.en.eq(self.read_en),
+            read.addr.eq(self.read_block),
+            self.read_data.eq(read.data ^ collides.replicate(self.width)),
+            write.en.eq(self.write_en),
+            write.addr.eq(self.write_block),
+            write.data.eq(self.write_data),
+        ]
+        return m
+
+
+def use_hostile_banks(monkeypatch: Any) -> None:
+    """In all layers that are elaborated from now on."""
+    for module in ("dense", "neurons", "pool"):
+        monkeypatch.setattr(f"hwgen.hdl.{module}.StateBank", HostileBank)
 
 
 @dataclass

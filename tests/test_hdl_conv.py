@@ -2,7 +2,14 @@
 
 import numpy as np
 import pytest
-from hdl_layers import kernel_payloads, potentials_of, random_times, run_layer, times_of
+from hdl_layers import (
+    kernel_payloads,
+    potentials_of,
+    random_times,
+    run_layer,
+    times_of,
+    use_hostile_banks,
+)
 from samples import random_network
 
 from hwgen.golden.layers import Neurons
@@ -29,6 +36,11 @@ def check(expected, dut, times, stall=0.0, seed=0):
     assert times_of(run.tokens, layer.post, N_STEPS).tolist() == trace.times.tolist()
     assert potentials_of(run.words, layer, dut.lanes).tolist() == trace.potential.tolist()
     assert run.n_ops == trace.synaptic_ops.sum()
+
+
+@pytest.fixture(autouse=True)
+def hostile_banks(monkeypatch):
+    use_hostile_banks(monkeypatch)
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.3, 0.8])

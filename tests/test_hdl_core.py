@@ -1,16 +1,32 @@
 """The core against golden: every spike, potential and decision, with stalls, for several lanes."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from hdl_layers import EndCounter, Run, monitor, potentials_of, sample_payloads, times_of
+from hdl_layers import (
+    EndCounter,
+    Run,
+    monitor,
+    potentials_of,
+    random_times,
+    sample_payloads,
+    times_of,
+    use_hostile_banks,
+)
 from hdl_streams import LIMIT_CYCLES, collect, drive, simulate, until
-from samples import random_params, random_spike_times
+from samples import random_network, random_params, random_spike_times
 
 from hwgen.golden import Golden
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.stream import vector
 from hwgen.protocol import Register
-from hwgen.spec import PoolSpec
+from hwgen.spec import PoolSpec, taps
+
+
+@pytest.fixture(autouse=True)
+def hostile_banks(monkeypatch):
+    use_hostile_banks(monkeypatch)
 
 
 def run_core(params, lanes, inputs, *, stall=0.0, seed=0, early_exit=False):
@@ -81,3 +97,108 @@ def test_core_equals_golden(sizes, lanes, weight_bits, uniform, stall):
     params = random_params(3, sizes, weight_bits, uniform=uniform)
     inputs = random_spike_times(4, 12, params)
     check(params, lanes, inputs, *run_core(params, lanes, inputs, stall=stall, seed=5))
+
+
+@pytest.mark.parametrize("stall", [0.0, 0.3, 0.8])
+@pytest.mark.parametrize(
+    ("sizes", "lanes", "psp", "tau_steps"),
+    [
+        ("1x9-7-4", (1, 1), "ramp", 0),
+        ("1x9-8-4", (4, 2), "triangle", 1),  # two words: each waits for the other
+        ("1x9-7-4", (3, 4), "triangle", 2),
+        ("1x9-7-4", (7, 3), "ramp/step", 0),
+        ("1x9-7-4", (5, 4), "step/triangle", 3),
+    ],
+)
+def test_slopes_equal_golden(sizes, lanes, psp, tau_steps, stall):
+    params = random_network(3, sizes, psp=psp, tau_steps=tau_steps, weight_bits=3)
+    inputs = random_spike_times(4, 8, params)
+    check(params, lanes, inputs, *run_core(params, lanes, inputs, stall=stall, seed=5))
+
+
+def test_slopes_with_one_threshold():
+    params = random_network(3, "1x9-7-4", psp="ramp", uniform=True)
+    inputs = random_spike_times(4, 8, params)
+    check(params, (3, 2), inputs, *run_core(params, (3, 2), inputs))
+
+
+@pytest.mark.parametrize(
+    ("shape", "lanes", "psp", "stall"),
+    [
+        ("9x8-3C3-P2-4C2-5-3", (2, 1, 4, 2, 3), "ramp", 0.0),
+        ("9x8-3C3-P2-4C2-5-3", (3, 1, 3, 5, 1), "triangle", 0.3),
+        ("8x7-2C2s2p1-P2-3", (2, 1, 3), "step/ramp", 0.3),
+        ("7x8-P2-3C3p1-3", (1, 2, 2), "ramp/triangle", 0.8),  # a pooling layer first
+        ("6x6-2C3-P4-3C1-4-3", (1, 1, 3, 4, 2), "step", 0.0),  # one position left
+        ("3x4-3C2-3", (3, 3), "triangle", 0.8),
+    ],
+)
+def test_pictures_equal_golden(shape, lanes, psp, stall):
+    params = random_network(3, shape, psp=psp, tau_steps=2, n_steps=5)
+    inputs = random_times(4, 4, params.spec.input.n_inputs, params.spec.n_steps)
+    check(params, lanes, inputs, *run_core(params, lanes, inputs, stall=stall, seed=5))
+
+
+def test_early_exit_decides_the_same():
+    params = random_network(3, "8x7-2C2-P2-3", psp="triangle", tau_steps=2)
+    inputs = random_times(4, 6, params.spec.input.n_inputs, params.spec.n_steps)
+    trace = Golden(params).run(inputs)
+    assert trace.decision_steps.min() + 2 < params.spec.n_steps  # there is something to save
+    results, _, registers = run_core(params, (2, 1, 3), inputs, early_exit=True)
+    assert [r["label"] for r in results] == trace.decisions.tolist()
+    assert [r["step"] for r in results] == trace.decision_steps.tolist()
+    assert registers[Register.SYNAPTIC_OPS] < trace.synaptic_ops.sum()
+
+
+def flip_weight(params, _):
+    weights = params.weights[0].copy()
+    weights[1, 0, 0, 1] *= -1
+    return replace(params, weights=(weights, *params.weights[1:]))
+
+
+def raise_threshold(params, _):
+    thresholds = params.thresholds[0].copy()
+    thresholds[0] += 1
+    return replace(params, thresholds=(thresholds, *params.thresholds[1:]))
+
+
+def take_taps_in_order(params, monkeypatch):
+    monkeypatch.setattr("hwgen.hdl.walk.tap_order", lambda size, stride: [*range(size)])
+    return params
+
+
+def reach_one_too_far(params, monkeypatch):
+    monkeypatch.setattr(
+        "hwgen.hdl.walk.taps", lambda layer, n, y: [(o, t) for o, t in taps(layer, n, y) if o]
+    )
+    return params
+
+
+def never_wait(params, monkeypatch):
+    monkeypatch.setattr("hwgen.hdl.neurons.Neurons._wait", lambda *_: None)
+    return params
+
+
+def forget_to_clear(params, monkeypatch):
+    monkeypatch.setattr("hwgen.hdl.walk.Walk._everything", lambda *_: [])
+    return params
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        flip_weight,
+        raise_threshold,
+        take_taps_in_order,
+        reach_one_too_far,
+        never_wait,
+        forget_to_clear,
+    ],
+)
+def test_a_planted_fault_is_found(plant, monkeypatch):
+    shape, lanes = "6x6-2C2-P2-3C1-3", (2, 1, 3, 3)
+    params = random_network(5, shape, psp="triangle", tau_steps=1, n_steps=5)
+    inputs = random_times(4, 4, params.spec.input.n_inputs, params.spec.n_steps)
+    found = run_core(plant(params, monkeypatch), lanes, inputs)
+    with pytest.raises(AssertionError):
+        check(params, lanes, inputs, *found)

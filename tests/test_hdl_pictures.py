@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+from amaranth.hdl import Mux
 from hdl_layers import (
     index_of,
     random_times,
     run_layer,
     sample_payloads,
     times_of,
+    use_hostile_banks,
 )
 
 from hwgen.events import Kind
@@ -21,6 +23,11 @@ from hwgen.spec import DenseSpec, PoolSpec, Shape
 
 N_STEPS = 5
 STALLS = [0.0, 0.3, 0.8]
+
+
+@pytest.fixture(autouse=True)
+def hostile_banks(monkeypatch):
+    use_hostile_banks(monkeypatch)
 
 
 @pytest.mark.parametrize("stall", STALLS)
@@ -43,26 +50,31 @@ def test_pool_equals_golden(height, width, channels, size, stall):
     assert times_of(run.tokens, layer.post, N_STEPS).tolist() == expected.tolist()
 
 
-def test_pool_drops_what_follows_at_once():
-    """All spikes of a window, channel by channel, so that each finds its word just written."""
+def spikes_of_crowded_windows():
+    """Which neurons fire when each spike finds its window's word just written."""
     layer = PoolSpec(height=4, width=4, channels=3, size=2)
-    times = np.full((2, layer.n_pre), 1, np.uint8)
-    in_order = [
-        token
-        for token in sample_payloads(times, layer.pre, N_STEPS, np.random.default_rng(0))
-        if token["kind"] != Kind.SPIKE
-    ]
-    spikes = [
-        {"kind": 0, "row": row, "column": column, "channel": channel}
+    sample = [
+        {"kind": Kind.SPIKE, "row": row, "column": column, "channel": channel}
         for row in range(4)
         for column in range(4)
         for channel in (0, 0, 2, 1, 2)
     ]
-    half = len(in_order) // 2
-    payloads = [p for start in (0, half) for p in [*spikes, *in_order[start : start + half]]]
-    run = run_layer(Pool(layer), payloads, 2, stall=0.0, seed=0)
-    fired = [index_of(token, layer.post) for token in run.tokens if token["kind"] == Kind.SPIKE]
-    assert sorted(fired) == sorted([*range(12), *range(12)])
+    for kind in [Kind.END_OF_STEP] * N_STEPS + [Kind.END_OF_SAMPLE]:
+        sample.append({"kind": kind, "row": 0, "column": 0, "channel": 0})
+    run = run_layer(Pool(layer), sample * 2, 2, stall=0.0, seed=0)
+    return sorted(index_of(token, layer.post) for token in run.tokens if token["kind"] == 0)
+
+
+def test_pool_drops_what_follows_at_once():
+    assert spikes_of_crowded_windows() == sorted([*range(12), *range(12)])
+
+
+def test_a_window_read_too_early_is_found(monkeypatch):
+    def choose(test, yes, no):
+        return no if getattr(test, "name", "") == "keeps" else Mux(test, yes, no)
+
+    monkeypatch.setattr("hwgen.hdl.pool.Mux", choose)
+    assert len(spikes_of_crowded_windows()) > 24
 
 
 @pytest.mark.parametrize("stall", STALLS)

@@ -119,8 +119,11 @@ class Neurons(wiring.Component):
         )
         wiring.connect(m, wiring.flipped(self.o), serializer.o)
 
-        b, c, d = Signal(layout), Signal(layout), Signal(layout)
-        advance, hold = Signal(), Signal()
+        b = Signal(layout)
+        c = Signal(layout)
+        d = Signal(layout)
+        advance = Signal()
+        hold = Signal()
         m.d.comb += [
             advance.eq(~d.valid | (d.op == Op.ADD) | serializer.empty),
             self.take.eq(advance & ~hold),
@@ -164,7 +167,8 @@ class Neurons(wiring.Component):
             both = later.valid & earlier.valid & (later.word == earlier.word)
             return both & (later.op != Op.PASS) & (earlier.op != Op.PASS)
 
-        in_c, in_d = Signal(), Signal()
+        in_c = Signal()
+        in_d = Signal()
         m.d.comb += hold.eq(in_c | in_d)
         with m.If(self.take):
             m.d.sync += [in_c.eq(same(self.i, b)), in_d.eq(same(self.i, c))]
@@ -192,9 +196,11 @@ class Neurons(wiring.Component):
 
         Returns, for stage D, which lanes have exceeded their threshold, and which had fired before.
         """
-        compares, clears = Signal(), Signal()
+        compares = Signal()
+        clears = Signal()
         captured = Signal(len(self.weights), reset_less=True)
-        reached, held = Signal(self._lanes, reset_less=True), Signal(self._lanes)
+        reached = Signal(self._lanes, reset_less=True)
+        held = Signal(self._lanes)
         m.d.comb += [
             compares.eq(c.valid & (c.op == Op.COMPARE)),
             clears.eq(c.valid & (c.op == Op.CLEAR)),
@@ -259,8 +265,10 @@ class Neurons(wiring.Component):
         """Stage D: who fires, and what the serializer gets."""
         lanes = self._lanes
         n_last = self._layer.post.channels - (self._n_blocks - 1) * lanes
-        compares, clears = Signal(), Signal()
-        present, fires = Signal(lanes), Signal(lanes)
+        compares = Signal()
+        clears = Signal()
+        present = Signal(lanes)
+        fires = Signal(lanes)
         m.d.comb += [
             compares.eq(d.valid & (d.op == Op.COMPARE)),
             clears.eq(d.op == Op.CLEAR),
@@ -299,12 +307,16 @@ class Neurons(wiring.Component):
 
         Returns the block of the word in stage B, and whether that in stage D is a position's last.
         """
-        block, final = Signal(range(self._n_blocks)), Signal()
+        block = Signal(range(self._n_blocks))
+        final = Signal()
         if self._n_blocks == 1:
             m.d.comb += final.eq(1)
         else:
-            base, base_of_c = Signal.like(serializer.base), Signal.like(serializer.base)
-            base_of_d, ends, ends_in_c = Signal.like(serializer.base), Signal(), Signal()
+            base = Signal.like(serializer.base)
+            base_of_c = Signal.like(serializer.base)
+            base_of_d = Signal.like(serializer.base)
+            ends = Signal()
+            ends_in_c = Signal()
             m.d.comb += [
                 ends.eq(block == self._n_blocks - 1),
                 serializer.base.eq(base_of_d),
@@ -330,7 +342,8 @@ class Neurons(wiring.Component):
     def _count_positions(self, m: Module, sweeps, last, final, serializer) -> None:
         """Row and column of the word in stage D. Only a sweep over all words needs them."""
         height, width, _ = self._layer.post
-        column, row = Signal(range(width)), Signal(range(height))
+        column = Signal(range(width))
+        row = Signal(range(height))
         m.d.comb += [serializer.column.eq(column), serializer.row.eq(row)]
         with m.If(sweeps & final):
             m.d.sync += column.eq(column + 1)

@@ -53,7 +53,8 @@ class Flatten(wiring.Component):
         m = Module()
         height, width, channels = self._shape
         token = self.i.payload
-        valid, moves = Signal(), Signal()
+        valid = Signal()
+        moves = Signal()
         m.d.comb += [
             moves.eq(~self.o.valid | self.o.ready),
             self.i.ready.eq(~valid | moves),
@@ -62,7 +63,8 @@ class Flatten(wiring.Component):
         columns = [{"start": column * channels} for column in range(width)]
         row = look_up(m, "rows", rows, enable=self.i.ready, address=token.row)
         column = look_up(m, "columns", columns, enable=self.i.ready, address=token.column)
-        kind, channel = Signal.like(token.kind), Signal.like(token.channel)
+        kind = Signal.like(token.kind)
+        channel = Signal.like(token.channel)
         with m.If(self.i.ready):
             m.d.sync += [valid.eq(self.i.valid), kind.eq(token.kind), channel.eq(token.channel)]
         with m.If(moves):

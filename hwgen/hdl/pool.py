@@ -52,8 +52,12 @@ class Pool(wiring.Component):
         m = Module()
         channels = self._layer.channels
         m.submodules.fired = bank = StateBank(n_blocks=self._n_words, width=channels)
-        r, s = Signal(self._slot), Signal(self._slot)
-        ends, clearing, free, moves = Signal(), Signal(init=1), Signal(), Signal()
+        r = Signal(self._slot)
+        s = Signal(self._slot)
+        ends = Signal()
+        clearing = Signal(init=1)
+        free = Signal()
+        moves = Signal()
         m.d.comb += [
             free.eq(~self.o.valid | self.o.ready),
             ends.eq(r.valid & (r.kind == Kind.END_OF_SAMPLE)),
@@ -63,9 +67,12 @@ class Pool(wiring.Component):
 
         # The bit of the spike in stage R, and the word as the spike before left it, if that `keeps`
         # it for this one. While all words are cleared, that is a word without bits.
-        bit, was_set = Signal(channels), Signal(channels, reset_less=True)
-        keeps, kept = Signal(init=1), Signal(channels)
-        word, sets = Signal(channels), Signal()
+        bit = Signal(channels)
+        was_set = Signal(channels, reset_less=True)
+        keeps = Signal(init=1)
+        kept = Signal(channels)
+        word = Signal(channels)
+        sets = Signal()
         m.d.comb += [
             bank.read_en.eq(moves),
             bank.read_block.eq(q.word),
@@ -103,7 +110,9 @@ class Pool(wiring.Component):
         ]
         for row in rows:
             row["start"] = row["out"] * width
-        valid, kind, channel = Signal(), Signal.like(token.kind), Signal.like(token.channel)
+        valid = Signal()
+        kind = Signal.like(token.kind)
+        channel = Signal.like(token.channel)
         m.d.comb += self.i.ready.eq(~valid | moves)
         row = look_up(m, "rows", rows, enable=self.i.ready, address=token.row)
         column = look_up(m, "columns", columns, enable=self.i.ready, address=token.column)

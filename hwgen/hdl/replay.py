@@ -52,7 +52,9 @@ class Replay(wiring.Component):
     def _play(self, m: Module, holds) -> None:
         kind = self.i.payload.kind
         neuron = self.i.payload.as_value()[len(kind) :]
-        passes, is_step, done = Signal(), Signal(), Signal()
+        passes = Signal()
+        is_step = Signal()
+        done = Signal()
         tail = Signal(range(self._depth + 1))
         step = Signal(range(max(self._delays) + 1))  # stays at the largest delay
         m.submodules.list = storage = memory.Memory(
@@ -90,8 +92,11 @@ class Replay(wiring.Component):
         """The active head through one step: a spike a cycle. Returns a strobe at its end."""
         # A port without clock, and a register: yosys merges them, and heeds `no_rw_check` then.
         read = storage.read_port(domain="comb")
-        word, fetched = Signal(len(read.data), reset_less=True), Signal()
-        fetch, finished, is_end = Signal(), Signal(), Signal()
+        word = Signal(len(read.data), reset_less=True)
+        fetched = Signal()
+        fetch = Signal()
+        finished = Signal()
+        is_end = Signal()
         head = Mux(active, heads[-1], heads[0])
         m.d.comb += [read.addr.eq(head), is_end.eq(head == tail)]
         with m.If(self.i.valid & holds):

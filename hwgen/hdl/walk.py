@@ -65,7 +65,10 @@ class Walk(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        n, n_valid, loads, moves = Signal(self._span), Signal(), Signal(), Signal()
+        n = Signal(self._span)
+        n_valid = Signal()
+        loads = Signal()
+        moves = Signal()
         m.d.comb += moves.eq(~n_valid | loads)
         found, found_valid = self._find(m, moves)
         with m.If(moves):
@@ -76,7 +79,8 @@ class Walk(wiring.Component):
     def _find(self, m: Module, moves):
         """Stages T and S: from a token to its span, and whether there is one."""
         layer = self._layer
-        valid, token = Signal(), Signal.like(self.i.payload)
+        valid = Signal()
+        token = Signal.like(self.i.payload)
         row, column, _ = place(self.i.payload, layer.pre)
         rows = self._table(layer.height, 1, self._row_words, self._row_weights)
         columns = self._table(
@@ -88,7 +92,9 @@ class Walk(wiring.Component):
         row = look_up(m, "rows", rows, enable=self.i.ready, address=row)
         column = look_up(m, "columns", columns, enable=self.i.ready, address=column)
 
-        span, span_valid, touched = Signal(self._span), Signal(), Signal()
+        span = Signal(self._span)
+        span_valid = Signal()
+        touched = Signal()
         _, _, channel = place(token, layer.pre)
         with m.Switch(token.kind):
             with m.Case(Kind.SPIKE):
@@ -157,7 +163,8 @@ class Walk(wiring.Component):
         run = Signal.like(n.run, init=self._row_words - 1)
         run_left = Signal.like(n.run, init=self._row_words - 1)
         rows_left = Signal.like(n.rows, init=height - 1)
-        next_word, next_weight = Signal.like(row_word), Signal.like(row_weight)
+        next_word = Signal.like(row_word)
+        next_weight = Signal.like(row_weight)
         m.d.comb += [
             self.o.eq(slot),
             self.o.last.eq((run_left == 0) & (rows_left == 0)),
