@@ -10,7 +10,7 @@ from hwgen.board import Board, Family
 from hwgen.brams import n_brams
 from hwgen.errors import BoardError
 from hwgen.params import Params
-from hwgen.spec import DenseSpec, LayerSpec, PoolSpec, Shape
+from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, PoolSpec, Shape
 
 MAX_OUTPUT_LANES = 16  # an output layer up to this size has all its neurons in parallel
 _LANES: dict[Family, int] = {"ice40": 8, "ecp5": 32}
@@ -73,12 +73,19 @@ def _memories(
     if isinstance(layer, PoolSpec):
         return [_Memory(n_positions, layer.channels, written=True)]
     n_blocks = ceil(layer.n_thresholds / lanes)
+    n_words = n_positions * n_blocks
     memories = [_Memory(layer.n_fan_in * n_blocks, lanes * layer.weight_bits, written=False)]
-    if n_positions * n_blocks > 1:
-        width = layer.potential_bits + layer.slope_bits + 1  # the last: it has fired
-        memories.append(_Memory(n_positions * n_blocks, lanes * width, written=True))
+    potential = layer.potential_bits
+    if isinstance(layer, ConvSpec) or layer.slope_bits:
+        potential += 1  # less its threshold
+        # What a spike changes, and what the end of a step changes, with who has fired.
+        widths = [layer.slope_bits, potential + 1] if layer.slope_bits else [potential, 1]
+    else:
+        widths = [potential + 1]
+    if n_words > 1:
+        memories += [_Memory(n_words, lanes * width, written=True) for width in widths]
     if any(len(np.unique(thresholds[lane::lanes])) > 1 for lane in range(lanes)):
-        memories.append(_Memory(n_blocks, lanes * layer.potential_bits, written=False))
+        memories.append(_Memory(n_blocks, lanes * potential, written=False))
     if layer.psp == "triangle" and layer.tau_steps < n_steps:
         width = 1 + _place_bits(layer.pre)  # the first: a step ends here
         memories.append(_Memory(layer.n_pre + n_steps, width, written=True))

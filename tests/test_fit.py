@@ -44,8 +44,10 @@ def test_thresholds_of_their_own_cost_memory() -> None:
         ("ice40", 152, 9, True, 1),
         ("ecp5", 14_896, 32, False, 27),  # 30 rows of 32 bits, 36 a block
         ("ecp5", 19, 384, True, 0),  # tables of 16 x 4 bits
-        ("ecp5", 576, 440, True, 25),
-        ("ecp5", 128, 600, True, 17),
+        ("ecp5", 576, 180, True, 10),
+        ("ecp5", 576, 280, True, 16),
+        ("ecp5", 128, 260, True, 8),
+        ("ecp5", 128, 360, True, 10),
         ("ecp5", 1000, 80, False, 5),
         ("ecp5", 4480, 128, False, 32),
         ("ecp5", 144, 20, True, 1),
@@ -61,21 +63,21 @@ def test_blocks_as_yosys_chooses_them(
 @pytest.mark.parametrize(
     ("board_name", "shape", "psp", "tau_steps", "bits", "uniform", "lanes", "expected"),
     [
-        # What yosys 0.70 counted: state, weights, list of spikes, places of the input.
+        # What yosys 0.70 counted: sums, spikes, weights, list of spikes, places of the input.
         (
             *("icebreaker", "28x28-8C5-P2-16C5-P2-10", "step", 0, 1, True),
             (8, 1, 8, 1, 10),
-            [11 + 3, 1, 5 + 1, 1, 1],
+            [11 + 2 + 3, 1, 5 + 1 + 1, 1, 1],
         ),
         (
             *("ulx3s_85f", "28x28-20C5-P2-40C5-P2-200-10", "ramp", 0, 4, False),
             (20, 1, 20, 1, 32, 10),
-            [25 + 1, 1, 17 + 5, 0, 32, 2],
+            [10 + 16 + 1, 1, 8 + 10 + 5, 0, 32, 2],
         ),
         (
             *("icebreaker", "16x16-8C3p1-P2-16C3s2-10", "triangle/step/triangle", 2, 2, False),
             (4, 1, 8, 10),
-            [6 + 2 + 1, 1, 5 + 1, 2 + 1],
+            [3 + 4 + 2 + 1, 1, 5 + 1 + 1, 2 + 1],
         ),
     ],
 )
