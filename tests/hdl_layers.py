@@ -98,7 +98,7 @@ class HostileBank(StateBank):
 
 def use_hostile_banks(monkeypatch: Any) -> None:
     """In all layers that are elaborated from now on."""
-    for module in ("dense", "neurons", "pool"):
+    for module in ("dense", "state", "pool"):
         monkeypatch.setattr(f"hwgen.hdl.{module}.StateBank", HostileBank)
 
 

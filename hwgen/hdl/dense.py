@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 
 from hwgen.events import Kind
 from hwgen.hdl.bank import StateBank
-from hwgen.hdl.neurons import Neurons, Op
+from hwgen.hdl.neurons import Neurons
 from hwgen.hdl.serializer import Serializer
+from hwgen.hdl.slot import Op
 from hwgen.hdl.stream import index_bits, token_stream
 from hwgen.hdl.thresholds import read_thresholds
 from hwgen.pack import memory_image, n_blocks

@@ -19,7 +19,7 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.events import Kind
-from hwgen.hdl.neurons import Op, slot_layout
+from hwgen.hdl.slot import Op, slot_layout
 from hwgen.hdl.stream import index_bits, place, token_stream
 from hwgen.hdl.table import look_up
 from hwgen.pack import n_blocks, tap_order

@@ -1,0 +1,22 @@
+"""What goes down the pipeline of a layer: slots, each for one word of the layer's state."""
+
+from amaranth.lib import data, enum
+
+from hwgen.hdl.stream import index_bits
+
+
+class Op(enum.Enum, shape=2):  # type: ignore[call-arg]
+    """What a slot of the pipeline does with its word."""
+
+    ADD = 0  # add the weight word: to the potentials (step PSP), or to the slopes
+    COMPARE = 1  # the end of a step: fire where the potential exceeds the threshold
+    CLEAR = 2  # back to the state at rest
+    PASS = 3  # nothing: the end of a step in which no potential has changed
+
+
+def slot_layout(n_words: int) -> data.StructLayout:
+    """A slot: `last` of those of its token; `closing`, if that passes a token on (reset: none);
+    `knee`, if weights count -2 times."""
+    return data.StructLayout(
+        {"valid": 1, "op": Op, "word": index_bits(n_words), "last": 1, "closing": 1, "knee": 1}
+    )

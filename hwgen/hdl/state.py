@@ -1,0 +1,203 @@
+"""The state of a layer's neurons, a word of `lanes` of them at a time, and what changes it.
+
+A potential is stored less its threshold and less 1, so it has exceeded the threshold when it is not
+negative: no comparator. So at rest it is not 0, but the complement of the threshold.
+
+What ADD changes (slopes; with the step PSP, which has none, potentials) and what COMPARE changes
+(potentials and who has fired) are two memories. So neither adder needs to be told not to add:
+its result is not written.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.hdl.bank import StateBank
+from hwgen.hdl.slot import Op, slot_layout
+from hwgen.hdl.thresholds import read_thresholds
+from hwgen.pack import n_blocks
+from hwgen.spec import WeightedSpec
+
+
+class _Word(NamedTuple):
+    """All lanes: what ADD changes; with slopes, potentials less thresholds; who has fired."""
+
+    sums: Value
+    potentials: Value
+    fired: Value
+
+
+class State(wiring.Component):
+    """Read from stage B to C, changed from C to D, written back from D; see `Neurons`.
+
+    Members: `b`, `c` and `d` are the slots in these stages. The first moves on with `take`, the
+    others with `advance`. `block` is that of the word in stage B, among those of its position.
+    `weights` are those of stage B. Of the slot in stage D: `exceeds` says which potentials exceed
+    their threshold, if it is a COMPARE, `fired` who had fired before, and `fires`, from outside,
+    who fires now; `potentials`, only with `is_output`, are those at COMPARE and before CLEAR.
+    `word` is what stage C has found; per lane, from bit 0: potential, slope (if any), fired.
+    """
+
+    def __init__(
+        self,
+        layer: WeightedSpec,
+        thresholds: Sequence[int],
+        *,
+        lanes: int,
+        is_output: bool = False,
+    ) -> None:
+        """thresholds: one a neuron, or, of a convolutional layer, one a filter.
+
+        An output layer must have slopes.
+        """
+        if is_output and not layer.slope_bits:
+            raise ValueError("an output layer without slopes: its potentials are not kept apart")
+        self._layer = layer
+        self._rests = [~threshold for threshold in thresholds]
+        self._lanes = lanes
+        self._is_output = is_output
+        height, width, channels = layer.post
+        self._n_blocks = n_blocks(channels, lanes)
+        self.n_words = height * width * self._n_blocks
+        self._has_slope = layer.slope_bits > 0
+        self._bits = layer.potential_bits + 1  # of a potential less its threshold
+        self._sum_bits = layer.slope_bits or self._bits
+        slot = slot_layout(self.n_words)
+        super().__init__(
+            {
+                "advance": In(1),
+                "take": In(1),
+                "b": In(slot),
+                "c": In(slot),
+                "d": In(slot),
+                "block": In(range(self._n_blocks)),
+                "weights": In(lanes * layer.weight_bits),
+                "fires": In(lanes),
+                "exceeds": Out(lanes),
+                "fired": Out(lanes),
+                "potentials": Out(lanes * layer.potential_bits if is_output else 0),
+                "word": Out(lanes * (layer.potential_bits + layer.slope_bits + 1)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        rests = read_thresholds(
+            m,
+            self._rests,
+            lanes=self._lanes,
+            bits=self._bits,
+            enable=self.take,
+            block=self.block,
+        )
+        # An ECP5 sets registers to their initial value only: so that is the rest, if constant.
+        is_constant = all(isinstance(rest, Const) for rest in rests)
+        initial = Const.cast(Cat(rests)).value if is_constant else 0
+        if self._has_slope:
+            sums = Signal(self._lanes * self._sum_bits, reset_less=True)
+            potentials = Signal(self._lanes * self._bits, init=initial, reset_less=True)
+        else:
+            sums = Signal(self._lanes * self._bits, init=initial, reset_less=True)
+            potentials = Signal(0)
+        written = _Word(sums, potentials, self.fired | self.fires)
+        found = self._store(m, written) if self.n_words > 1 else written
+        self._change(m, found, written, rests)
+        self._show(m, found, rests)
+        return m
+
+    def _store(self, m: Module, written: _Word) -> _Word:
+        """The memories. Returns the word read."""
+        after = Cat(written.potentials, written.fired)
+        m.submodules.sums = sums = StateBank(n_blocks=self.n_words, width=len(written.sums))
+        m.submodules.spikes = spikes = StateBank(n_blocks=self.n_words, width=len(after))
+        for bank, word, op in ((sums, written.sums, Op.ADD), (spikes, after, Op.COMPARE)):
+            writes = (self.d.op == op) | (self.d.op == Op.CLEAR)
+            m.d.comb += [
+                bank.read_en.eq(self.take & self.b.valid),
+                bank.read_block.eq(self.b.word),
+                bank.write_en.eq(self.advance & self.d.valid & writes),
+                bank.write_block.eq(self.d.word),
+                bank.write_data.eq(word),
+            ]
+        n = len(written.potentials)
+        return _Word(sums.read_data, spikes.read_data[:n], spikes.read_data[n:])
+
+    def _change(self, m: Module, found: _Word, written: _Word, rests) -> None:
+        """Stage C to D: the new word, but for who fires."""
+        does = {op: self.advance & self.c.valid & (self.c.op == op) for op in Op}
+        captured = Signal(len(self.weights), reset_less=True)
+        with m.If(self.advance):
+            m.d.sync += [captured.eq(self.weights), self.fired.eq(found.fired)]
+        with m.If(does[Op.CLEAR]):
+            m.d.sync += self.fired.eq(0)
+
+        sums, potentials = [], []
+        for lane in range(self._lanes):
+            weight = captured.word_select(lane, self._layer.weight_bits)
+            before = found.sums.word_select(lane, self._sum_bits).as_signed()
+            sums.append(self._plus_weight(before, weight))
+            if self._has_slope:
+                start = found.potentials.word_select(lane, self._bits).as_signed()
+                # CLEAR comes here, too, if potentials are shown.
+                slope = Mux(does[Op.COMPARE], before, 0) if self._is_output else before
+                potentials.append((start + slope)[: self._bits])
+        with m.If(does[Op.CLEAR]):
+            m.d.sync += written.sums.eq(0 if self._has_slope else Cat(rests))
+        with m.Elif(does[Op.ADD]):
+            m.d.sync += written.sums.eq(Cat(sums))
+
+        if self._has_slope:
+            with m.If(does[Op.CLEAR]):
+                m.d.sync += written.potentials.eq(Cat(rests))
+            with m.Elif(does[Op.COMPARE]):
+                m.d.sync += written.potentials.eq(Cat(potentials))
+            m.d.comb += self.exceeds.eq(~self._signs(written.potentials))
+        else:  # a COMPARE finds the potentials as they are, and writes none
+            below = Signal(self._lanes, reset_less=True)
+            with m.If(self.advance):
+                m.d.sync += below.eq(self._signs(found.sums))
+            m.d.comb += self.exceeds.eq(~below)
+        if self._is_output:
+            self._show_output(m, potentials, rests)
+
+    def _signs(self, potentials):
+        return Cat(potentials.word_select(lane, self._bits)[-1] for lane in range(self._lanes))
+
+    def _plus_weight(self, before, field):
+        """The sum with a weight, or, at a knee, with -2 times it; as wide as `before`."""
+        # A binary weight is stored as its sign: Cat(1, 1) is -1, Cat(1, 0) is +1.
+        weight = (Cat(1, field) if self._layer.weight_bits == 1 else field).as_signed()
+        if self._layer.psp == "triangle":
+            # -2 w is the complement of 2 w, and 1: the carry of one more bit below.
+            weight = Mux(self.c.knee, ~(weight << 1), weight)
+            total = Cat(1, before).as_signed() + Cat(self.c.knee, weight).as_signed()
+            return total[1 : 1 + len(before)]
+        return (before + weight)[: len(before)]
+
+    def _show_output(self, m: Module, potentials, rests) -> None:
+        """Registers of their own in stage D, because CLEAR does not write back what it shows."""
+        shown = []
+        for lane, (potential, rest) in enumerate(zip(potentials, rests, strict=True)):
+            above = Signal(signed(self._bits), name=f"above_{lane}")
+            rest_of_d = rest
+            with m.If(self.advance):
+                m.d.sync += above.eq(potential)
+            if not isinstance(rest, Const):
+                rest_of_d = Signal(signed(self._bits), name=f"rest_{lane}")
+                with m.If(self.advance):
+                    m.d.sync += rest_of_d.eq(rest)
+            shown.append((above - rest_of_d)[: self._layer.potential_bits])
+        m.d.comb += self.potentials.eq(Cat(shown))
+
+    def _show(self, m: Module, found: _Word, rests) -> None:
+        fields = []
+        for lane, rest in enumerate(rests):
+            above, slope = found.sums.word_select(lane, self._sum_bits), []
+            if self._has_slope:
+                above, slope = found.potentials.word_select(lane, self._bits), [above]
+            potential = (above.as_signed() - rest)[: self._layer.potential_bits]
+            fields += [potential, *slope, found.fired[lane]]
+        m.d.comb += self.word.eq(Cat(fields))
