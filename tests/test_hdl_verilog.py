@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from samples import random_params
+from samples import random_network, random_params
 
 import hwgen
 from hwgen.hdl.verilog import to_verilog
@@ -24,13 +24,22 @@ WAIVERS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def text():
+def dense_text():
     return to_verilog(random_params(3, (12, 9, 4), 4), (4, 4))
 
 
-def test_header(text):
-    params = random_params(3, (12, 9, 4), 4)
+def picture_text():
+    params = random_network(3, "9x9-5C3-P2-4C2-7-4", psp="step/triangle/ramp/ramp", tau_steps=2)
+    return to_verilog(params, (2, 1, 4, 3, 4))
+
+
+@pytest.fixture(scope="module", params=[dense_text, picture_text])
+def text(request):
+    return request.param()
+
+
+def test_header():
+    params, text = random_params(3, (12, 9, 4), 4), dense_text()
     assert text.splitlines()[:4] == [
         "// hwgen_core: random, 12-9-4, 6 steps",
         f"// params {params.digest}",
@@ -39,12 +48,14 @@ def test_header(text):
     ]
 
 
-def test_same_text_whatever_the_hash_seed(text):
+@pytest.mark.parametrize("make", [dense_text, picture_text])
+def test_same_text_whatever_the_hash_seed(make):
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
-        "from samples import random_params; from hwgen.hdl.verilog import to_verilog\n"
-        "print(to_verilog(random_params(3, (12, 9, 4), 4), (4, 4)), end='')"
+        "import test_hdl_verilog\n"
+        f"print(test_hdl_verilog.{make.__name__}(), end='')"
     )
+    text = make()
     for seed in ("0", "1"):
         again = subprocess.run(
             [sys.executable, "-c", script, str(Path(__file__).parent)],
@@ -68,6 +79,8 @@ def test_every_submodule_is_named(text):
     assert not [name for name in names if re.search(r"U\$|\$\d", name)]
     instances = re.findall(r"^  \\?hwgen_core\S* +(\S+) \(", text, re.MULTILINE)
     assert {"gate", "layer_0", "layer_1", "readout", "registers", "serializer"} <= set(instances)
+    if "layer_2" in instances:
+        assert {"unflatten_0", "replay_2", "flatten_3", "walk", "neurons"} <= set(instances)
 
 
 def test_no_latch_no_multiplier(text):

@@ -158,7 +158,7 @@ class Neurons(wiring.Component):
 
         Returns the block of the word in stage B, and whether that in stage D is a position's last.
         """
-        block = Signal(range(self._n_blocks))
+        block = Signal(index_bits(self._n_blocks))
         final = Signal()
         if self._n_blocks == 1:
             m.d.comb += final.eq(1)

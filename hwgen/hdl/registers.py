@@ -40,7 +40,8 @@ class Registers(wiring.Component):
         # A cycle late, so that no carry chain hangs on the handshake of a stream.
         finished, event, busy = Signal(), Signal(), Signal()
         n_spikes = Signal(range(len(self.spikes) + 1))
-        ops, n_ops = Signal.like(self.ops), Signal(range(len(self.spikes) * self._max_ops + 1))
+        ops = Signal.like(self.ops)
+        n_ops = Signal(range(len(self.spikes) * self._max_ops + 1))
         m.d.sync += [
             finished.eq(self.finished),
             event.eq(self.event),

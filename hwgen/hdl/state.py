@@ -17,6 +17,7 @@ from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.bank import StateBank
 from hwgen.hdl.slot import Op, slot_layout
+from hwgen.hdl.stream import index_bits
 from hwgen.hdl.thresholds import read_thresholds
 from hwgen.pack import n_blocks
 from hwgen.spec import WeightedSpec
@@ -66,22 +67,22 @@ class State(wiring.Component):
         self._bits = layer.potential_bits + 1  # of a potential less its threshold
         self._sum_bits = layer.slope_bits or self._bits
         slot = slot_layout(self.n_words)
-        super().__init__(
-            {
-                "advance": In(1),
-                "take": In(1),
-                "b": In(slot),
-                "c": In(slot),
-                "d": In(slot),
-                "block": In(range(self._n_blocks)),
-                "weights": In(lanes * layer.weight_bits),
-                "fires": In(lanes),
-                "exceeds": Out(lanes),
-                "fired": Out(lanes),
-                "potentials": Out(lanes * layer.potential_bits if is_output else 0),
-                "word": Out(lanes * (layer.potential_bits + layer.slope_bits + 1)),
-            }
-        )
+        members = {
+            "advance": In(1),
+            "take": In(1),
+            "b": In(slot),
+            "c": In(slot),
+            "d": In(slot),
+            "block": In(index_bits(self._n_blocks)),
+            "weights": In(lanes * layer.weight_bits),
+            "fires": In(lanes),
+            "exceeds": Out(lanes),
+            "fired": Out(lanes),
+            "word": Out(lanes * (layer.potential_bits + layer.slope_bits + 1)),
+        }
+        if is_output:
+            members["potentials"] = Out(lanes * layer.potential_bits)
+        super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -101,7 +102,7 @@ class State(wiring.Component):
             potentials = Signal(self._lanes * self._bits, init=initial, reset_less=True)
         else:
             sums = Signal(self._lanes * self._bits, init=initial, reset_less=True)
-            potentials = Signal(0)
+            potentials = Const(0, 0)
         written = _Word(sums, potentials, self.fired | self.fires)
         found = self._store(m, written) if self.n_words > 1 else written
         self._change(m, found, written, rests)
@@ -111,8 +112,8 @@ class State(wiring.Component):
     def _store(self, m: Module, written: _Word) -> _Word:
         """The memories. Returns the word read."""
         after = Cat(written.potentials, written.fired)
-        m.submodules.sums = sums = StateBank(n_blocks=self.n_words, width=len(written.sums))
-        m.submodules.spikes = spikes = StateBank(n_blocks=self.n_words, width=len(after))
+        m.submodules.sum_bank = sums = StateBank(n_blocks=self.n_words, width=len(written.sums))
+        m.submodules.spike_bank = spikes = StateBank(n_blocks=self.n_words, width=len(after))
         for bank, word, op in ((sums, written.sums, Op.ADD), (spikes, after, Op.COMPARE)):
             writes = (self.d.op == op) | (self.d.op == Op.CLEAR)
             m.d.comb += [

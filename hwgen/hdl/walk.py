@@ -121,8 +121,7 @@ class Walk(wiring.Component):
                 m.d.comb += [span_valid.eq(valid), span.op.eq(Op.CLEAR), *self._everything(span)]
                 with m.If(moves & valid):
                     m.d.sync += touched.eq(0)
-        if layer.psp == "triangle":
-            m.d.comb += span.knee.eq(token.knee)
+        m.d.comb += span.knee.eq(token.knee if layer.psp == "triangle" else 0)
         return span, span_valid
 
     def _everything(self, span):
