@@ -1,6 +1,7 @@
 """Co-simulation: it agrees where it must, and a fault planted anywhere makes it fail."""
 
 import dataclasses
+from types import SimpleNamespace
 
 import pytest
 from samples import random_network, random_params, random_spike_times
@@ -10,6 +11,7 @@ from hwgen.errors import MismatchError, ToolError
 from hwgen.golden import Golden
 from hwgen.hdl.pool import Pool
 from hwgen.hdl.verilog import to_verilog
+from hwgen.protocol import Register
 from hwgen.spec import PoolSpec, Shape
 
 pytestmark = pytest.mark.cosim
@@ -117,12 +119,19 @@ def pool_windows(net, monkeypatch):
     return net
 
 
+def no_count_of_additions(net, monkeypatch):
+    elsewhere = {register.name: register.value for register in Register} | {"SYNAPTIC_OPS": 9}
+    monkeypatch.setattr("hwgen.hdl.registers.Register", SimpleNamespace(**elsewhere))
+    return net
+
+
 @pytest.mark.parametrize(
     ("plant", "what", "layer"),
     [
         (conv_weight, {"potentials", "spikes"}, 0),
         (conv_threshold, {"spikes"}, 0),
         (pool_windows, {"spikes"}, 1),
+        (no_count_of_additions, {"registers"}, -1),
     ],
 )
 def test_planted_fault_in_pictures_is_found(pictures, tmp_path, monkeypatch, plant, what, layer):
