@@ -149,6 +149,26 @@ def run_layer(
     return run
 
 
+def cycles_of_additions(dut: Any, payloads: Iterable[Payload]) -> list[int]:
+    """The cycles, counted from the first, in which weights are added."""
+    cycles: list[int] = []
+
+    async def main(ctx: Any) -> None:
+        await drive(ctx, dut.i, payloads, 0.0, 0)
+        for _ in range(60):
+            await ctx.tick()
+
+    async def watch(ctx: Any) -> None:
+        cycle = 0
+        while True:
+            _, _, n_ops = await ctx.tick().sample(dut.ops)
+            cycles.extend([cycle] if n_ops else [])
+            cycle += 1
+
+    simulate(dut, main, watch)
+    return [cycle - cycles[0] for cycle in cycles]
+
+
 class EndCounter:
     """How many samples a growing list of tokens has ended."""
 

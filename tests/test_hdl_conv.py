@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from hdl_layers import (
+    cycles_of_additions,
     kernel_payloads,
     potentials_of,
     random_times,
@@ -83,3 +84,29 @@ def test_words_that_follow_each_other(shape, lanes, psp):
     expected = network(shape, psp=psp, tau_steps=1 if psp == "triangle" else 0, seed=6)
     times = random_times(5, 4, expected[0].n_pre, N_STEPS)
     check(expected, Conv(*expected, lanes=lanes), times)
+
+
+@pytest.mark.parametrize(
+    ("shape", "lanes", "places", "n_slots"),
+    [
+        ("8x8-3C3-2", 3, [(3, 3), (3, 4), (0, 0), (7, 7), (0, 4)], 9 + 9 + 1 + 1 + 3),
+        ("8x8-5C3-2", 2, [(3, 3), (0, 0), (3, 4)], 3 * (9 + 1 + 9)),
+        ("8x8-3C3s2-2", 3, [(2, 2), (7, 7), (5, 5), (0, 6)], 4 + 0 + 1 + 1),
+        ("8x8-3C1-2", 3, [(0, 0), (0, 1), (5, 5), (3, 0)], 4),
+        ("8x8-3C3p1-2", 3, [(3, 3), (0, 0), (0, 5)], 9 + 4 + 6),
+    ],
+)
+def test_an_event_costs_what_it_reaches(shape, lanes, places, n_slots):
+    """One (position, block) a cycle, from one event to the next without a pause."""
+    layer, weights, thresholds = network(shape)
+    spikes = [{"kind": 0, "row": y, "column": x, "channel": 0} for y, x in places]
+    spikes += spikes
+    cycles = cycles_of_additions(Conv(layer, weights, thresholds, lanes=lanes), spikes)
+    assert cycles == [*range(2 * n_slots)]
+
+
+def test_a_word_wanted_at_once_costs_two_cycles():
+    layer, weights, thresholds = network("8x8-3C1-2")
+    spikes = [{"kind": 0, "row": 1, "column": 1, "channel": 0}] * 4
+    dut = Conv(layer, weights, thresholds, lanes=3)
+    assert cycles_of_additions(dut, spikes) == [0, 3, 6, 9]

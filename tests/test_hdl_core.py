@@ -7,6 +7,7 @@ import pytest
 from hdl_layers import (
     EndCounter,
     Run,
+    cycles_of_additions,
     monitor,
     potentials_of,
     random_times,
@@ -19,6 +20,7 @@ from samples import random_network, random_params, random_spike_times
 
 from hwgen.golden import Golden
 from hwgen.hdl.core import SpikeCore
+from hwgen.hdl.dense import Dense
 from hwgen.hdl.stream import vector
 from hwgen.protocol import Register
 from hwgen.spec import PoolSpec, taps
@@ -120,6 +122,15 @@ def test_slopes_with_one_threshold():
     params = random_network(3, "1x9-7-4", psp="ramp", uniform=True)
     inputs = random_spike_times(4, 8, params)
     check(params, (3, 2), inputs, *run_core(params, (3, 2), inputs))
+
+
+@pytest.mark.parametrize(("lanes", "n_cycles"), [(6, 1), (3, 3), (2, 3), (1, 6)])
+def test_cycles_of_an_event_with_slopes(lanes, n_cycles):
+    """One a block, but three if there are two blocks, as each waits until it is written."""
+    params = random_network(3, "1x9-6", psp="ramp")
+    dut = Dense(params.spec.layers[0], params.weights[0], params.thresholds[0], lanes=lanes)
+    cycles = cycles_of_additions(dut, [{"kind": 0, "index": index} for index in range(9)])
+    assert cycles[-1] == 8 * n_cycles + -(-6 // lanes) - 1
 
 
 @pytest.mark.parametrize(
