@@ -151,14 +151,9 @@ class Walk(wiring.Component):
         """Stage A: one span, a slot a cycle; then the next. The first one clears, after reset."""
         height = self._layer.post.height
         slot = Signal.like(self.o, init={"valid": 1, "op": Op.CLEAR, "closing": 0})
-        weight, row_word, row_weight = (
-            Signal.like(value, name=name)
-            for value, name in (
-                (self.weight, "weight_word"),
-                (slot.word, "row_word"),
-                (self.weight, "row_weight"),
-            )
-        )
+        weight_word = Signal.like(self.weight)
+        row_word = Signal.like(slot.word)  # where the row of the slot begins
+        row_weight = Signal.like(self.weight)
         run = Signal.like(n.run, init=self._row_words - 1)
         run_left = Signal.like(n.run, init=self._row_words - 1)
         rows_left = Signal.like(n.rows, init=height - 1)
@@ -167,7 +162,7 @@ class Walk(wiring.Component):
         m.d.comb += [
             self.o.eq(slot),
             self.o.last.eq((run_left == 0) & (rows_left == 0)),
-            self.weight.eq(weight),
+            self.weight.eq(weight_word),
             loads.eq(self.take & (~slot.valid | self.o.last)),
             next_word.eq(row_word + self._row_words),
             next_weight.eq(row_weight + self._row_weights),
@@ -179,7 +174,7 @@ class Walk(wiring.Component):
                 slot.word.eq(n.word),
                 slot.closing.eq(1),
                 slot.knee.eq(n.knee),
-                weight.eq(n.weight),
+                weight_word.eq(n.weight),
                 row_word.eq(n.word),
                 row_weight.eq(n.weight),
                 run.eq(n.run),
@@ -189,7 +184,7 @@ class Walk(wiring.Component):
         with m.Elif(self.take & (run_left == 0)):
             m.d.sync += [
                 slot.word.eq(next_word),
-                weight.eq(next_weight),
+                weight_word.eq(next_weight),
                 row_word.eq(next_word),
                 row_weight.eq(next_weight),
                 run_left.eq(run),
@@ -198,6 +193,6 @@ class Walk(wiring.Component):
         with m.Elif(self.take):
             m.d.sync += [
                 slot.word.eq(slot.word + 1),
-                weight.eq(weight + self._layer.channels),
+                weight_word.eq(weight_word + self._layer.channels),
                 run_left.eq(run_left - 1),
             ]
