@@ -69,15 +69,15 @@ def _value(hint: Any, value: Any, where: str, error: type[HwgenError], shown: An
 
 
 def _kind(classes: list[Any], value: Any, where: str, error: type[HwgenError]) -> Any:
-    """Of several dataclasses, the one whose field `kind` allows the kind of the table `value`."""
-    by_kind = {get_args(get_type_hints(cls)["kind"])[0]: cls for cls in classes}
-    known = ", ".join(repr(name) for name in by_kind)
-    if not isinstance(value, Mapping) or "kind" not in value:
-        raise error(f"{where} must be a table with a kind, one of {known}, not {value!r}")
-    for name, cls in by_kind.items():
-        if value["kind"] == name:
-            return cls
-    raise error(f"{where}: kind must be one of {known}, not {value['kind']!r}")
+    """Of several dataclasses, the one that the field `kind` (or `rule`) of `value` names."""
+    hints = [get_type_hints(cls) for cls in classes]
+    tag = "kind" if "kind" in hints[0] else "rule"
+    by_name = {get_args(hint[tag])[0]: cls for hint, cls in zip(hints, classes, strict=True)}
+    name = value.get(tag) if isinstance(value, Mapping) else None
+    if not isinstance(name, str) or name not in by_name:
+        known = ", ".join(repr(name) for name in by_name)
+        raise error(f"{where} must be a table with a {tag}, one of {known}, not {value!r}")
+    return by_name[name]
 
 
 def _fits(hint: Any, value: Any) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from hwgen import checked
 from hwgen.checked import Range
 from hwgen.errors import RecipeError
-from hwgen.spec import MAX_NEURONS, MAX_STEPS
+from hwgen.spec import MAX_STEPS, Psp
 
 DatasetName = Literal["digits", "mnist", "fashion-mnist"]
 
@@ -24,18 +24,32 @@ class DataRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkRecipe:
-    """Shape and precision. `hidden` may be empty."""
+    """Shape and precision. `hidden` as in `hwgen.layout`: ``"20C5-P2-1000"``, or empty."""
 
     n_steps: Annotated[int, Range(1, MAX_STEPS)]
-    hidden: tuple[Annotated[int, Range(1, MAX_NEURONS)], ...]
+    hidden: str
     weight_bits: Annotated[int, Range(1, 8)]  # 1 is binary: -1 and +1
+    psp: Psp = "step"
+    tau_steps: Annotated[int, Range(0, MAX_STEPS)] = 0  # of the triangle
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainingRecipe:
-    """The SSTDP rule and its optimiser (`docs/training.md`)."""
+class _Training:
+    """What all rules share."""
 
-    rule: Literal["sstdp"] = "sstdp"
+    optimiser: Literal["adam", "sgd"] = "adam"
+    schedule: Literal["cosine", "constant"] = "cosine"
+    epochs: Annotated[int, Range(1, 10_000)] = 20
+    batch_size: Annotated[int, Range(1, 65536)] = 128
+    learning_rate: Annotated[float, Range(0, 1e6)] = 0.02
+    early_loss: Annotated[float, Range(0, 1)] = 0.001  # accuracy given up for early decisions
+
+
+@dataclass(frozen=True, kw_only=True)
+class SstdpRecipe(_Training):
+    """The SSTDP rule (`docs/training.md`): dense layers, the step as PSP."""
+
+    rule: Literal["sstdp"]
     window: Literal["box", "exponential"] = "box"
     causal: Annotated[float, Range(0, 100)] = 1.0  # a: input before or with the spike
     anticausal: Annotated[float, Range(0, 100)] = 0.2  # b: input after it
@@ -50,14 +64,24 @@ class TrainingRecipe:
     weight_mean: Annotated[float, Range(-1, 1)] = 0.15  # initial, hidden layers only
     hidden_level: Annotated[float, Range(-10, 10)] = 0.0  # initial threshold over the mean ...
     output_level: Annotated[float, Range(-10, 10)] = 3.0  # ... potential, in standard deviations
-    optimiser: Literal["adam", "sgd"] = "adam"
-    schedule: Literal["cosine", "constant"] = "cosine"
-    epochs: Annotated[int, Range(1, 10_000)] = 20
-    batch_size: Annotated[int, Range(1, 65536)] = 128
-    learning_rate: Annotated[float, Range(0, 1e6)] = 0.02
     threshold_rate: Annotated[float, Range(0, 1e6)] = 0.3  # of learning_rate; 0: fixed thresholds
-    early_loss: Annotated[float, Range(0, 1)] = 0.001  # accuracy given up for early decisions
     rescue: Annotated[float, Range(0, 1)] = 0.001  # re-draw neurons that fire for less than this
+
+
+@dataclass(frozen=True, kw_only=True)
+class StidiRecipe(_Training):
+    """STiDi-BP and its variant by surrogate (`docs/training.md`): any layers, any PSP."""
+
+    rule: Literal["stidi"]
+    gradient: Literal["displacement", "surrogate"] = "surrogate"
+    width: Annotated[float, Range(0.01, 100)] = 0.5  # of the surrogate, in spreads of the potential
+    level: Annotated[float, Range(0, 10)] = 0.7  # initial threshold, in spreads of the potential
+    early_weight: Annotated[float, Range(0, 1)] = 0.0  # in the loss, of the steps before the last
+    coarse_steps: Annotated[int, Range(1, MAX_STEPS)] = 2  # the first epochs have as few steps,
+    coarse_epochs: Annotated[int, Range(0, 10_000)] = 0  # so many of them
+
+
+TrainingRecipe = SstdpRecipe | StidiRecipe
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +103,7 @@ class Recipe:
     seed: Annotated[int, Range(0, 2**32 - 1)] = 0
     data: DataRecipe
     network: NetworkRecipe
-    training: TrainingRecipe = field(default_factory=TrainingRecipe)
+    training: TrainingRecipe
     augment: AugmentRecipe = field(default_factory=AugmentRecipe)
     description: str = ""
 

@@ -83,13 +83,13 @@ def train(
         ),
     )
     seconds = sum(len(parts["train"]) / epoch.images_per_s for epoch in trained.history)
-    network, input_spec = trained.network, trained.input_spec
-    params = quantize.to_params(network, input_spec, recipe.name)
+    learner, input_spec = trained.learner, trained.input_spec
+    params = quantize.to_params(learner.network, input_spec, recipe.name)
     test = evaluate(params, parts["test"], on_test)
     accuracy = {
         "golden, validation": evaluate(params, parts["validation"]).accuracy,
-        "float, test": measure.accuracy(network, parts["test"], input_spec, rounded=False),
-        "fake-quantized, test": measure.accuracy(network, parts["test"], input_spec),
+        "float, test": measure.accuracy(learner, parts["test"], input_spec, rounded=False),
+        "fake-quantized, test": measure.accuracy(learner, parts["test"], input_spec),
         "golden, test": test.accuracy,
     }
     provenance = {

@@ -40,7 +40,7 @@ def test_params_are_of_the_recipe(name):
     folder = model.find(name)
     params, wanted = folder.params(), recipe.load(folder.recipe_path)
     assert params.spec.n_steps == wanted.network.n_steps
-    assert [layer.n_post for layer in params.spec.layers] == [*wanted.network.hidden, 10]
+    assert params.spec.shape.split("-", 1)[1] == "-".join([wanted.network.hidden, "10"])
     assert {layer.weight_bits for layer in params.spec.weighted} == {wanted.network.weight_bits}
     # through TOML and JSON, tuples become lists
     stored = params.provenance["recipe"]

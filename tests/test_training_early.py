@@ -8,8 +8,8 @@ import torch
 from samples import random_params, random_spike_times
 
 from hwgen.golden import Golden
-from hwgen.training.early import lower_output_threshold
 from hwgen.training.quantize import from_params
+from hwgen.training.readout import lowest_threshold
 
 
 def with_output_threshold(params, threshold):
@@ -32,21 +32,17 @@ def test_lowest_threshold_within_the_loss(seed, loss):
 
     enough = n_correct(40) - loss * len(labels)
     expected = min(threshold for threshold in range(41) if n_correct(threshold) >= enough)
-    network = from_params(params)
-    batches = list(torch.from_numpy(inputs).long().split(50))
-    lower_output_threshold(network, batches, torch.from_numpy(labels), loss)
-    assert network.dense[-1].integer_threshold().tolist() == [expected] * 5
-    assert expected < 40
+    potentials = from_params(params)(torch.from_numpy(inputs).long())[-1].potentials
+    assert lowest_threshold(potentials, torch.from_numpy(labels), 40, loss) == expected < 40
 
 
 def test_a_larger_loss_never_means_a_higher_threshold():
     params = with_output_threshold(random_params(9, (20, 15, 5), 3, 8, uniform=True), 40)
     inputs = random_spike_times(9, 120, params)
     labels = torch.from_numpy(Golden(params).run(inputs).decisions)
+    potentials = from_params(params)(torch.from_numpy(inputs).long())[-1].potentials
     found = []
     for loss in (0.0, 0.02, 0.1, 0.5, 1.0):
-        network = from_params(params)
-        lower_output_threshold(network, [torch.from_numpy(inputs).long()], labels, loss)
-        found.append(int(network.dense[-1].threshold[0]))
+        found.append(lowest_threshold(potentials, labels, 40, loss))
     assert found == sorted(found, reverse=True)
     assert found[0] > found[-1] == 0

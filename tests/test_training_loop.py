@@ -9,7 +9,7 @@ import torch
 from hwgen import data
 from hwgen.data import Dataset
 from hwgen.errors import DataError
-from hwgen.recipe import AugmentRecipe, DataRecipe, NetworkRecipe, Recipe, TrainingRecipe
+from hwgen.recipe import AugmentRecipe, DataRecipe, NetworkRecipe, Recipe, SstdpRecipe
 from hwgen.training import loop
 from hwgen.training.loop import train
 from hwgen.training.quantize import to_params
@@ -23,8 +23,8 @@ def recipe(epochs=4, **training):
         name="small",
         seed=3,
         data=DataRecipe(name="digits"),
-        network=NetworkRecipe(n_steps=8, hidden=(24,), weight_bits=4),
-        training=TrainingRecipe(**fields),
+        network=NetworkRecipe(n_steps=8, hidden="24", weight_bits=4),
+        training=SstdpRecipe(rule="sstdp", **fields),
         augment=AugmentRecipe(shift_pixels=0.5, zoom=0.05),
     )
 
@@ -35,7 +35,7 @@ def sets():
 
 
 def digest(trained):
-    return to_params(trained.network, trained.input_spec, "small").digest
+    return to_params(trained.learner.network, trained.input_spec, "small").digest
 
 
 def without_speed(history):
@@ -64,8 +64,8 @@ def test_resuming_gives_the_same_bits(sets, tmp_path, optimiser):
     assert [epoch.epoch for epoch in seen] == [3, 4]
     assert without_speed(resumed.history) == without_speed(whole.history)
     assert digest(resumed) == digest(whole)
-    for name, tensor in whole.network.state_dict().items():
-        assert torch.equal(resumed.network.state_dict()[name], tensor)
+    for name, tensor in whole.learner.network.state_dict().items():
+        assert torch.equal(resumed.learner.network.state_dict()[name], tensor)
     assert sum(epoch.n_rescued for epoch in whole.history) > 0  # rescue draws, too
 
 
@@ -105,7 +105,7 @@ def test_the_epoch_best_on_validation_is_kept(sets):
     accuracies = [epoch.validation_accuracy for epoch in trained.history]
     assert accuracies[trained.best_epoch - 1] == max(accuracies)
     run = loop._Run(recipe(), *sets, torch.device("cpu"))
-    run.network.load_state_dict(trained.network.state_dict())
+    run.learner.network.load_state_dict(trained.learner.network.state_dict())
     assert run._validate()[0] == max(accuracies)
     assert max(accuracies) > accuracies[-1]
     assert trained.history[-1].best_accuracy == max(accuracies)
@@ -113,18 +113,22 @@ def test_the_epoch_best_on_validation_is_kept(sets):
 
 def test_silent_neurons_are_drawn_anew_in_the_first_half(sets):
     run = loop._Run(recipe(4), *sets, torch.device("cpu"))
-    hidden = run.network.dense[0]
-    hidden.shadow[:, 5] = -1.0
+    learner = run.learner
+    hidden = learner.network.dense[0]
+    hidden.shadow[:, 5] = -1.0  # never fires, whatever the others do
     before = hidden.shadow.clone()
-    firing = [torch.ones(24), torch.ones(10)]
-    firing[0][5] = 0.0005
-    run.epoch = 1
-    assert run._rescue(firing) == 1
+    inputs, labels = run.encoder(8)(run.images[:200]), run.labels[:200]
+    learner.learn(inputs, labels)
+    fires = (learner.network(inputs)[0].times < 8).any(dim=0)
+    assert learner.end_epoch(0.75, run.generator) == 0
+    assert torch.equal(hidden.shadow, before)
+    learner.learn(inputs, labels)
+    assert learner.end_epoch(0.5, run.generator) == int((~fires).sum())
     changed = (hidden.shadow != before).any(dim=0)
-    assert changed.nonzero().flatten().tolist() == [5]
+    assert torch.equal(changed, ~fires)
+    assert changed[5]
+    assert not changed.all()
     assert hidden.shadow[:, 5].mean() > -0.5
-    run.epoch = 3
-    assert run._rescue(firing) == 0
 
 
 def test_rates_follow_the_cosine(sets):

@@ -10,10 +10,11 @@ from samples import random_params, random_spike_times
 from hwgen import data
 from hwgen.encode import latency
 from hwgen.golden import Golden
-from hwgen.recipe import AugmentRecipe, TrainingRecipe
+from hwgen.recipe import AugmentRecipe, SstdpRecipe
 from hwgen.spec import InputSpec
 from hwgen.training import network as networks
 from hwgen.training.inputs import Encoder, augment
+from hwgen.training.learner import SstdpLearner
 from hwgen.training.measure import accuracy
 from hwgen.training.network import SpikingNetwork, decide
 from hwgen.training.quantize import from_params, to_params
@@ -114,7 +115,7 @@ def test_augment_moves_images_by_the_seed_only():
 
 
 def test_initial_thresholds_lie_where_asked():
-    recipe = TrainingRecipe(hidden_level=0.0, output_level=1.0, weight_mean=0.1)
+    recipe = SstdpRecipe(rule="sstdp", hidden_level=0.0, output_level=1.0, weight_mean=0.1)
     net = SpikingNetwork((64, 200, 10), (4, 4), 8)
     inputs = torch.from_numpy(
         random_spike_times(3, 300, random_params(1, (64, 10), n_steps=8))
@@ -134,7 +135,7 @@ def test_redraw_changes_only_the_chosen_neurons():
     layer = net.dense[0]
     layer.shadow.fill_(-0.9)
     which = torch.tensor([False, True, False, False, True, False])
-    recipe = TrainingRecipe(weight_spread=0.5, weight_mean=0.1)
+    recipe = SstdpRecipe(rule="sstdp", weight_spread=0.5, weight_mean=0.1)
     networks.redraw(layer, which, recipe, False, torch.Generator().manual_seed(1))
     assert (layer.shadow[:, ~which] == -0.9).all()
     assert (layer.shadow[:, which] >= -0.4).all()
@@ -151,9 +152,10 @@ def test_measured_accuracy_is_golden_s():
     decisions = Golden(params).decide(latency(dataset.images, shape, 8))
     expected = (decisions == dataset.labels).mean()
     net = from_params(params)
-    assert accuracy(net, dataset, shape) == pytest.approx(expected)
-    assert accuracy(net, dataset, shape, rounded=False) == pytest.approx(expected)
+    learner = SstdpLearner(net, SstdpRecipe(rule="sstdp"))
+    assert accuracy(learner, dataset, shape) == pytest.approx(expected)
+    assert accuracy(learner, dataset, shape, rounded=False) == pytest.approx(expected)
     net.dense[0].shadow.mul_(0.97).add_(0.01)
     before = [net.dense[0].rounded]
-    accuracy(net, dataset, shape, rounded=False)
+    accuracy(learner, dataset, shape, rounded=False)
     assert before == [net.dense[0].rounded] == [True]

@@ -5,7 +5,7 @@ import pytest
 import torch
 from samples import random_params, random_spike_times
 
-from hwgen.recipe import TrainingRecipe
+from hwgen.recipe import SstdpRecipe
 from hwgen.training import sstdp, targets
 from hwgen.training.quantize import from_params
 
@@ -127,7 +127,8 @@ def plain_gradients(net, params, inputs, labels, r):
 @pytest.mark.parametrize("kind", ["mean", "earliest", "margin"])
 @pytest.mark.parametrize(("extras", "bits"), [(False, 1), (True, 3)])
 def test_gradients_equal_the_equations(window, kind, extras, bits):
-    recipe = TrainingRecipe(
+    recipe = SstdpRecipe(
+        rule="sstdp",
         window=window,
         causal=0.8,
         anticausal=0.3,
@@ -163,7 +164,7 @@ def test_a_late_label_asks_for_more_weight_and_a_lower_threshold():
     params.weights[0][:] = [[10, 12]] * 6
     params.thresholds[0][:] = [25, 25]
     net = from_params(params)
-    recipe = TrainingRecipe(targets="earliest", anticausal=0.0)
+    recipe = SstdpRecipe(rule="sstdp", targets="earliest", anticausal=0.0)
     inputs = torch.tensor([[0, 1, 2, 3, 4, N_STEPS]])
     net.set_gradients(inputs, torch.tensor([0]), recipe)
     gradient = net.dense[0].shadow.grad
@@ -174,7 +175,7 @@ def test_a_late_label_asks_for_more_weight_and_a_lower_threshold():
 
 
 def test_box_by_matmul_equals_its_table():
-    recipe = TrainingRecipe(window="box", causal=0.7, anticausal=0.2)
+    recipe = SstdpRecipe(rule="sstdp", window="box", causal=0.7, anticausal=0.2)
     params = random_params(8, (9, 7), 1, N_STEPS)
     inputs = torch.from_numpy(random_spike_times(9, 30, params)).long()
     trace = from_params(params).dense[0](inputs)
@@ -205,7 +206,7 @@ def test_fine_times_are_ordered_as_the_readout_orders():
 
 @pytest.mark.parametrize("window", ["box", "exponential"])
 def test_samples_without_error_change_no_gradient(window):
-    recipe = TrainingRecipe(window=window)
+    recipe = SstdpRecipe(rule="sstdp", window=window)
     params = random_params(3, (14, 11, 5), 3, N_STEPS)
     inputs = torch.from_numpy(random_spike_times(4, 20, params)).long()
     net = from_params(params)

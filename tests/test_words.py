@@ -108,15 +108,17 @@ name = "x"
 name = "digits"
 [network]
 n_steps = 8
-hidden = [20]
+hidden = "20"
 weight_bits = 1
+[training]
+rule = "sstdp"
 """
 
 
 def test_recipe_defaults(tmp_path):
     path = tmp_path / "recipe.toml"
     path.write_text(RECIPE)
-    assert recipe.load(path).network.hidden == (20,)
+    assert recipe.load(path).network.hidden == "20"
     assert recipe.load(path).data.validation == 0.1
 
 
@@ -126,9 +128,14 @@ def test_recipe_defaults(tmp_path):
         ('"digits"', '"digit"', "data: name must be one of 'digits', .*, not 'digit'"),
         ("n_steps = 8", "n_steps = 0", "network: n_steps must be an integer in 1..255, not 0"),
         ("n_steps = 8", "steps = 8", "network has an unknown field 'steps'; did you mean .*"),
-        ("[20]", '["20"]', r"network: hidden\[0\] must be an integer in 1..65536, not '20'"),
-        ("[20]", "20", "network: hidden must be a list, each an integer in 1..65536, not 20"),
+        ('"20"', "20", "network: hidden must be a string, not 20"),
         ("weight_bits = 1", "", r"network lacks the field 'weight_bits' \(an integer in 1..8\)"),
+        (
+            '"sstdp"',
+            '"bp"',
+            "training must be a table with a rule, one of 'sstdp', 'stidi', not .*",
+        ),
+        ('"sstdp"', '"stidi"\ncausal = 1', "training has an unknown field 'causal'; known: .*"),
         ('name = "x"', 'name = "x"\nseed = true', "seed must be an integer in .*, not True"),
         ("[data]", "[data", "not valid TOML: .*"),
     ],

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from hwgen.training.readout import first_crossing
+
 
 @dataclass(frozen=True)
 class LayerTrace:
@@ -85,19 +87,6 @@ class Dense(nn.Module):
         """Keep the shadows where they can still change what is exported."""
         self.shadow.clamp_(-1, 1)
         self.threshold.clamp_(min=0)
-
-
-def first_crossing(potentials: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
-    """Spike times int64, and potentials at the spike, or at the end, float32: both [n, n_post].
-
-    potentials: [n, n_steps, n_post]; threshold: [1] or [n_post].
-    """
-    n_steps = potentials.shape[1]
-    countdown = torch.arange(n_steps, 0, -1, device=potentials.device, dtype=torch.uint8)
-    left = ((potentials > threshold) * countdown[None, :, None]).amax(dim=1)
-    times = n_steps - left.long()
-    last = times.clamp(max=n_steps - 1)[:, None]
-    return times, potentials.gather(1, last).squeeze(1).float()
 
 
 def _integer_matmul(spikes: Tensor, weights: Tensor) -> Tensor:

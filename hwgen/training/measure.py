@@ -6,18 +6,19 @@ from hwgen.data import Dataset
 from hwgen.errors import ToolError
 from hwgen.spec import InputSpec
 from hwgen.training.inputs import Encoder
-from hwgen.training.network import SpikingNetwork, decide
+from hwgen.training.learner import Learner
 
 _BATCH = 500
 
 
 @torch.no_grad()
 def accuracy(
-    network: SpikingNetwork, dataset: Dataset, input_spec: InputSpec, *, rounded: bool = True
+    learner: Learner, dataset: Dataset, input_spec: InputSpec, *, rounded: bool = True
 ) -> float:
     """Fraction decided right. `rounded`: with the exported integers (fake-quantized), else with the
     shadow weights and thresholds as they are (float), which binary training does not aim at.
     """
+    network = learner.network
     device = next(network.parameters()).device
     encoder = Encoder(input_spec, network.n_steps, device)
     labels = torch.from_numpy(dataset.labels).to(device)
@@ -25,7 +26,7 @@ def accuracy(
     with network.rounding(rounded):
         for start in range(0, len(dataset), _BATCH):
             images = torch.from_numpy(dataset.images[start : start + _BATCH]).to(device)
-            decisions = decide(network(encoder(images))[-1])
+            decisions = learner.decide(encoder(images)).labels
             n_correct += int((decisions == labels[start : start + _BATCH]).sum())
     return n_correct / len(dataset)
 

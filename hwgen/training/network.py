@@ -6,9 +6,10 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from hwgen.recipe import NetworkRecipe, TrainingRecipe
+from hwgen.recipe import SstdpRecipe
 from hwgen.training import sstdp, targets
 from hwgen.training.layers import Dense, LayerTrace
+from hwgen.training.readout import first_spike
 
 
 class SpikingNetwork(nn.Module):
@@ -43,7 +44,7 @@ class SpikingNetwork(nn.Module):
                 layer.rounded = True
 
     def set_gradients(
-        self, spike_times: Tensor, labels: Tensor, recipe: TrainingRecipe
+        self, spike_times: Tensor, labels: Tensor, recipe: SstdpRecipe
     ) -> tuple[list[LayerTrace], Tensor]:
         """Forward and SSTDP backward on one batch; returns the traces and the output error."""
         traces = self(spike_times)
@@ -58,21 +59,10 @@ def decide(trace: LayerTrace) -> Tensor:
     return first_spike(trace.times, trace.at_spike)
 
 
-def first_spike(times: Tensor, at_spike: Tensor) -> Tensor:
-    """The readout: int64 [n] from spike times and potentials at the spike, both [n, n_classes].
-
-    Earliest spike, then larger potential at that step, then lower index; if nobody fired, larger
-    potential at the end, then lower index.
-    """
-    first = times.min(dim=1, keepdim=True).values  # n_steps if nobody fired: all candidates
-    ranked = at_spike.masked_fill(times != first, float("-inf"))
-    return ranked.argmax(dim=1)  # the first of equals
-
-
 @torch.no_grad()
 def initialise(
     network: SpikingNetwork,
-    recipe: TrainingRecipe,
+    recipe: SstdpRecipe,
     spike_times: Tensor,
     generator: torch.Generator,
 ) -> None:
@@ -91,16 +81,10 @@ def initialise(
 
 @torch.no_grad()
 def redraw(
-    layer: Dense, which: Tensor, recipe: TrainingRecipe, output: bool, generator: torch.Generator
+    layer: Dense, which: Tensor, recipe: SstdpRecipe, output: bool, generator: torch.Generator
 ) -> None:
     """New random weights for the neurons marked in `which`, bool [n_post]."""
     uniform = torch.rand(layer.n_pre, int(which.sum()), generator=generator) * 2 - 1
     mean = 0.0 if output else recipe.weight_mean
     drawn = (uniform * recipe.weight_spread + mean).clamp(-1, 1)
     layer.shadow[:, which.to(layer.shadow.device)] = drawn.to(layer.shadow.device)
-
-
-def build(recipe: NetworkRecipe, n_inputs: int, n_classes: int) -> SpikingNetwork:
-    """A network of the recipe's shape, all weights zero."""
-    sizes = (n_inputs, *recipe.hidden, n_classes)
-    return SpikingNetwork(sizes, (recipe.weight_bits,) * (len(sizes) - 1), recipe.n_steps)

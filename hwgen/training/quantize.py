@@ -5,29 +5,37 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
+from hwgen.errors import ParamsError
 from hwgen.params import Params
-from hwgen.spec import InputSpec, NetworkSpec, dense
+from hwgen.spec import ConvSpec, DenseSpec, InputSpec, NetworkSpec, PoolSpec, dense
+from hwgen.training.deep import DeepNetwork
 from hwgen.training.network import SpikingNetwork
 
 
 def to_params(
-    network: SpikingNetwork,
+    network: SpikingNetwork | DeepNetwork,
     input_spec: InputSpec,
     name: str,
     provenance: Mapping[str, Any] | None = None,
 ) -> Params:
     """The integers the network computes with, checked. Raises `ParamsError`."""
-    layers = tuple(dense(x.n_pre, x.n_post, x.weight_bits) for x in network.dense)
+    if isinstance(network, DeepNetwork):
+        specs, tensors = network.specs, _deep_tensors(network)
+    else:
+        specs = tuple(dense(x.n_pre, x.n_post, x.weight_bits) for x in network.dense)
+        tensors = [(x.integer_weights(), x.integer_threshold()) for x in network.dense]
     weights, thresholds = [], []
-    for layer, spec in zip(network.dense, layers, strict=True):
-        weights.append(layer.integer_weights().cpu().numpy().astype(np.int8))
-        # Above the largest sum of weights no neuron can fire, so the limit changes no spike.
-        limits = layer.integer_threshold().clamp(max=spec.max_threshold)
-        thresholds.append(limits.expand(layer.n_post).cpu().numpy().astype(np.int32))
+    for spec, (matrix, limits) in zip(specs, tensors, strict=True):
+        if not isinstance(spec, PoolSpec):
+            # Above the largest potential no neuron can fire, so the limit changes no spike.
+            limits = limits.clamp(max=spec.max_threshold).expand(spec.n_thresholds)
+        weights.append(matrix.detach().cpu().numpy().astype(np.int8))
+        thresholds.append(limits.detach().cpu().numpy().astype(np.int32))
     params = Params(
         name=name,
-        spec=NetworkSpec(n_steps=network.n_steps, input=input_spec, layers=layers),
+        spec=NetworkSpec(n_steps=network.n_steps, input=input_spec, layers=specs),
         weights=tuple(weights),
         thresholds=tuple(thresholds),
         provenance=dict(provenance or {}),
@@ -36,15 +44,35 @@ def to_params(
     return params
 
 
+def _deep_tensors(network: DeepNetwork) -> list[tuple[Tensor, Tensor]]:
+    """Weights and thresholds of every layer, in the order of axes of the contract."""
+    weighted = iter(network.weighted)
+    tensors = []
+    for spec in network.specs:
+        if isinstance(spec, PoolSpec):
+            tensors.append((torch.zeros(0), torch.zeros(0)))
+            continue
+        layer = next(weighted)
+        order = (2, 3, 1, 0) if isinstance(spec, ConvSpec) else (1, 0)
+        tensors.append((layer.weights().permute(order), layer.thresholds()))
+    tensors[-1] = (tensors[-1][0], network.output_threshold.reshape(1))
+    return tensors
+
+
 def from_params(params: Params) -> SpikingNetwork:
-    """A network that computes what the params say, with one threshold a neuron."""
-    layers = params.spec.layers
+    """A network of dense layers that computes what the params say, with one threshold a neuron.
+
+    Raises `ParamsError` if there are other layers.
+    """
+    layers = [layer for layer in params.spec.layers if isinstance(layer, DenseSpec)]
+    if len(layers) < len(params.spec.layers) or any(layer.psp != "step" for layer in layers):
+        raise ParamsError(f"{params.name}: expected dense layers with psp 'step' only")
     sizes = (params.spec.input.n_inputs, *(layer.n_post for layer in layers))
     bits = tuple(layer.weight_bits for layer in layers)
     network = SpikingNetwork(sizes, bits, params.spec.n_steps)
-    for layer, weights, limits in zip(
-        network.dense, params.weights, params.thresholds, strict=True
-    ):
-        layer.shadow.data = torch.from_numpy(weights.astype(np.float32)) / layer.max_weight
-        layer.threshold.data = torch.from_numpy(limits.astype(np.float32))
+    for index, (dense_layer, spec) in enumerate(zip(network.dense, layers, strict=True)):
+        weights, limits = params.weights[index], params.thresholds[index]
+        shadow = torch.from_numpy(weights.astype(np.float32)) / spec.max_weight
+        dense_layer.shadow.data = shadow
+        dense_layer.threshold.data = torch.from_numpy(limits.astype(np.float32))
     return network

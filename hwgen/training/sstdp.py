@@ -7,11 +7,11 @@ from the paper is stated in `docs/training.md`. `error` is always dE/dt, float32
 import torch
 from torch import Tensor
 
-from hwgen.recipe import TrainingRecipe
+from hwgen.recipe import SstdpRecipe
 from hwgen.training.layers import Dense, LayerTrace
 
 
-def window_table(recipe: TrainingRecipe, n_steps: int) -> Tensor:
+def window_table(recipe: SstdpRecipe, n_steps: int) -> Tensor:
     """-dt_post/dw over spike times: float32 [n_steps + 1 (post), n_steps + 1 (pre)].
 
     Row `n_steps` is a neuron that never fired: all its inputs came before. Column `n_steps` is an
@@ -27,9 +27,7 @@ def window_table(recipe: TrainingRecipe, n_steps: int) -> Tensor:
     return torch.where(pre < post, a * decay, torch.where(pre > post, -b * decay, 0.0))
 
 
-def weight_gradient(
-    trace: LayerTrace, error: Tensor, table: Tensor, recipe: TrainingRecipe
-) -> Tensor:
+def weight_gradient(trace: LayerTrace, error: Tensor, table: Tensor, recipe: SstdpRecipe) -> Tensor:
     """dE/dw = sum over samples of -window(t_pre, t_post) * error: float32 [n_pre, n_post]."""
     n, n_steps, n_pre = trace.delivered.shape
     if recipe.window == "box":
@@ -80,7 +78,7 @@ def normalise(error: Tensor) -> Tensor:
 
 
 def backward(
-    layers: list[Dense], traces: list[LayerTrace], error: Tensor, recipe: TrainingRecipe
+    layers: list[Dense], traces: list[LayerTrace], error: Tensor, recipe: SstdpRecipe
 ) -> None:
     """Set `.grad` of all shadows and thresholds from the error of the output's spike times.
 

@@ -4,12 +4,12 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from hwgen.recipe import TrainingRecipe
+from hwgen.recipe import SstdpRecipe
 from hwgen.training.layers import LayerTrace
 
 
 def output_error(
-    trace: LayerTrace, threshold: Tensor, labels: Tensor, recipe: TrainingRecipe
+    trace: LayerTrace, threshold: Tensor, labels: Tensor, recipe: SstdpRecipe
 ) -> Tensor:
     """dE/dt = t - T for E = 1/2 sum (t - T)^2: labels int64 [n] -> float32 [n, n_classes]."""
     n_steps = trace.potentials.shape[1]

@@ -1,0 +1,60 @@
+"""Hidden layers as the field writes them, ``20C5-P2-1000``, to specs. Standard library only."""
+
+import re
+from typing import Any
+
+from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, PoolSpec, Psp, Shape, narrowest
+
+_WORD = re.compile(
+    r"P(?P<pool>[1-9]\d*)"
+    r"|(?P<n>[1-9]\d*)(?:C(?P<size>[1-9]\d*)(?:s(?P<stride>[1-9]\d*))?(?:p(?P<padding>\d+))?)?"
+)
+
+
+def layers(
+    hidden: str,
+    first: Shape,
+    n_classes: int,
+    *,
+    n_steps: int,
+    weight_bits: int,
+    psp: Psp = "step",
+    tau_steps: int = 0,
+) -> tuple[LayerSpec, ...]:
+    """Specs of the hidden layers and of the dense output layer, with the narrowest potentials.
+
+    `hidden` is words joined by ``-``: ``1000`` is a dense layer, ``20C5s2p1`` 20 filters of 5 x 5
+    with stride 2 and padding 1 (1 and 0 if left out), ``P2`` pooling of 2 x 2. Empty: none.
+    Raises ValueError on anything else. Shapes that cannot be are refused by `Params.check`.
+    """
+    common: dict[str, Any] = {
+        "weight_bits": weight_bits,
+        "potential_bits": 0,
+        "psp": psp,
+        "tau_steps": tau_steps,
+    }
+    made: list[LayerSpec] = []
+    shape = first
+    for word in [*(hidden.split("-") if hidden else []), str(n_classes)]:
+        match = _WORD.fullmatch(word)
+        if not match:
+            raise ValueError(f"{word!r} is no layer; expected words like '20C5', 'P2' or '1000'")
+        picture: dict[str, Any] = dict(zip(("height", "width", "channels"), shape, strict=True))
+        layer: LayerSpec
+        if match["pool"]:
+            layer = PoolSpec(**picture, size=int(match["pool"]))
+        elif match["size"]:
+            conv = ConvSpec(
+                **picture,
+                filters=int(match["n"]),
+                size=int(match["size"]),
+                stride=int(match["stride"] or 1),
+                padding=int(match["padding"] or 0),
+                **common,
+            )
+            layer = narrowest(conv, n_steps)
+        else:
+            layer = narrowest(DenseSpec(n_pre=shape.n, n_post=int(match["n"]), **common), n_steps)
+        made.append(layer)
+        shape = layer.post
+    return tuple(made)

@@ -1,0 +1,217 @@
+"""Networks of dense, convolutional and pooling layers with any PSP, trained by autograd.
+
+The forward pass computes with the integers of the contract, held exactly in float32. While
+training, thresholds are multiples (`level`, learnt) of the spread of a channel's potential over the
+batch; elsewhere of its running mean, rounded down: the thresholds that are exported.
+"""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+from torch.nn.functional import conv2d, cross_entropy, linear, max_pool2d
+
+from hwgen.recipe import StidiRecipe
+from hwgen.spec import ConvSpec, InputSpec, LayerSpec, PoolSpec, WeightedSpec
+from hwgen.training.firing import fire, psp_of
+from hwgen.training.readout import first_crossing, first_spike
+
+_MOMENTUM = 0.05  # of the running spread
+
+
+class _Round(Function):
+    """Shadow weights to integers; the gradient passes unchanged (straight-through)."""
+
+    @staticmethod
+    def forward(ctx: Any, shadow: Tensor, max_weight: int) -> Tensor:
+        if max_weight == 1:
+            return torch.where(shadow >= 0, 1.0, -1.0)
+        return (shadow * max_weight).round()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0], None
+
+
+class Layer(nn.Module):
+    """A dense or convolutional layer, and the pooling behind it, if any.
+
+    Pooling takes the largest potential of a window before it is compared: with one threshold a
+    channel, the window's earliest crossing is the crossing of its maximum.
+    Shadow weights lie in -1..1; the mean of each neuron's is subtracted before they are rounded, so
+    that a bright image does not lift all potentials.
+    """
+
+    def __init__(self, spec: WeightedSpec, pool: int) -> None:
+        super().__init__()
+        self.spec, self.pool = spec, pool
+        n_out = spec.n_thresholds
+        shape: tuple[int, ...] = (n_out, spec.n_pre)
+        if isinstance(spec, ConvSpec):
+            shape = (n_out, spec.channels, spec.size, spec.size)
+        self.shadow = nn.Parameter(torch.zeros(shape))
+        self.level = nn.Parameter(torch.zeros(n_out))
+        self.register_buffer("spread", torch.ones(n_out))
+        self.spread: Tensor
+        self.rounded = True  # False computes with the shadows: only to measure what rounding costs
+
+    def weights(self) -> Tensor:
+        """Integer weights, float32: [n_out, n_pre] or [n_out, channels, size, size]."""
+        mean = self.shadow.flatten(1).mean(dim=1)
+        centred = (self.shadow - mean.view(-1, *[1] * (self.shadow.dim() - 1))).clamp(-1, 1)
+        if not self.rounded:
+            return centred * self.spec.max_weight
+        result: Tensor = _Round.apply(  # type: ignore[no-untyped-call]
+            centred, self.spec.max_weight
+        )
+        return result
+
+    def potentials(self, psp: Tensor) -> Tensor:
+        """[n_steps, n, ...] -> [n_steps, n, n_out, ...], pooled."""
+        n_steps, n = psp.shape[:2]
+        if not isinstance(self.spec, ConvSpec):
+            if psp.dim() == 5:  # neurons of a picture are numbered channels last
+                psp = psp.permute(0, 1, 3, 4, 2)
+            return linear(psp.flatten(2), self.weights())
+        maps = conv2d(
+            psp.flatten(0, 1), self.weights(), stride=self.spec.stride, padding=self.spec.padding
+        )
+        if self.pool > 1:
+            maps = max_pool2d(maps, self.pool)
+        return maps.view(n_steps, n, *maps.shape[1:])
+
+    def thresholds(self) -> Tensor:
+        """As exported: float32 [n_out] of integers."""
+        limits = (self.level * self.spread).clamp(min=0)
+        return limits.floor() if self.rounded else limits
+
+    def measure(self, potentials: Tensor) -> Tensor:
+        """Spread of each channel over the batch at the last step; remembered while training."""
+        last = potentials[-1].transpose(0, 1).flatten(1)
+        spread = (last.var(dim=1, unbiased=False) + 0.1).sqrt()
+        with torch.no_grad():
+            self.spread.lerp_(spread, _MOMENTUM)
+        return spread
+
+
+class DeepNetwork(nn.Module):
+    """Layers in order; within a step a spike of one layer reaches the next."""
+
+    def __init__(
+        self,
+        input_spec: InputSpec,
+        layers: tuple[LayerSpec, ...],
+        n_steps: int,
+        recipe: StidiRecipe,
+    ) -> None:
+        super().__init__()
+        self.input, self.specs, self.n_steps, self.recipe = input_spec.post, layers, n_steps, recipe
+        pools = [layer.size if isinstance(layer, PoolSpec) else 1 for layer in [*layers[1:], None]]
+        pairs = list(zip([None, *layers], layers, strict=False))
+        if any(isinstance(b, PoolSpec) and not isinstance(a, ConvSpec) for a, b in pairs):
+            raise ValueError("pooling must follow a convolution")
+        self.weighted = [
+            Layer(layer, pool)
+            for layer, pool in zip(layers, pools, strict=True)
+            if not isinstance(layer, PoolSpec)
+        ]
+        self.layers = nn.ModuleList(self.weighted)
+        self.gain = nn.Parameter(torch.zeros(()))  # of the output, in the loss only; a logarithm
+        # Beyond all potentials while training: then the potential at the end decides.
+        self.register_buffer("output_threshold", torch.tensor(2.0**31))
+        self.output_threshold: Tensor
+
+    def output_potentials(self, spike_times: Tensor) -> Tensor:
+        """Spike times int64 [n, n_inputs] -> float32 [n_steps, n, n_classes]."""
+        return self._forward(spike_times)[0]
+
+    def _forward(self, spike_times: Tensor) -> tuple[Tensor, Tensor]:
+        """Output potentials, and the fraction of hidden neurons that fire (after pooling)."""
+        first = self.weighted[0].spec
+        pictures = spike_times.view(-1, 1, self.input.height, self.input.width)
+        psp = psp_of(pictures, self.n_steps, first.psp, first.tau_steps)
+        fired, n_hidden = torch.zeros((), device=psp.device), 0
+        for layer, after in zip(self.weighted, self.weighted[1:], strict=False):
+            potentials = layer.potentials(psp)
+            shape = (-1, *[1] * (potentials.dim() - 3))
+            if self.training:
+                spread = layer.measure(potentials)
+                level = layer.level.clamp(min=0.01)
+                excess = potentials / spread.view(shape) - level.view(shape)
+            else:
+                level = layer.level
+                excess = potentials - layer.thresholds().view(shape)
+            psp = fire(
+                excess,
+                level.view(shape),
+                displacement=self.recipe.gradient == "displacement",
+                width=self.recipe.width,
+                psp=after.spec.psp,
+                tau_steps=after.spec.tau_steps,
+            )
+            if not self.training:
+                fired += (excess > 0).any(dim=0).sum()
+                n_hidden += excess[0].numel()
+        return self.weighted[-1].potentials(psp), fired / max(1, n_hidden)
+
+    def decide(self, spike_times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Decisions int64 [n], their steps int64 [n], fraction of hidden neurons that fire."""
+        potentials, firing = self._forward(spike_times)
+        times, at_spike = first_crossing(potentials.transpose(0, 1), self.output_threshold)
+        return first_spike(times, at_spike), times.min(dim=1).values, firing
+
+    def set_gradients(self, spike_times: Tensor, labels: Tensor) -> int:
+        """Forward and backward on one batch; returns how many samples are decided wrongly."""
+        potentials = self.output_potentials(spike_times)
+        last = potentials[-1]
+        spread = (last - last.mean(dim=1, keepdim=True)).std().detach() + 1
+        scores = potentials * (self.gain.exp() / spread)
+        early = self.recipe.early_weight
+        loss = (1 - early) * cross_entropy(scores[-1], labels)
+        if early:
+            before = scores[:-1].flatten(0, 1)
+            loss = loss + early * cross_entropy(before, labels.repeat(len(scores) - 1))
+        self.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return int((last.argmax(dim=1) != labels).sum())
+
+    def clip(self) -> None:
+        """Keep parameters where they can still change what is exported."""
+        with torch.no_grad():
+            for layer in self.weighted:
+                layer.shadow.clamp_(-1, 1)
+                layer.level.clamp_(min=0)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        """For the optimiser; `full_rate` is the learning rate before any schedule."""
+        rate = self.recipe.learning_rate
+        shadows = [layer.shadow for layer in self.weighted]
+        others = [layer.level for layer in self.weighted[:-1]]
+        return [
+            {"params": shadows, "full_rate": rate},
+            {"params": [*others, self.gain], "full_rate": rate},
+        ]
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator) -> None:
+        """Small weights, so that signs and roundings can change early."""
+        for layer in self.weighted:
+            drawn = torch.rand(layer.shadow.shape, generator=generator) * 2 - 1
+            layer.shadow.copy_(0.1 * drawn)
+            layer.level.fill_(self.recipe.level)
+        self.gain.fill_(math.log(2))
+
+    @contextmanager
+    def rounding(self, rounded: bool) -> Iterator[None]:
+        """Within it, compute with the integers (as always) or with the shadows as they are."""
+        try:
+            for layer in self.weighted:
+                layer.rounded = rounded
+            yield
+        finally:
+            for layer in self.weighted:
+                layer.rounded = True
