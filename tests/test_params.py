@@ -161,8 +161,7 @@ def test_not_ours(path):
         ),
         (
             lambda h, t: h["spec"]["layers"][0].update(kind="conv"),
-            r"header: spec: layers\[0\]: kind must be one of 'dense', 'conv2d', 'pool2d', "
-            "not 'conv'",
+            r"header: .*layers\[0\].* kind.* one of 'dense', 'conv2d', 'pool2d', not .*'conv'.*",
         ),
         (
             lambda h, t: h["spec"].update(layers=[]),
@@ -246,8 +245,8 @@ def without(index, field):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (layer(0, kind="conv"), r"header: spec: layers\[0\]: kind must be one of .*, not 'conv'"),
-        (layer(0, kind=["conv2d"]), r"header: .*\[0\]: kind must be one of .*, not \['conv2d'\]"),
+        (layer(0, kind="conv"), r"header: spec: layers\[0\].* kind.* one of .*, not .*'conv'.*"),
+        (layer(0, kind=["conv2d"]), r"header: .*\[0\].* kind.* one of .*, not .*\['conv2d'\].*"),
         (
             without(1, "kind"),
             r"header: spec: layers\[1\] must be a table with a kind, one of 'dense', 'conv2d', "
