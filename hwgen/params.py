@@ -60,7 +60,7 @@ class Params:
 
     def check(self, where: str = "params") -> None:
         """Raise `ParamsError` if anything breaks the contract; `where` opens the message."""
-        _check_spec(self.spec, where)
+        check_spec(self.spec, where)
         n_layers = len(self.spec.layers)
         for kind, tensors in (("weights", self.weights), ("thresholds", self.thresholds)):
             if len(tensors) != n_layers:
@@ -70,7 +70,8 @@ class Params:
             _check_thresholds(self.thresholds[index], layer, f"{where}: {index}.thresholds")
 
 
-def _check_spec(network: NetworkSpec, where: str) -> None:
+def check_spec(network: NetworkSpec, where: str) -> None:
+    """Raise `ParamsError` if the layers do not go together; `where` opens the message."""
     if not network.layers:
         raise ParamsError(f"{where}: layers must hold at least one layer")
     shape = network.input
@@ -204,7 +205,7 @@ def load(path: Path) -> Params:
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise ParamsError(f"{path}: not a whole safetensors file: {error}") from None
     header = _read_header(metadata, path)
-    _check_spec(header.spec, str(path))
+    check_spec(header.spec, str(path))
     params = Params(
         name=header.name,
         spec=header.spec,

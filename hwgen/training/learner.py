@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from hwgen import layout
-from hwgen.errors import RecipeError
+from hwgen.errors import ParamsError, RecipeError
+from hwgen.params import check_spec
 from hwgen.recipe import Recipe, SstdpRecipe
-from hwgen.spec import DenseSpec, InputSpec
+from hwgen.spec import DenseSpec, InputSpec, NetworkSpec
 from hwgen.training.deep import DeepNetwork
 from hwgen.training.layers import Dense
 from hwgen.training.network import SpikingNetwork, decide, initialise, redraw
@@ -64,7 +65,7 @@ def make(
 
     Raises `RecipeError` if rule and network do not go together.
     """
-    network = recipe.network
+    network, where = recipe.network, f"{recipe.name}: network: hidden"
     try:
         layers = layout.layers(
             network.hidden,
@@ -75,17 +76,17 @@ def make(
             psp=network.psp,
             tau_steps=network.tau_steps,
         )
-    except ValueError as error:
-        raise RecipeError(f"{recipe.name}: network: hidden: {error}") from None
-    if not isinstance(recipe.training, SstdpRecipe):
-        try:
+        check_spec(NetworkSpec(n_steps=network.n_steps, input=input_spec, layers=layers), where)
+        if not isinstance(recipe.training, SstdpRecipe):
             deep = DeepNetwork(input_spec, layers, network.n_steps, recipe.training)
-        except ValueError as error:
-            raise RecipeError(f"{recipe.name}: network: hidden: {error}") from None
-        deep.initialise(generator)
-        # Channels last: a third faster on a CPU.
-        deep.to(few.device)
-        return DeepLearner(deep.to(memory_format=torch.channels_last))  # type: ignore[call-overload]
+            deep.initialise(generator)
+            deep.to(few.device)
+            deep.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            return DeepLearner(deep)
+    except ParamsError as error:
+        raise RecipeError(str(error)) from None
+    except ValueError as error:
+        raise RecipeError(f"{where}: {error}") from None
     sizes = [layer.n_post for layer in layers if isinstance(layer, DenseSpec)]
     if len(sizes) < len(layers) or network.psp != "step":
         raise RecipeError(
