@@ -198,10 +198,11 @@ class DeepNetwork(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
-        """Small weights, so that signs and roundings can change early."""
+        """Small weights, so that signs can change early; no smaller than rounding leaves alive."""
         for layer in self.weighted:
             drawn = torch.rand(layer.shadow.shape, generator=generator) * 2 - 1
-            layer.shadow.copy_(0.1 * drawn)
+            levels = layer.spec.max_weight if layer.spec.weight_bits > 1 else float("inf")
+            layer.shadow.copy_(min(1, max(0.1, 2 / levels)) * drawn)
             layer.level.fill_(self.recipe.level)
         self.gain.fill_(math.log(2))
 
