@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from amaranth.hdl import Mux
 from hdl_layers import (
     index_of,
     random_times,
@@ -16,7 +15,7 @@ from hwgen.events import Kind
 from hwgen.golden import neuron
 from hwgen.golden.layers import Pool as GoldenPool
 from hwgen.hdl.picture import Flatten, Unflatten
-from hwgen.hdl.pool import Pool
+from hwgen.hdl.pool import TAG_BITS, Pool
 from hwgen.hdl.replay import Replay
 from hwgen.hdl.stream import vector
 from hwgen.spec import DenseSpec, PoolSpec, Shape
@@ -50,31 +49,55 @@ def test_pool_equals_golden(height, width, channels, size, stall):
     assert times_of(run.tokens, layer.post, N_STEPS).tolist() == expected.tolist()
 
 
-def spikes_of_crowded_windows():
-    """Which neurons fire when each spike finds its window's word just written."""
-    layer = PoolSpec(height=4, width=4, channels=3, size=2)
+def check_returning_tags(pool):
+    """All fire whenever a tag comes again, and else nobody does."""
+    layer = PoolSpec(height=6, width=4, channels=3, size=2)
+    times = np.ones((2 * 2**TAG_BITS + 2, layer.n_pre), np.uint8)
+    times[1 :: 2**TAG_BITS, ::5] = 0
+    payloads = sample_payloads(times, layer.pre, 1, np.random.default_rng(1))
+    run = run_layer(pool(layer), payloads, len(times), stall=0.0, seed=5)
+    expected = GoldenPool(layer).run(times, 1).times
+    assert times_of(run.tokens, layer.post, 1).tolist() == expected.tolist()
+
+
+def test_pool_knows_old_samples_from_new():
+    check_returning_tags(Pool)
+
+
+def test_tags_renewed_too_late_are_found():
+    class Late(Pool):
+        def __init__(self, layer):
+            super().__init__(layer)
+            self._n_renewed = 1
+
+    with pytest.raises(AssertionError):
+        check_returning_tags(Late)
+
+
+def spikes_in_a_row(pool):
+    """How often the neurons of one window fire when all its inputs fire, each twice, in a row."""
+    layer = PoolSpec(height=2, width=2, channels=2, size=2)
     sample = [
         {"kind": Kind.SPIKE, "row": row, "column": column, "channel": channel}
-        for row in range(4)
-        for column in range(4)
-        for channel in (0, 0, 2, 1, 2)
+        for channel in (0, 1)
+        for row in (0, 1)
+        for column in (0, 0, 1, 1)
     ]
-    for kind in [Kind.END_OF_STEP] * N_STEPS + [Kind.END_OF_SAMPLE]:
-        sample.append({"kind": kind, "row": 0, "column": 0, "channel": 0})
-    run = run_layer(Pool(layer), sample * 2, 2, stall=0.0, seed=0)
-    return sorted(index_of(token, layer.post) for token in run.tokens if token["kind"] == 0)
+    end = {"kind": Kind.END_OF_SAMPLE, "row": 0, "column": 0, "channel": 0}
+    run = run_layer(pool(layer), [*sample, end] * 2, 2, stall=0.0, seed=0)
+    return sum(token["kind"] == Kind.SPIKE for token in run.tokens)
 
 
 def test_pool_drops_what_follows_at_once():
-    assert spikes_of_crowded_windows() == sorted([*range(12), *range(12)])
+    assert spikes_in_a_row(Pool) == 4
 
 
-def test_a_window_read_too_early_is_found(monkeypatch):
-    def choose(test, yes, no):
-        return no if getattr(test, "name", "") == "keeps" else Mux(test, yes, no)
+def test_a_tag_read_too_early_is_found():
+    class Forgetful(Pool):
+        def _send(self, m, r, late):
+            super()._send(m, r, late.operands[1])  # not `again`
 
-    monkeypatch.setattr("hwgen.hdl.pool.Mux", choose)
-    assert len(spikes_of_crowded_windows()) > 24
+    assert spikes_in_a_row(Forgetful) > 4
 
 
 @pytest.mark.parametrize("stall", STALLS)

@@ -1,19 +1,21 @@
 """Pooling: the first spike of each window and channel goes on, later ones are dropped.
 
-Four pipeline stages and an output register, a token a cycle:
+Three pipeline stages and an output register, a token a cycle:
 
     P  look up the window's row and column
-    Q  address the window's word: one bit a channel, set if that has fired
-    R  set the bit, write the word back
-    S  drop the spike if the bit was set
+    Q  address the neuron's tag: the sample in which it has last fired, modulo 16
+    R  drop the spike if that is this sample; else write the tag
 
-Spikes of one window often follow each other, as its positions lie side by side. So what stage R
-writes is kept for the next spike, which has read its word too early if it is the same one.
+A tag, and not a bit, because bits would have to be cleared after each sample, one by one, or a word
+of all channels at a time, with a selector as wide. Tags of old samples do no harm until their
+number comes again, 16 samples later. Until then each has been written over: behind each sample, a
+fifteenth of them is.
 """
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
+from amaranth.utils import bits_for
 
 from hwgen.events import Kind
 from hwgen.hdl.bank import StateBank
@@ -21,17 +23,22 @@ from hwgen.hdl.stream import index_bits, is_picture, token_stream
 from hwgen.hdl.table import look_up
 from hwgen.spec import PoolSpec
 
+TAG_BITS = 4
+
 
 class Pool(wiring.Component):
     """A pooling layer, bit-exact to `hwgen.golden`.
 
-    Members: `i` takes tokens of the picture `layer.pre`, `o` gives those of `layer.post`. After
-    reset, and after each sample, it clears its words, one a cycle.
+    Members: `i` takes tokens of the picture `layer.pre`, `o` gives those of `layer.post`. It writes
+    all tags before the first sample, and some behind each sample, one a cycle.
     """
 
     def __init__(self, layer: PoolSpec) -> None:
         self._layer = layer
-        self._n_words = layer.post.height * layer.post.width
+        height, width, channels = layer.post
+        self._n_places = 2 ** bits_for(channels - 1) if channels > 1 else 1  # of a window, in tags
+        self._n_tags = height * width * self._n_places
+        self._n_renewed = -(-self._n_tags // (2**TAG_BITS - 1))  # behind each sample
         super().__init__({"i": In(token_stream(layer.pre)), "o": Out(token_stream(layer.post))})
 
     @property
@@ -44,55 +51,50 @@ class Pool(wiring.Component):
                 "channel": index_bits(channels),
                 "column": index_bits(width),
                 "row": index_bits(height),
-                "word": index_bits(height * width),
+                "tag": index_bits(self._n_tags),
+                "spike": 1,
             }
         )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        channels = self._layer.channels
-        m.submodules.fired = bank = StateBank(n_blocks=self._n_words, width=channels)
+        m.submodules.tags = tags = StateBank(n_blocks=self._n_tags, width=TAG_BITS)
         r = Signal(self._slot)
-        s = Signal(self._slot)
-        ends = Signal()
-        clearing = Signal(init=1)
+        sample = Signal(TAG_BITS)
+        renews = Signal(init=1)
         free = Signal()
+        ends = Signal()
         moves = Signal()
         m.d.comb += [
             free.eq(~self.o.valid | self.o.ready),
             ends.eq(r.valid & (r.kind == Kind.END_OF_SAMPLE)),
-            moves.eq(free & ~ends & ~clearing),
+            moves.eq(free & ~ends & ~renews),
+            tags.read_en.eq(moves),
         ]
         q = self._look_up(m, moves)
-
-        # The bit of the spike in stage R, and the word as the spike before left it, if that `keeps`
-        # it for this one. While all words are cleared, that is a word without bits.
-        bit = Signal(channels)
-        was_set = Signal(channels, reset_less=True)
-        keeps = Signal(init=1)
-        kept = Signal(channels)
-        word = Signal(channels)
-        sets = Signal()
-        m.d.comb += [
-            bank.read_en.eq(moves),
-            bank.read_block.eq(q.word),
-            word.eq(Mux(keeps, kept, bank.read_data)),
-            bank.write_data.eq(word | bit),
-            sets.eq(free & r.valid & (r.kind == Kind.SPIKE)),
-        ]
+        m.d.comb += tags.read_block.eq(q.tag)
+        again = Signal()  # the spike before is of the same neuron; its tag was read too early
         with m.If(moves):
-            m.d.sync += [
-                r.eq(q),
-                bit.eq(Mux(q.valid & (q.kind == Kind.SPIKE), 1 << q.channel, 0)),
-                keeps.eq(sets & (q.word == r.word)),
-                kept.eq(bank.write_data),
-            ]
+            m.d.sync += [r.eq(q), again.eq(q.spike & r.spike & (q.tag == r.tag))]
         with m.If(free & ends):
-            m.d.sync += [r.valid.eq(0), bit.eq(0), keeps.eq(1), kept.eq(0), clearing.eq(1)]
-        self._write(m, bank, r.word, sets, clearing)
+            m.d.sync += [r.valid.eq(0), sample.eq(sample + 1), renews.eq(1)]
         with m.If(free):
-            m.d.sync += [s.eq(r), was_set.eq(word & bit)]
-            self._send(m, s, was_set.any())
+            self._send(m, r, again | (tags.read_data == sample))
+
+        target = Signal(range(self._n_tags))
+        left = Signal(range(self._n_tags), init=self._n_tags - 1)
+        m.d.comb += [
+            tags.write_en.eq(renews | (free & r.spike)),
+            tags.write_block.eq(Mux(renews, target, r.tag)),
+            tags.write_data.eq(sample - renews),
+        ]
+        with m.If(renews):
+            m.d.sync += [
+                target.eq(Mux(target == self._n_tags - 1, 0, target + 1)),
+                left.eq(left - 1),
+            ]
+            with m.If(left == 0):
+                m.d.sync += [renews.eq(0), left.eq(self._n_renewed - 1)]
         return m
 
     def _look_up(self, m: Module, moves):
@@ -109,7 +111,9 @@ class Pool(wiring.Component):
             for x in range(layer.width)
         ]
         for row in rows:
-            row["start"] = row["out"] * width
+            row["tag"] = row["out"] * width * self._n_places
+        for column in columns:
+            column["tag"] = column["out"] * self._n_places
         valid = Signal()
         kind = Signal.like(token.kind)
         channel = Signal.like(token.channel)
@@ -122,35 +126,24 @@ class Pool(wiring.Component):
         inside = row.inside & column.inside
         m.d.comb += [
             q.valid.eq(valid & (inside | (kind != Kind.SPIKE))),
+            q.spike.eq(valid & inside & (kind == Kind.SPIKE)),
             q.kind.eq(kind),
             q.channel.eq(channel),
             q.column.eq(column.out),
             q.row.eq(row.out),
-            q.word.eq(row.start + column.out),
+            q.tag.eq(row.tag + column.tag + channel),
         ]
         return q
 
-    def _send(self, m: Module, s, late) -> None:
-        """From stage S to the output register."""
+    def _send(self, m: Module, r, late) -> None:
+        """From stage R to the output register."""
         token = self.o.payload
-        m.d.sync += [self.o.valid.eq(s.valid & ~late), token.kind.eq(s.kind)]
+        m.d.sync += [self.o.valid.eq(r.valid & ~(r.spike & late)), token.kind.eq(r.kind)]
         if is_picture(self._layer.post):
             m.d.sync += [
-                token.channel.eq(s.channel),
-                token.column.eq(s.column),
-                token.row.eq(s.row),
+                token.channel.eq(r.channel),
+                token.column.eq(r.column),
+                token.row.eq(r.row),
             ]
         else:
-            m.d.sync += token.index.eq(s.channel)
-
-    def _write(self, m: Module, bank, word, sets, clearing) -> None:
-        """The word back, or, behind END_OF_SAMPLE, all words."""
-        target = Signal.like(word)
-        m.d.comb += [
-            bank.write_en.eq(sets | clearing),
-            bank.write_block.eq(Mux(clearing, target, word)),
-        ]
-        with m.If(clearing):
-            m.d.sync += target.eq(target + 1)
-            with m.If(target == self._n_words - 1):
-                m.d.sync += [clearing.eq(0), target.eq(0)]
+            m.d.sync += token.index.eq(r.channel)
