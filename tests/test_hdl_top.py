@@ -10,7 +10,7 @@ from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 
 from hwgen.hdl import top
-from hwgen.hdl.stream import result_layout, token_stream
+from hwgen.hdl.stream import result_layout, token_stream, vector
 from hwgen.hdl.top import UartTop
 
 DIVISOR = 4
@@ -34,7 +34,7 @@ class StubCore(wiring.Component):
         self._period, self._latency, self._early = period, latency, early
         super().__init__(
             {
-                "i": In(token_stream(n_inputs)),
+                "i": In(token_stream(vector(n_inputs))),
                 "o": Out(stream.Signature(result_layout(n_classes))),
                 "early_exit": In(1),
                 "reg_addr": In(4),
