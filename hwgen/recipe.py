@@ -10,7 +10,7 @@ from hwgen.checked import Range
 from hwgen.errors import RecipeError
 from hwgen.spec import MAX_STEPS, Psp
 
-DatasetName = Literal["digits", "mnist", "fashion-mnist"]
+DatasetName = Literal["digits", "mnist", "fashion-mnist", "caltech-face-motorbike"]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
-from torch.nn.functional import conv2d, cross_entropy, linear, max_pool2d
+from torch.nn.functional import conv2d, cross_entropy, linear, max_pool2d, pad
 
 from hwgen.recipe import StidiRecipe
 from hwgen.spec import ConvSpec, InputSpec, LayerSpec, PoolSpec, WeightedSpec
@@ -77,12 +77,20 @@ class Layer(nn.Module):
             if psp.dim() == 5:  # neurons of a picture are numbered channels last
                 psp = psp.permute(0, 1, 3, 4, 2)
             return linear(psp.flatten(2), self.weights())
-        maps = conv2d(
-            psp.flatten(0, 1), self.weights(), stride=self.spec.stride, padding=self.spec.padding
-        )
+        maps = self._convolve(psp.flatten(0, 1))
         if self.pool > 1:
             maps = max_pool2d(maps, self.pool)
         return maps.view(n_steps, n, *maps.shape[1:])
+
+    def _convolve(self, maps: Tensor) -> Tensor:
+        """[n, channels, height, width] -> [n, n_out, ...]; channels last in memory."""
+        spec, weights = self.spec, self.weights()
+        assert isinstance(spec, ConvSpec)
+        if spec.channels == 1:
+            # An empty second channel: with one, conv2d gives a layout that slows all that follows.
+            maps, weights = (pad(x, [0, 0, 0, 0, 0, 1]) for x in (maps, weights))
+            maps = maps.contiguous(memory_format=torch.channels_last)
+        return conv2d(maps, weights, stride=spec.stride, padding=spec.padding)
 
     def thresholds(self) -> Tensor:
         """As exported: float32 [n_out] of integers."""
@@ -139,23 +147,20 @@ class DeepNetwork(nn.Module):
             potentials = layer.potentials(psp)
             shape = (-1, *[1] * (potentials.dim() - 3))
             if self.training:
-                spread = layer.measure(potentials)
-                level = layer.level.clamp(min=0.01)
-                excess = potentials / spread.view(shape) - level.view(shape)
+                spread, level = layer.measure(potentials), layer.level.clamp(min=0.01)
             else:
-                level = layer.level
-                excess = potentials - layer.thresholds().view(shape)
+                spread, level = torch.ones_like(layer.level), layer.thresholds()
+                fired += (potentials > level.view(shape)).any(dim=0).sum()
+                n_hidden += potentials[0].numel()
             psp = fire(
-                excess,
+                potentials,
+                spread.view(shape),
                 level.view(shape),
                 displacement=self.recipe.gradient == "displacement",
                 width=self.recipe.width,
                 psp=after.spec.psp,
                 tau_steps=after.spec.tau_steps,
             )
-            if not self.training:
-                fired += (excess > 0).any(dim=0).sum()
-                n_hidden += excess[0].numel()
         return self.weighted[-1].potentials(psp), fired / max(1, n_hidden)
 
     def decide(self, spike_times: Tensor) -> tuple[Tensor, Tensor, Tensor]:

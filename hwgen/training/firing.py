@@ -1,8 +1,8 @@
 """From potentials over all steps to postsynaptic potentials over all steps, with two derivatives.
 
 Time is counted at the end of steps: a neuron that fires in step t (0 ..) has fired by time t + 1.
-`excess` is the potential above the threshold in spreads of the potential (`deep.Layer`), so that
-one window suits all layers. Sources: `docs/training.md`.
+Potentials are compared in units of their spread (`deep.Layer`), so that one window suits all
+layers. Sources: `docs/training.md`.
 """
 
 from typing import Any
@@ -36,51 +36,59 @@ def _rise(n_steps: int, psp: Psp, tau_steps: int, device: torch.device) -> Tenso
 
 
 class _Fire(Function):
-    """Common forward: first crossing, at most one spike."""
+    """First crossing, at most one spike. Written for few passes over [n_steps, n, ...]."""
 
     @staticmethod
     def forward(
         ctx: Any,
-        excess: Tensor,
+        potentials: Tensor,
+        spread: Tensor,
         level: Tensor,
         displacement: bool,
         width: float,
         psp: Psp,
         tau_steps: int,
     ) -> Tensor:
-        n_steps = len(excess)
-        countdown = torch.arange(n_steps, 0, -1, device=excess.device, dtype=excess.dtype)
-        left = ((excess > 0) * countdown.view(-1, *[1] * (excess.dim() - 1))).amax(dim=0)
-        times = n_steps - left
+        n_steps, axes = len(potentials), [1] * (potentials.dim() - 1)
+        above = potentials - spread * level
+        countdown = torch.arange(n_steps, 0, -1, device=above.device, dtype=torch.uint8)
+        left = ((above > 0) * countdown.view(-1, *axes)).amax(dim=0)
+        times = n_steps - left.float()
         ctx.psp, ctx.tau_steps, ctx.width, ctx.displacement = psp, tau_steps, width, displacement
-        if displacement:
-            peak = excess.argmax(dim=0)
-            ctx.save_for_backward(times, peak, level)
-        else:
-            ctx.save_for_backward(excess.abs() < width)
+        peak = above.argmax(dim=0) if displacement else None
+        near = None if displacement else above.abs_() < width * spread
+        ctx.save_for_backward(potentials, spread, level, times, peak, near)
         return psp_of(times, n_steps, psp, tau_steps)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        (gradient,) = gradients
-        rise = _rise(len(gradient), ctx.psp, ctx.tau_steps, gradient.device)
+        """With excess = potential / spread - level, from dE/dexcess to the three."""
+        potentials, spread, level, times, peak, near = ctx.saved_tensors
+        rise = _rise(len(potentials), ctx.psp, ctx.tau_steps, potentials.device)
         if ctx.displacement:
-            return _displacement(ctx, gradient, rise), None, None, None, None, None
-        (near,) = ctx.saved_tensors
-        return _mix(rise / (2 * ctx.width), gradient) * near, None, None, None, None, None
+            excess = _displacement(gradients[0], rise, times, peak, level)
+        else:
+            excess = _mix(rise / (2 * ctx.width), gradients[0]).mul_(near)
+        channels = 2  # of potentials, which all others of more than one neuron are summed over
+        others = [axis for axis in range(excess.dim()) if axis != channels]
+        by_level = -excess.sum(dim=others).view(level.shape)
+        excess /= spread
+        by_spread = -(potentials * excess).sum(dim=others).view(spread.shape) / spread
+        return excess, by_spread, by_level, None, None, None, None
 
 
 def _mix(matrix: Tensor, over_steps: Tensor) -> Tensor:
-    """Matrix times [n_steps, ...] along the steps; the layout in memory is kept."""
+    """Matrix times [n_steps, ...] along the steps; channels stay last in memory."""
     if over_steps.dim() < 5:
         return (matrix @ over_steps.flatten(1)).view(over_steps.shape)
     last = over_steps.permute(0, 1, 3, 4, 2).contiguous()
     return (matrix @ last.view(len(last), -1)).view(last.shape).permute(0, 1, 4, 2, 3)
 
 
-def _displacement(ctx: Any, gradient: Tensor, rise: Tensor) -> Tensor:
+def _displacement(
+    gradient: Tensor, rise: Tensor, times: Tensor, peak: Tensor, level: Tensor
+) -> Tensor:
     """STiDi-BP: the desired displacement of each spike, handed to the potential at its step."""
-    times, peak, level = ctx.saved_tensors
     n_steps = len(gradient)
     never = times == n_steps
     # A silent neuron counts as firing in the last step, and learns where its potential peaked.
@@ -93,7 +101,8 @@ def _displacement(ctx: Any, gradient: Tensor, rise: Tensor) -> Tensor:
 
 
 def fire(
-    excess: Tensor,
+    potentials: Tensor,
+    spread: Tensor,
     level: Tensor,
     *,
     displacement: bool,
@@ -101,14 +110,14 @@ def fire(
     psp: Psp,
     tau_steps: int,
 ) -> Tensor:
-    """Potentials above threshold [n_steps, n, ...] -> PSPs of the same shape.
+    """Potentials [n_steps, n, channels, ...] -> PSPs of the same shape.
 
-    level: the threshold in the same unit, broadcastable to [n, ...]. The derivative is that of
-    STiDi-BP with `displacement`: only the potential at the firing step learns (at its peak if the
-    neuron is silent), by the linear approximation of dt/dV. Else each step's "has fired" is a
-    state of its own, with a rectangular surrogate of half-width `width`.
+    The threshold is `level` times `spread`, both of shape [channels, 1 ...]. The derivative is that
+    of STiDi-BP with `displacement`: only the potential at the firing step learns (at its peak if
+    the neuron is silent), by the linear approximation of dt/dV. Else each step's "has fired" is a
+    state of its own, with a rectangular surrogate of half-width `width` spreads.
     """
     result: Tensor = _Fire.apply(  # type: ignore[no-untyped-call]
-        excess, level, displacement, width, psp, tau_steps
+        potentials, spread, level, displacement, width, psp, tau_steps
     )
     return result

@@ -14,6 +14,7 @@ from hwgen.recipe import Recipe
 from hwgen.spec import InputSpec
 from hwgen.training import checkpoint as checkpoints
 from hwgen.training import learner as learners
+from hwgen.training import memory
 from hwgen.training.checkpoint import State
 from hwgen.training.inputs import Encoder, augment
 from hwgen.training.learner import Learner
@@ -65,6 +66,7 @@ def train(
     exists, and ends with the same bits as if it had not stopped. Raises `DataError` if the
     checkpoint is damaged or was made by another recipe.
     """
+    memory.keep_freed()
     run = _Run(recipe, train_set, validation_set, torch.device(device))
     state = checkpoints.load(checkpoint, recipe) if resume and checkpoint else None
     if state:
