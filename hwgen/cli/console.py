@@ -49,6 +49,8 @@ def bar(what: str) -> Iterator["Bar"]:
         task = progress.add_task(what, start=False, visible=False, note="")
 
         def update(done: int, total: int, note: str = "") -> None:
+            if note and not err.is_terminal:  # a log: a line for each that has something to say
+                err.print(f"{what} {done}/{total} {note}", markup=False)
             progress.start_task(task)  # only the first call counts
             progress.update(task, completed=done, total=total, note=note, visible=True)
 
