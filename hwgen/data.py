@@ -109,7 +109,7 @@ def _caltech(data_dir: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.int64
     """Classes Faces_easy (0) and Motorbikes (1), in grey, resized: x uint8 [n, 64, 100], y [n]."""
     path = find_file(_CALTECH, _CALTECH_FILE, data_dir)
     try:
-        with np.load(path) as file:
+        with path.open("rb") as stream, np.load(stream) as file:
             images, labels = file["x"], file["y"]
     except (OSError, ValueError, KeyError, EOFError, zlib.error, BadZipFile) as error:
         raise DataError(f"{path}: not an npz file with x and y: {error}") from None
