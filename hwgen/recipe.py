@@ -70,7 +70,7 @@ class SstdpRecipe(_Training):
 
 @dataclass(frozen=True, kw_only=True)
 class StidiRecipe(_Training):
-    """STiDi-BP and its variant by surrogate (`docs/training.md`): any layers, any PSP."""
+    """STiDi-BP and its variant by surrogate (`docs/stidi.md`): any layers, any PSP."""
 
     rule: Literal["stidi"]
     gradient: Literal["displacement", "surrogate"] = "surrogate"

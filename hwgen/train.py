@@ -23,7 +23,8 @@ from hwgen.params import Params
 from hwgen.progress import Progress
 from hwgen.vectors import Vectors
 
-N_VECTORS = 32  # samples of the test set that travel with a model
+# Samples of the test set that travel with a model: as many as fit about a megabyte.
+_MAX_VECTORS, _MIN_VECTORS, _VECTOR_BYTES = 32, 8, 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,12 +120,15 @@ def train(
 
 def make_vectors(params: Params, test: Dataset) -> Vectors:
     """The first samples of the test set, and golden's answers."""
-    inputs = latency(test.images[:N_VECTORS], params.spec.input, params.spec.n_steps)
+    spec = params.spec
+    bytes_per_sample = spec.input.n_inputs + sum(5 * layer.n_post for layer in spec.layers)
+    n = max(_MIN_VECTORS, min(_MAX_VECTORS, _VECTOR_BYTES // bytes_per_sample))
+    inputs = latency(test.images[:n], spec.input, spec.n_steps)
     trace = Golden(params).run(inputs)
     return Vectors(
         digest=params.digest,
         inputs=inputs,
-        labels=test.labels[:N_VECTORS].astype(np.uint8),
+        labels=test.labels[:n].astype(np.uint8),
         spike_times=trace.spike_times,
         potentials=tuple(potential.astype(np.int32) for potential in trace.potentials),
         decisions=trace.decisions.astype(np.uint8),

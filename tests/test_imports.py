@@ -23,6 +23,8 @@ WORDS = (
     "spec",
     "events",
     "encode",
+    "layout",
+    "operations",
     "protocol",
     "pack",
     "mismatch",

@@ -2,7 +2,7 @@
 
 Time is counted at the end of steps: a neuron that fires in step t (0 ..) has fired by time t + 1.
 Potentials are compared in units of their spread (`deep.Layer`), so that one window suits all
-layers. Sources: `docs/training.md`.
+layers. Sources: `docs/stidi.md`.
 """
 
 from typing import Any
