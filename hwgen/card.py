@@ -115,7 +115,7 @@ def render(params: Params, results: dict[str, Any]) -> str:
         ]
     rows = [(key.split(" ", 1)[1], entry) for key, entry in results.items() if key[:6] == "synth "]
     if rows:
-        lines += _synth_lines(rows)
+        lines += _synth_lines(rows, results.get("cosim"))
     lines += ["", f"Written by hwgen {hwgen.__version__}; do not edit.", ""]
     return "\n".join(lines)
 
@@ -150,21 +150,29 @@ def _work_lines(params: Params, evaluation: dict[str, Any]) -> list[str]:
     ]
 
 
-def _synth_lines(rows: list[tuple[str, dict[str, Any]]]) -> list[str]:
+def _synth_lines(rows: list[tuple[str, dict[str, Any]]], cosim: dict[str, Any] | None) -> list[str]:
     lines = [
         "",
         "## Placed and routed",
         "",
         "With the serial link, by yosys and nextpnr; not tried on a board.",
         "",
-        "| board | part | lanes | LUT | FF | BRAM | DSP | Fmax |",
-        "|---|---|---|---|---|---|---|---|",
+        "| board | part | lanes | LUT | FF | BRAM | DSP | Fmax | images/s |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for board, r in sorted(rows):
         lines.append(
             f"| {board} | {r['part']} | {', '.join(map(str, r['lanes']))} "
             f"| {r['luts']} of {r['luts_capacity']} | {r['ffs']} "
             f"| {r['brams']} of {r['brams_capacity']} | {r['dsps']} "
-            f"| {r['fmax_hz'] / 1e6:.1f} MHz |"
+            f"| {r['fmax_hz'] / 1e6:.1f} MHz | {_images_per_s(r, cosim)} |"
         )
+    lines += ["", "images/s: Fmax over the cycles of an image, with early exit, back to back."]
     return lines
+
+
+def _images_per_s(built: dict[str, Any], cosim: dict[str, Any] | None) -> str:
+    """Known only for the lanes that were simulated."""
+    if not cosim or list(cosim["lanes"]) != list(built["lanes"]):
+        return "-"
+    return f"{built['fmax_hz'] / cosim['cycles_per_sample']:,.0f}"
