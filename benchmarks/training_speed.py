@@ -107,7 +107,7 @@ def main() -> None:
     optimisers = [torch.optim.Adam(net.parameters(), lr=1e-3) for net in (ours, plain)]
 
     def our_step() -> None:
-        ours.set_gradients(times, labels)
+        ours.set_gradients(times, labels, options.steps)
         optimisers[0].step()
         ours.clip()
 

@@ -47,10 +47,10 @@ def test_the_integers_are_golden_s(hidden, psp, tau):
         inputs = torch.from_numpy(times).long()
         net.train()
         for _ in range(20):
-            net.output_potentials(inputs)  # settles the running spreads
+            net.output_potentials(inputs, 5)  # settles the running spreads
         net.eval()
         with torch.no_grad():
-            potentials = net.output_potentials(inputs)
+            potentials = net.output_potentials(inputs, 5)
             net.output_threshold.fill_(max(0, int(potentials.max()) // 2))
             labels, steps, firing = net.decide(inputs)
         trace = Golden(to_params(net, INPUT, "made")).run(times)
@@ -66,11 +66,11 @@ def test_a_wrong_threshold_is_seen():
     net = network("4C3-P2-7", seed=3, level=0.3)
     inputs = latency(images(3), INPUT, 5)
     net.train()
-    net.output_potentials(torch.from_numpy(inputs).long())
+    net.output_potentials(torch.from_numpy(inputs).long(), 5)
     params = to_params(net.eval(), INPUT, "made")
     params.thresholds[0][:] += 1
     with torch.no_grad():
-        potentials = net.output_potentials(torch.from_numpy(inputs).long())[-1].numpy()
+        potentials = net.output_potentials(torch.from_numpy(inputs).long(), 5)[-1].numpy()
     assert (Golden(params).run(inputs).potentials[-1] != potentials).any()
 
 
@@ -219,7 +219,7 @@ def test_early_weight_counts_the_steps_before_the_last():
     for weight in (0.0, 0.5):
         net.recipe = dataclasses.replace(net.recipe, early_weight=weight)
         net.train()
-        net.set_gradients(inputs, labels)
+        net.set_gradients(inputs, labels, 5)
         gradients.append(net.weighted[0].shadow.grad.clone())
     assert not torch.allclose(*gradients)
 
@@ -229,6 +229,22 @@ def test_coarse_epochs_have_fewer_steps():
     assert [learner.n_steps(epoch) for epoch in range(4)] == [3, 3, 5, 5]
     learner = DeepLearner(network("6", coarse_epochs=2, coarse_steps=9))
     assert learner.n_steps(0) == 5
+
+
+def test_coarse_is_a_network_of_fewer_steps():
+    """In the same spreads: a black pixel stays black, whatever the number of steps."""
+    for n_steps in (3, 5):
+        net = network("4C3-P2-7", n_steps=n_steps, seed=1).eval()
+        if n_steps == 3:
+            weights = net.state_dict()
+            times = torch.from_numpy(latency(images(6), INPUT, 3)).long()
+            with torch.no_grad():
+                expected = net.output_potentials(times, 3)
+    net.load_state_dict(weights)
+    with torch.no_grad():
+        assert torch.equal(net.output_potentials(times, 3), expected)
+        assert expected.abs().sum() > 0
+        assert net.output_potentials(torch.full_like(times, 3), 3).abs().sum() == 0
 
 
 def test_weights_are_centred_and_rounded():

@@ -133,15 +133,15 @@ class DeepNetwork(nn.Module):
         self.register_buffer("output_threshold", torch.tensor(2.0**31))
         self.output_threshold: Tensor
 
-    def output_potentials(self, spike_times: Tensor) -> Tensor:
-        """Spike times int64 [n, n_inputs] -> float32 [n_steps, n, n_classes]."""
-        return self._forward(spike_times)[0]
+    def output_potentials(self, spike_times: Tensor, n_steps: int) -> Tensor:
+        """Spike times int64 [n, n_inputs], `n_steps` for never -> [n_steps, n, n_classes]."""
+        return self._forward(spike_times, n_steps)[0]
 
-    def _forward(self, spike_times: Tensor) -> tuple[Tensor, Tensor]:
+    def _forward(self, spike_times: Tensor, n_steps: int) -> tuple[Tensor, Tensor]:
         """Output potentials, and the fraction of hidden neurons that fire (after pooling)."""
         first = self.weighted[0].spec
         pictures = spike_times.view(-1, 1, self.input.height, self.input.width)
-        psp = psp_of(pictures, self.n_steps, first.psp, first.tau_steps)
+        psp = psp_of(pictures, n_steps, first.psp, first.tau_steps)
         fired, n_hidden = torch.zeros((), device=psp.device), 0
         for layer, after in zip(self.weighted, self.weighted[1:], strict=False):
             potentials = layer.potentials(psp)
@@ -165,13 +165,13 @@ class DeepNetwork(nn.Module):
 
     def decide(self, spike_times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Decisions int64 [n], their steps int64 [n], fraction of hidden neurons that fire."""
-        potentials, firing = self._forward(spike_times)
+        potentials, firing = self._forward(spike_times, self.n_steps)
         times, at_spike = first_crossing(potentials.transpose(0, 1), self.output_threshold)
         return first_spike(times, at_spike), times.min(dim=1).values, firing
 
-    def set_gradients(self, spike_times: Tensor, labels: Tensor) -> int:
+    def set_gradients(self, spike_times: Tensor, labels: Tensor, n_steps: int) -> int:
         """Forward and backward on one batch; returns how many samples are decided wrongly."""
-        potentials = self.output_potentials(spike_times)
+        potentials = self.output_potentials(spike_times, n_steps)
         last = potentials[-1]
         spread = (last - last.mean(dim=1, keepdim=True)).std().detach() + 1
         scores = potentials * (self.gain.exp() / spread)

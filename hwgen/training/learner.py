@@ -35,8 +35,8 @@ class Learner(Protocol):
     def n_steps(self, epoch: int) -> int:
         """Steps in training epoch 0, 1, ...; the input is to be encoded with so many."""
 
-    def learn(self, spike_times: Tensor, labels: Tensor) -> int:
-        """Set gradients from a batch; returns how many samples had an error."""
+    def learn(self, spike_times: Tensor, labels: Tensor, n_steps: int) -> int:
+        """Set gradients from a batch of so many steps; returns how many samples had an error."""
 
     def clip(self) -> None:
         """After each step of the optimiser."""
@@ -114,9 +114,9 @@ class DeepLearner:
         coarse = epoch < recipe.coarse_epochs
         return min(recipe.coarse_steps, self.network.n_steps) if coarse else self.network.n_steps
 
-    def learn(self, spike_times: Tensor, labels: Tensor) -> int:
+    def learn(self, spike_times: Tensor, labels: Tensor, n_steps: int) -> int:
         self.network.train()
-        return self.network.set_gradients(spike_times, labels)
+        return self.network.set_gradients(spike_times, labels, n_steps)
 
     def clip(self) -> None:
         self.network.clip()
@@ -133,7 +133,9 @@ class DeepLearner:
     @torch.no_grad()
     def lower_output_threshold(self, batches: list[Tensor], labels: Tensor) -> None:
         network = self.network.eval()
-        potentials = torch.cat([network.output_potentials(x).transpose(0, 1) for x in batches])
+        potentials = torch.cat(
+            [network.output_potentials(x, network.n_steps).transpose(0, 1) for x in batches]
+        )
         highest = max(0, int(potentials.max()))
         loss = network.recipe.early_loss
         network.output_threshold.fill_(lowest_threshold(potentials, labels, highest, loss))
@@ -161,7 +163,7 @@ class SstdpLearner:
     def n_steps(self, epoch: int) -> int:
         return self.network.n_steps
 
-    def learn(self, spike_times: Tensor, labels: Tensor) -> int:
+    def learn(self, spike_times: Tensor, labels: Tensor, n_steps: int) -> int:
         traces, error = self.network.set_gradients(spike_times, labels, self.recipe)
         self._n_seen += len(labels)
         for count, trace in zip(self._n_fired, traces, strict=False):
