@@ -63,16 +63,16 @@ def test_blocks_as_yosys_chooses_them(
 @pytest.mark.parametrize(
     ("board_name", "shape", "psp", "tau_steps", "bits", "uniform", "lanes", "expected"),
     [
-        # What yosys 0.70 counted: sums, spikes, weights, list of spikes, places of the input.
+        # What yosys 0.70 counted: sums, spikes, weights, list of spikes, places of the input; tags.
         (
             *("icebreaker", "28x28-8C5-P2-16C5-P2-10", "step", 0, 1, True),
             (8, 1, 8, 1, 10),
-            [11 + 2 + 3, 1, 5 + 1 + 1, 1, 1],
+            [11 + 2 + 3, 2, 5 + 1 + 1, 1, 1],
         ),
         (
             *("ulx3s_85f", "28x28-20C5-P2-40C5-P2-200-10", "ramp", 0, 4, False),
             (20, 1, 20, 1, 32, 10),
-            [10 + 16 + 1, 1, 8 + 10 + 5, 0, 32, 2],
+            [10 + 16 + 1, 2, 8 + 10 + 5, 1, 32, 2],
         ),
         (
             *("icebreaker", "16x16-8C3p1-P2-16C3s2-10", "triangle/step/triangle", 2, 2, False),
