@@ -75,9 +75,9 @@ class HostileBank(StateBank):
     """A word that is read while it is written comes out upside down: the part may do so, too."""
 
     def elaborate(self, platform: object) -> Module:
-        m = Module()
         if self.n_blocks == 1:
             return super().elaborate(platform)
+        m = Module()
         m.submodules.memory = storage = memory.Memory(
             shape=self.width, depth=self.n_blocks, init=[]
         )

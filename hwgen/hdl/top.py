@@ -71,21 +71,29 @@ class UartTop(wiring.Component):
         m.d.sync += pending.eq(pending + ended - answered)
         m.d.sync += self.toggle.eq(self.toggle ^ answered)
 
-        word = words.o.payload
+        # A register behind the queue: out of its memory a word comes late in the cycle.
+        word = Signal(16)
+        held = Signal()
+        done = Signal()
+        m.d.comb += words.o.ready.eq(~held)
+        with m.If(~held):
+            m.d.sync += [held.eq(words.o.valid), word.eq(words.o.payload)]
+        with m.Elif(done):
+            m.d.sync += held.eq(0)
         kind, index = word[INDEX_BITS:], word[:INDEX_BITS]
         token = core.i.payload
         too_far = (kind == Kind.SPIKE) & index[len(token.index) :].any()
         m.d.comb += [token.kind.eq(kind), token.index.eq(index)]
         m.d.sync += address.eq(index[:4] | index[4:].any().replicate(4))
-        with m.If(words.o.valid):
+        with m.If(held):
             with m.If(kind == READ_REGISTER):
                 m.d.comb += asked.eq(pending <= 0)
             with m.Elif(too_far):
-                m.d.comb += words.o.ready.eq(1)
+                m.d.comb += done.eq(1)
             with m.Else():
-                m.d.comb += [core.i.valid.eq(1), words.o.ready.eq(core.i.ready)]
+                m.d.comb += [core.i.valid.eq(1), done.eq(core.i.ready)]
                 m.d.comb += ended.eq(core.i.ready & (kind == Kind.END_OF_SAMPLE))
-        self._answer(m, core, asked=asked, request_done=words.o.ready, answered=answered)
+        self._answer(m, core, asked=asked, request_done=done, answered=answered)
         return m
 
     def _receive(self, m: Module, words: Fifo) -> None:
