@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from hwgen.board import Board, Family
 from hwgen.brams import n_brams
 from hwgen.errors import BoardError
+from hwgen.pack import TAG_BITS, tags_per_window
 from hwgen.params import Params
 from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, PoolSpec, Shape
 
 MAX_OUTPUT_LANES = 16  # an output layer up to this size has all its neurons in parallel
 _LANES: dict[Family, int] = {"ice40": 8, "ecp5": 32}
 _FIFO_BLOCKS = 1  # of the serial line
-_TAG_BITS = 4  # of a pooling layer, a neuron
 
 
 def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
@@ -72,8 +72,7 @@ def _memories(
     """Those of a layer that may be large."""
     n_positions = layer.post.height * layer.post.width
     if isinstance(layer, PoolSpec):
-        n_tags = n_positions * 2 ** (layer.channels - 1).bit_length()
-        return [_Memory(n_tags, _TAG_BITS, written=True)]
+        return [_Memory(n_positions * tags_per_window(layer), TAG_BITS, written=True)]
     n_blocks = ceil(layer.n_thresholds / lanes)
     n_words = n_positions * n_blocks
     memories = [_Memory(layer.n_fan_in * n_blocks, lanes * layer.weight_bits, written=False)]

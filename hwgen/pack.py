@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.spec import ConvSpec, WeightedSpec
+from hwgen.spec import ConvSpec, PoolSpec, WeightedSpec
 
 
 def n_blocks(n_post: int, lanes: int) -> int:
@@ -45,3 +45,11 @@ def tap_order(size: int, stride: int) -> list[int]:
     those taps lie side by side, and the way from one to the next is the same everywhere.
     """
     return sorted(range(size), key=lambda tap: (tap % stride, -tap))
+
+
+TAG_BITS = 4  # of the memory of a pooling layer, a neuron
+
+
+def tags_per_window(layer: PoolSpec) -> int:
+    """Places for the channels of a window in that memory: a power of two, so that addresses add."""
+    return int(2 ** (layer.channels - 1).bit_length())

@@ -133,22 +133,12 @@ class DenseSpec(_Neurons):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ConvSpec(_Neurons):
-    """Convolution of a picture `height` x `width` x `channels` with `filters` square filters.
-
-    Weights [size, size, channels, filters], one threshold a filter. The neuron (y, x, f) has the
-    synapse weights[i, j, c, f] to the input (y * stride + i - padding, x * stride + j - padding,
-    c), where there is one.
-    """
+class _Picture:
+    """What layers that take a picture share: its sizes."""
 
     height: Annotated[int, Range(1, 4096)]
     width: Annotated[int, Range(1, 4096)]
     channels: Annotated[int, Range(1, 4096)]
-    filters: Annotated[int, Range(1, 4096)]
-    size: Annotated[int, Range(1, 15)]
-    stride: Annotated[int, Range(1, 15)] = 1
-    padding: Annotated[int, Range(0, 14)] = 0
-    kind: Literal["conv2d"] = "conv2d"
 
     @property
     def pre(self) -> Shape:
@@ -156,10 +146,7 @@ class ConvSpec(_Neurons):
 
     @property
     def post(self) -> Shape:
-        reach = self.size - 2 * self.padding
-        rows = (self.height - reach) // self.stride + 1
-        columns = (self.width - reach) // self.stride + 1
-        return Shape(max(0, rows), max(0, columns), self.filters)
+        raise NotImplementedError
 
     @property
     def n_pre(self) -> int:
@@ -168,6 +155,29 @@ class ConvSpec(_Neurons):
     @property
     def n_post(self) -> int:
         return self.post.n
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConvSpec(_Picture, _Neurons):
+    """Convolution of a picture `height` x `width` x `channels` with `filters` square filters.
+
+    Weights [size, size, channels, filters], one threshold a filter. The neuron (y, x, f) has the
+    synapse weights[i, j, c, f] to the input (y * stride + i - padding, x * stride + j - padding,
+    c), where there is one.
+    """
+
+    filters: Annotated[int, Range(1, 4096)]
+    size: Annotated[int, Range(1, 15)]
+    stride: Annotated[int, Range(1, 15)] = 1
+    padding: Annotated[int, Range(0, 14)] = 0
+    kind: Literal["conv2d"] = "conv2d"
+
+    @property
+    def post(self) -> Shape:
+        reach = self.size - 2 * self.padding
+        rows = (self.height - reach) // self.stride + 1
+        columns = (self.width - reach) // self.stride + 1
+        return Shape(max(0, rows), max(0, columns), self.filters)
 
     @property
     def n_fan_in(self) -> int:
@@ -195,33 +205,18 @@ class ConvSpec(_Neurons):
 
 
 @dataclass(frozen=True, kw_only=True)
-class PoolSpec:
+class PoolSpec(_Picture):
     """Earliest spike in each `size` x `size` window, channel by channel; windows do not overlap.
 
     Rows and columns that fill no whole window are left out. No weights, no potential.
     """
 
-    height: Annotated[int, Range(1, 4096)]
-    width: Annotated[int, Range(1, 4096)]
-    channels: Annotated[int, Range(1, 4096)]
     size: Annotated[int, Range(2, 15)]
     kind: Literal["pool2d"] = "pool2d"
 
     @property
-    def pre(self) -> Shape:
-        return Shape(self.height, self.width, self.channels)
-
-    @property
     def post(self) -> Shape:
         return Shape(self.height // self.size, self.width // self.size, self.channels)
-
-    @property
-    def n_pre(self) -> int:
-        return self.pre.n
-
-    @property
-    def n_post(self) -> int:
-        return self.post.n
 
     @property
     def weight_shape(self) -> tuple[int, ...]:

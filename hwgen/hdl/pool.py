@@ -15,15 +15,13 @@ fifteenth of them is.
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
-from amaranth.utils import bits_for
 
 from hwgen.events import Kind
 from hwgen.hdl.bank import StateBank
 from hwgen.hdl.stream import index_bits, is_picture, token_stream
 from hwgen.hdl.table import look_up
+from hwgen.pack import TAG_BITS, tags_per_window
 from hwgen.spec import PoolSpec
-
-TAG_BITS = 4
 
 
 class Pool(wiring.Component):
@@ -35,8 +33,8 @@ class Pool(wiring.Component):
 
     def __init__(self, layer: PoolSpec) -> None:
         self._layer = layer
-        height, width, channels = layer.post
-        self._n_places = 2 ** bits_for(channels - 1) if channels > 1 else 1  # of a window, in tags
+        height, width, _ = layer.post
+        self._n_places = tags_per_window(layer)
         self._n_tags = height * width * self._n_places
         self._n_renewed = -(-self._n_tags // (2**TAG_BITS - 1))  # behind each sample
         super().__init__({"i": In(token_stream(layer.pre)), "o": Out(token_stream(layer.post))})

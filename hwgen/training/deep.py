@@ -6,8 +6,6 @@ batch; elsewhere of its running mean, rounded down: the thresholds that are expo
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -210,14 +208,3 @@ class DeepNetwork(nn.Module):
             layer.shadow.copy_(min(1, max(0.1, 2 / levels)) * drawn)
             layer.level.fill_(self.recipe.level)
         self.gain.fill_(math.log(2))
-
-    @contextmanager
-    def rounding(self, rounded: bool) -> Iterator[None]:
-        """Within it, compute with the integers (as always) or with the shadows as they are."""
-        try:
-            for layer in self.weighted:
-                layer.rounded = rounded
-            yield
-        finally:
-            for layer in self.weighted:
-                layer.rounded = True

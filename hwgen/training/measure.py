@@ -7,6 +7,7 @@ from hwgen.errors import ToolError
 from hwgen.spec import InputSpec
 from hwgen.training.inputs import Encoder
 from hwgen.training.learner import Learner
+from hwgen.training.rounding import rounding
 
 _BATCH = 500
 
@@ -23,7 +24,7 @@ def accuracy(
     encoder = Encoder(input_spec, network.n_steps, device)
     labels = torch.from_numpy(dataset.labels).to(device)
     n_correct = 0
-    with network.rounding(rounded):
+    with rounding(network.layers, rounded):
         for start in range(0, len(dataset), _BATCH):
             images = torch.from_numpy(dataset.images[start : start + _BATCH]).to(device)
             decisions = learner.decide(encoder(images)).labels

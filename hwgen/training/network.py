@@ -1,8 +1,5 @@
 """The network in training: layers with shadow weights, and the decision hardware would make."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor, nn
 
@@ -31,17 +28,6 @@ class SpikingNetwork(nn.Module):
         for layer in self.dense:
             traces.append(layer(traces[-1].times if traces else spike_times))
         return traces
-
-    @contextmanager
-    def rounding(self, rounded: bool) -> Iterator[None]:
-        """Within it, compute with the integers (as always) or with the shadows as they are."""
-        try:
-            for layer in self.dense:
-                layer.rounded = rounded
-            yield
-        finally:
-            for layer in self.dense:
-                layer.rounded = True
 
     def set_gradients(
         self, spike_times: Tensor, labels: Tensor, recipe: SstdpRecipe
