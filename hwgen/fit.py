@@ -9,51 +9,74 @@ from numpy.typing import NDArray
 from hwgen.board import Board, Family
 from hwgen.brams import n_brams
 from hwgen.errors import BoardError
-from hwgen.pack import TAG_BITS, tags_per_window
+from hwgen.pack import QUEUE_DEPTH, TAG_BITS, is_queued, tags_per_window
 from hwgen.params import Params
-from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, PoolSpec, Shape
+from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, PoolSpec, Shape, taps
 
 MAX_OUTPUT_LANES = 16  # an output layer up to this size has all its neurons in parallel
-_LANES: dict[Family, int] = {"ice40": 8, "ecp5": 32}
+# Where to start for a dense layer, and for a convolution, whose filters share each address.
+_LANES: dict[Family, tuple[int, int]] = {"ice40": (8, 16), "ecp5": (32, 64)}
+_FIRING = 1 / 3  # of the neurons of a layer, to compare layers by
 _FIFO_BLOCKS = 1  # of the serial line
 
 
 def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
     """Neurons updated at once, one number a layer.
 
-    The output layer gets a lane for each neuron if there are at most 16. The others get 8 lanes on
-    an iCE40, 32 on an ECP5 (or one for each filter, if there are fewer; a pooling layer has one),
-    halved for all until the estimated memory blocks fit the board; if they never do, the number to
-    start with.
+    The output layer gets a lane for each neuron if there are at most 16. The others start with
+    8 lanes on an iCE40, 32 on an ECP5, a convolution with twice as many (or one for each filter, if
+    there are fewer; a pooling layer has one). As layers work side by side, each but the slowest
+    then gives back what it does not need to be twice as fast as that one. All start lower, half by
+    half, until the estimated memory blocks fit the board; if they never do, the first try it is.
     """
-    start = _LANES[board.family]
-    wish = start
-    while wish >= 1:
-        lanes = _with_lanes(params, wish)
-        if sum(memory_blocks(params, lanes, board)) + _FIFO_BLOCKS <= board.capacity.bram:
-            return lanes
-        wish //= 2
-    return _with_lanes(params, start)
+    dense, conv = _LANES[board.family]
+    first = _balanced(params, dense, conv)
+    lanes = first
+    while sum(memory_blocks(params, lanes, board)) + _FIFO_BLOCKS > board.capacity.bram:
+        if conv == 1:
+            return first
+        dense, conv = max(1, dense // 2), conv // 2
+        lanes = _balanced(params, dense, conv)
+    return lanes
 
 
-def _with_lanes(params: Params, wish: int) -> tuple[int, ...]:
+def _balanced(params: Params, dense: int, conv: int) -> tuple[int, ...]:
     *hidden, output = params.spec.layers
-    last = output.n_post if output.n_post <= MAX_OUTPUT_LANES else min(wish, output.n_post)
-    return (*(min(wish, layer.max_lanes) for layer in hidden), last)
+    most = [min(conv if isinstance(x, ConvSpec) else dense, x.max_lanes) for x in hidden]
+    fastest = [_cycles(layer, limit) for layer, limit in zip(hidden, most, strict=True)]
+    enough = max(fastest, default=0.0) / 2
+    lanes = [
+        next(fewer for fewer in range(1, limit + 1) if _cycles(layer, fewer) <= max(own, enough))
+        for layer, limit, own in zip(hidden, most, fastest, strict=True)
+    ]
+    last = output.n_post if output.n_post <= MAX_OUTPUT_LANES else min(dense, output.n_post)
+    return (*lanes, last)
+
+
+def _cycles(layer: LayerSpec, lanes: int) -> float:
+    """About how long a layer is busy with a sample."""
+    reached = 1.0  # positions
+    if isinstance(layer, ConvSpec):
+        for n in (layer.height, layer.width):
+            reached *= sum(len(taps(layer, n, position)) for position in range(n)) / n
+    blocks = 1 if isinstance(layer, PoolSpec) else ceil(layer.n_thresholds / lanes)
+    return _FIRING * layer.n_pre * reached * blocks
 
 
 def memory_blocks(params: Params, lanes: tuple[int, ...], board: Board) -> list[int]:
     """Estimated memory blocks of each layer (see `hwgen.hdl`).
 
     Counted are weights; state, unless it is one word only, in registers; thresholds, unless each
-    lane needs a single one; the list of spikes of a triangle; who fired, of a pooling layer; and
-    the table that finds the place of an input pixel. Other tables are too small for blocks.
+    lane needs a single one; the list of spikes of a triangle; who fired, of a pooling layer; the
+    queue before a layer; and the table that finds the place of an input pixel. Other tables are too small for blocks.
     """
     spec, blocks = params.spec, []
     for index, (layer, thresholds) in enumerate(zip(spec.layers, params.thresholds, strict=True)):
         memories = _memories(layer, thresholds, lanes[index], spec.n_steps)
         if index == 0 and not isinstance(layer, DenseSpec):
             memories.append(_Memory(layer.n_pre, _place_bits(layer.pre), written=False))
+        if index and is_queued(layer, lanes[index]):
+            memories.append(_Memory(QUEUE_DEPTH, 2 + _place_bits(spec.layers[index - 1].post), True))
         blocks.append(
             sum(n_brams(m.n_words, m.width, board.family, written=m.written) for m in memories)
         )

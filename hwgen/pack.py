@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.spec import ConvSpec, PoolSpec, WeightedSpec
+from hwgen.spec import ConvSpec, LayerSpec, PoolSpec, WeightedSpec
 
 
 def n_blocks(n_post: int, lanes: int) -> int:
@@ -45,6 +45,19 @@ def tap_order(size: int, stride: int) -> list[int]:
     those taps lie side by side, and the way from one to the next is the same everywhere.
     """
     return sorted(range(size), key=lambda tap: (tap % stride, -tap))
+
+
+QUEUE_DEPTH = 256  # spikes; one memory block of 16 bits
+
+
+def is_queued(layer: LayerSpec, lanes: int) -> bool:
+    """Whether spikes wait in a queue before a hidden layer: if one keeps it busy for cycles.
+
+    Spikes come in bursts, at the end of a step; with a queue the layer before can go on.
+    """
+    if isinstance(layer, PoolSpec):
+        return False
+    return isinstance(layer, ConvSpec) or n_blocks(layer.n_post, lanes) > 1
 
 
 TAG_BITS = 4  # of the memory of a pooling layer, a neuron

@@ -64,20 +64,21 @@ def test_blocks_as_yosys_chooses_them(
     ("board_name", "shape", "psp", "tau_steps", "bits", "uniform", "lanes", "expected"),
     [
         # What yosys 0.70 counted: sums, spikes, weights, list of spikes, places of the input; tags.
+        # And a queue before a layer that spends several cycles on a spike.
         (
             *("icebreaker", "28x28-8C5-P2-16C5-P2-10", "step", 0, 1, True),
             (8, 1, 8, 1, 10),
-            [11 + 2 + 3, 2, 5 + 1 + 1, 1, 1],
+            [11 + 2 + 3, 2, 5 + 1 + 1 + 1, 1, 1],
         ),
         (
             *("ulx3s_85f", "28x28-20C5-P2-40C5-P2-200-10", "ramp", 0, 4, False),
             (20, 1, 20, 1, 32, 10),
-            [10 + 16 + 1, 2, 8 + 10 + 5, 1, 32, 2],
+            [10 + 16 + 1, 2, 8 + 10 + 5 + 1, 1, 32 + 1, 2],
         ),
         (
             *("icebreaker", "16x16-8C3p1-P2-16C3s2-10", "triangle/step/triangle", 2, 2, False),
             (4, 1, 8, 10),
-            [3 + 4 + 2 + 1, 1, 5 + 1 + 1, 2 + 1],
+            [3 + 4 + 2 + 1, 1, 5 + 1 + 1 + 1, 2 + 1],
         ),
     ],
 )
@@ -94,8 +95,8 @@ def test_memory_blocks_of_pictures(
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [
-        ("28x28-20C5-P2-40C5-P2-200-10", (20, 1, 32, 1, 32, 10)),  # as many as there are filters
-        ("28x28-64C5-P2-20", (32, 1, 20)),  # an output layer of more than 16 is like the others
+        ("28x28-20C5-P2-40C5-P2-200-10", (20, 1, 40, 1, 8, 10)),  # the second convolution is slowest
+        ("28x28-64C5-P2-20", (64, 1, 20)),  # an output layer of more than 16 is like the others
     ],
 )
 def test_default_lanes_of_pictures(shape: str, expected: tuple[int, ...]) -> None:

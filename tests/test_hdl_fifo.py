@@ -13,7 +13,7 @@ from hwgen.hdl.fifo import Fifo
 @pytest.mark.parametrize("depth", [2, 8, 256])
 @pytest.mark.parametrize(("p_put", "p_take"), [(0.5, 0.5), (1.0, 0.3), (0.3, 1.0), (1.0, 1.0)])
 def test_fifo_is_a_queue(depth: int, p_put: float, p_take: float) -> None:
-    dut = Fifo(width=9, depth=depth)
+    dut = Fifo(9, depth=depth)
     rng = np.random.default_rng(depth)
     n_cycles = 6 * depth + 300
     values = rng.integers(0, 512, n_cycles).tolist()
@@ -59,5 +59,5 @@ def test_other_depths_are_refused(depth: int) -> None:
     with pytest.raises(
         ValueError, match=rf"^depth must be a power of two, at least 2, not {depth}"
     ):
-        Fifo(width=16, depth=depth)
+        Fifo(16, depth=depth)
     gc.collect()  # the refused component complains, here, that nobody used it

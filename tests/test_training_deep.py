@@ -13,7 +13,7 @@ from hwgen.golden import Golden
 from hwgen.recipe import DataRecipe, NetworkRecipe, Recipe, SstdpRecipe, StidiRecipe
 from hwgen.spec import ConvSpec, DenseSpec, InputSpec, PoolSpec
 from hwgen.training.deep import DeepNetwork, Layer
-from hwgen.training.firing import fire, psp_of
+from hwgen.training.firing import Kernel, fire
 from hwgen.training.learner import DeepLearner
 from hwgen.training.loop import train
 from hwgen.training.measure import accuracy
@@ -82,8 +82,24 @@ def test_psp_is_the_contract_s(psp, tau):
         rising = {"step": 1, "ramp": age + 1}
         return rising.get(psp, max(0, min(age + 1, 2 * tau - age - 1)))
 
-    got = psp_of(torch.arange(8), 7, psp, tau)
+    got = Kernel(psp, tau).at(torch.arange(8), 7)
     assert got.tolist() == [[contract(t - spike) for spike in range(8)] for t in range(7)]
+
+
+@pytest.mark.parametrize("every", [2, 4])
+def test_coarse_time_is_sampled_fine_time(every):
+    """The input loses nothing; a hidden neuron's PSP is the mean of those of the steps within."""
+    n_steps = 8
+    net = network("", n_steps=n_steps)
+    inputs = torch.from_numpy(latency(images(3), INPUT, n_steps)).long()
+    coarse = net.output_potentials(inputs, n_steps // every)
+    assert torch.equal(coarse, net.output_potentials(inputs, n_steps)[every - 1 :: every])
+
+    fine = Kernel("ramp").at(torch.arange(n_steps), n_steps)[every - 1 :: every]
+    kernel, n = Kernel("ramp", 0, every), n_steps // every
+    got = kernel.at(kernel.times(torch.arange(n)), n)
+    assert torch.equal(got, fine.unflatten(1, (n, every)).mean(dim=2))
+    assert kernel.gain(n, torch.device("cpu"))[0].tolist() == [(every + 1) / 2] + [every] * (n - 1)
 
 
 @pytest.mark.parametrize(("psp", "tau"), PSPS)
@@ -99,11 +115,10 @@ def test_surrogate_is_that_of_has_fired_states(psp, tau):
         torch.zeros(4),
         displacement=False,
         width=width,
-        psp=psp,
-        tau_steps=tau,
+        kernel=Kernel(psp, tau),
     )
     (psp_now * wanted).sum().backward()
-    rises = psp_of(torch.zeros(1), n_steps, psp, tau).flatten().diff(prepend=torch.zeros(1))
+    rises = Kernel(psp, tau).at(torch.zeros(1), n_steps).flatten().diff(prepend=torch.zeros(1))
     expected = torch.zeros_like(excess)
     for s in range(n_steps):
         state = sum(rises[t - s] * wanted[t] for t in range(s, n_steps))
@@ -125,7 +140,7 @@ def test_displacement_is_stidi_bp_s(tau):
     first.requires_grad_()
     weights = torch.from_numpy(rng.normal(0.3, 1, (n_post, n_pre))).float().requires_grad_()
     theta, theta_pre = 2.0, 1.5
-    options = {"displacement": True, "width": 1.0, "psp": "triangle", "tau_steps": tau}
+    options = {"displacement": True, "width": 1.0, "kernel": Kernel("triangle", tau)}
     psp = fire(first + theta_pre, torch.ones(n_pre), torch.full((n_pre,), theta_pre), **options)
     psp.retain_grad()
     potentials = psp @ weights.T
@@ -229,22 +244,6 @@ def test_coarse_epochs_have_fewer_steps():
     assert [learner.n_steps(epoch) for epoch in range(4)] == [3, 3, 5, 5]
     learner = DeepLearner(network("6", coarse_epochs=2, coarse_steps=9))
     assert learner.n_steps(0) == 5
-
-
-def test_coarse_is_a_network_of_fewer_steps():
-    """In the same spreads: a black pixel stays black, whatever the number of steps."""
-    for n_steps in (3, 5):
-        net = network("4C3-P2-7", n_steps=n_steps, seed=1).eval()
-        if n_steps == 3:
-            weights = net.state_dict()
-            times = torch.from_numpy(latency(images(6), INPUT, 3)).long()
-            with torch.no_grad():
-                expected = net.output_potentials(times, 3)
-    net.load_state_dict(weights)
-    with torch.no_grad():
-        assert torch.equal(net.output_potentials(times, 3), expected)
-        assert expected.abs().sum() > 0
-        assert net.output_potentials(torch.full_like(times, 3), 3).abs().sum() == 0
 
 
 def test_weights_are_centred_and_rounded():

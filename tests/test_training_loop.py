@@ -117,7 +117,7 @@ def test_silent_neurons_are_drawn_anew_in_the_first_half(sets):
     hidden = learner.network.dense[0]
     hidden.shadow[:, 5] = -1.0  # never fires, whatever the others do
     before = hidden.shadow.clone()
-    inputs, labels = run.encoder(8)(run.images[:200]), run.labels[:200]
+    inputs, labels = run.encoder(run.images[:200]), run.labels[:200]
     learner.learn(inputs, labels, 8)
     fires = (learner.network(inputs)[0].times < 8).any(dim=0)
     assert learner.end_epoch(0.75, run.generator) == 0

@@ -125,6 +125,7 @@ def evaluate(
             ("decided by a spike", percent(result.decided_by_spike)),
             ("input spikes", f"{result.n_input_spikes:.1f} an image"),
             ("spikes", f"{result.n_spikes:.1f} an image"),
+            ("additions", f"{result.n_synaptic_ops:.0f} an image"),
             ("speed", f"{result.images_per_s:.0f} images/s"),
         ],
     )

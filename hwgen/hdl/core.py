@@ -9,13 +9,15 @@ from amaranth.lib.wiring import In, Out
 from hwgen.events import Kind
 from hwgen.hdl.conv import Conv
 from hwgen.hdl.dense import Dense
+from hwgen.hdl.fifo import Fifo
 from hwgen.hdl.gate import Gate
 from hwgen.hdl.picture import Flatten, Unflatten
 from hwgen.hdl.pool import Pool
 from hwgen.hdl.readout import Readout
 from hwgen.hdl.registers import Registers
 from hwgen.hdl.replay import Replay
-from hwgen.hdl.stream import is_picture, result_layout, token_stream, vector
+from hwgen.hdl.stream import is_picture, result_layout, token_layout, token_stream, vector
+from hwgen.pack import QUEUE_DEPTH, is_queued
 from hwgen.params import Params
 from hwgen.spec import ConvSpec, DenseSpec, NetworkSpec, PoolSpec, Shape
 
@@ -66,7 +68,7 @@ class SpikeCore(wiring.Component):
         wiring.connect(m, wiring.flipped(self.i), gate.i)
         source, shape = gate.o, vector(spec.input.n_inputs)
         for index, layer in enumerate(self._layers):
-            for name, adapter in _adapters(spec, index, shape):
+            for name, adapter in _adapters(spec, index, shape, self.lanes[index]):
                 m.submodules[f"{name}_{index}"] = adapter
                 wiring.connect(m, source, adapter.i)
                 source = adapter.o
@@ -106,10 +108,12 @@ def _layer(params: Params, index: int, lanes: int, *, is_output: bool) -> Dense 
 
 
 def _adapters(
-    spec: NetworkSpec, index: int, shape: Shape
+    spec: NetworkSpec, index: int, shape: Shape, lanes: int
 ) -> Iterator[tuple[str, wiring.Component]]:
     """What stands in front of a layer if neurons of `shape` feed it, with names."""
     layer = spec.layers[index]
+    if index and is_queued(layer, lanes):
+        yield "queue", Fifo(token_layout(shape), depth=QUEUE_DEPTH)
     if is_picture(shape) and isinstance(layer, DenseSpec):
         yield "flatten", Flatten(shape)
     if is_picture(layer.pre) and not is_picture(shape):

@@ -1,6 +1,6 @@
 """A queue in block memory."""
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Module, ShapeLike, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -13,22 +13,22 @@ class Fifo(wiring.Component):
     never happens: an empty queue is not read, a full one not written; so no promise is asked for.
     """
 
-    def __init__(self, *, width: int, depth: int) -> None:
-        """width in bits; depth a power of two, at least 2."""
+    def __init__(self, shape: ShapeLike, *, depth: int) -> None:
+        """shape of a word; depth a power of two, at least 2."""
         if depth < 2 or depth & (depth - 1):
             raise ValueError(f"depth must be a power of two, at least 2, not {depth!r}")
-        self._width = width
+        self._shape = shape
         self._depth = depth
-        super().__init__({"i": In(stream.Signature(width)), "o": Out(stream.Signature(width))})
+        super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.storage = storage = memory.Memory(
-            shape=self._width, depth=self._depth, init=[], attrs={"no_rw_check": 1}
+            shape=self._shape, depth=self._depth, init=[], attrs={"no_rw_check": 1}
         )
         # A port without clock, and a register: yosys merges them, and heeds `no_rw_check` then.
         read, write = storage.read_port(domain="comb"), storage.write_port()
-        word = Signal(self._width, reset_less=True)
+        word = Signal(self._shape, reset_less=True)
         # One bit more than an address: equal when empty, different in that bit only when full.
         head, tail = Signal(range(2 * self._depth)), Signal(range(2 * self._depth))
         get = Signal()

@@ -60,7 +60,7 @@ class UartTop(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.core = core = self._core
-        m.submodules.words = words = Fifo(width=16, depth=FIFO_WORDS)
+        m.submodules.words = words = Fifo(16, depth=FIFO_WORDS)
         m.d.comb += core.early_exit.eq(self._early_exit)
         self._receive(m, words)
 

@@ -15,7 +15,7 @@ from torch.nn.functional import conv2d, cross_entropy, linear, max_pool2d, pad
 
 from hwgen.recipe import StidiRecipe
 from hwgen.spec import ConvSpec, InputSpec, LayerSpec, PoolSpec, WeightedSpec
-from hwgen.training.firing import fire, psp_of
+from hwgen.training.firing import Kernel, fire
 from hwgen.training.readout import first_crossing, first_spike
 
 _MOMENTUM = 0.05  # of the running spread
@@ -132,14 +132,19 @@ class DeepNetwork(nn.Module):
         self.output_threshold: Tensor
 
     def output_potentials(self, spike_times: Tensor, n_steps: int) -> Tensor:
-        """Spike times int64 [n, n_inputs], `n_steps` for never -> [n_steps, n, n_classes]."""
+        """Spike times int64 [n, n_inputs] -> [n_steps, n, n_classes].
+
+        Times are in steps of the network, `self.n_steps` for never. With fewer `n_steps` than the
+        network's, each lasts longer: the hidden layers are coarse, the input stays as fine.
+        """
         return self._forward(spike_times, n_steps)[0]
 
     def _forward(self, spike_times: Tensor, n_steps: int) -> tuple[Tensor, Tensor]:
         """Output potentials, and the fraction of hidden neurons that fire (after pooling)."""
         first = self.weighted[0].spec
         pictures = spike_times.view(-1, 1, self.input.height, self.input.width)
-        psp = psp_of(pictures, n_steps, first.psp, first.tau_steps)
+        every = self.n_steps / n_steps
+        psp = Kernel(first.psp, first.tau_steps, every).at(pictures, n_steps)
         fired, n_hidden = torch.zeros((), device=psp.device), 0
         for layer, after in zip(self.weighted, self.weighted[1:], strict=False):
             potentials = layer.potentials(psp)
@@ -156,8 +161,7 @@ class DeepNetwork(nn.Module):
                 level.view(shape),
                 displacement=self.recipe.gradient == "displacement",
                 width=self.recipe.width,
-                psp=after.spec.psp,
-                tau_steps=after.spec.tau_steps,
+                kernel=Kernel(after.spec.psp, after.spec.tau_steps, every),
             )
         return self.weighted[-1].potentials(psp), fired / max(1, n_hidden)
 

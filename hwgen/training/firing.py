@@ -5,7 +5,7 @@ Potentials are compared in units of their spread (`deep.Layer`), so that one win
 layers. Sources: `docs/stidi.md`.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -14,25 +14,33 @@ from torch.autograd import Function
 from hwgen.spec import Psp
 
 
-def psp_of(times: Tensor, n_steps: int, psp: Psp, tau_steps: int) -> Tensor:
-    """PSP of spikes of weight 1: times [...], `n_steps` for never -> float32 [n_steps, ...]."""
-    steps = torch.arange(1, n_steps + 1, device=times.device, dtype=torch.float32)
-    age = steps.view(-1, *[1] * times.dim()) - times
-    if psp == "triangle":
-        age = torch.minimum(age, 2 * tau_steps - age)
-    return age.clamp_(min=0, max=1 if psp == "step" else None)
+class Kernel(NamedTuple):
+    """The PSP of a spike of weight 1; times are in steps of the contract.
 
+    `every` > 1 computes coarsely: at the end of each so many steps only. A neuron that fires in
+    between fires in the middle of those steps.
+    """
 
-def _rise(n_steps: int, psp: Psp, tau_steps: int, device: torch.device) -> Tensor:
-    """Row s, column t: how much the PSP of a spike in step s rises in step t."""
-    steps = torch.arange(n_steps, device=device)
-    age = steps[None, :] - steps[:, None]
-    if psp == "step":
-        return (age == 0).float()
-    if psp == "ramp":
-        return (age >= 0).float()
-    up, down = (age >= 0) & (age < tau_steps), (age >= tau_steps) & (age < 2 * tau_steps)
-    return up.float() - down.float()
+    psp: Psp
+    tau_steps: int = 0  # of the triangle
+    every: float = 1
+
+    def at(self, times: Tensor, n: int) -> Tensor:
+        """Times of spikes [...] -> PSPs at the first `n` points of time, float32 [n, ...]."""
+        ends = torch.arange(1, n + 1, device=times.device, dtype=torch.float32) * self.every
+        age = ends.view(-1, *[1] * times.dim()) - times
+        if self.psp == "triangle":
+            age = torch.minimum(age, 2 * self.tau_steps - age)
+        return age.clamp_(min=0, max=1 if self.psp == "step" else None)
+
+    def times(self, points: Tensor) -> Tensor:
+        """The first point of time at which a potential exceeds the threshold -> spike times."""
+        return points * self.every + (self.every - 1) / 2
+
+    def gain(self, n: int, device: torch.device) -> Tensor:
+        """Row s, column t: how much PSP t grows if a neuron fires at point s, not at s + 1."""
+        psps = self.at(self.times(torch.arange(n + 1.0, device=device)), n)
+        return (psps[:, :-1] - psps[:, 1:]).T.contiguous()
 
 
 class _Fire(Function):
@@ -46,35 +54,34 @@ class _Fire(Function):
         level: Tensor,
         displacement: bool,
         width: float,
-        psp: Psp,
-        tau_steps: int,
+        kernel: Kernel,
     ) -> Tensor:
-        n_steps, axes = len(potentials), [1] * (potentials.dim() - 1)
+        n, axes = len(potentials), [1] * (potentials.dim() - 1)
         above = potentials - spread * level
-        countdown = torch.arange(n_steps, 0, -1, device=above.device, dtype=torch.uint8)
+        countdown = torch.arange(n, 0, -1, device=above.device, dtype=torch.uint8)
         left = ((above > 0) * countdown.view(-1, *axes)).amax(dim=0)
-        times = n_steps - left.float()
-        ctx.psp, ctx.tau_steps, ctx.width, ctx.displacement = psp, tau_steps, width, displacement
+        points = n - left.float()
+        ctx.kernel, ctx.width, ctx.displacement = kernel, width, displacement
         peak = above.argmax(dim=0) if displacement else None
         near = None if displacement else above.abs_() < width * spread
-        ctx.save_for_backward(potentials, spread, level, times, peak, near)
-        return psp_of(times, n_steps, psp, tau_steps)
+        ctx.save_for_backward(potentials, spread, level, points, peak, near)
+        return kernel.at(kernel.times(points), n)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """With excess = potential / spread - level, from dE/dexcess to the three."""
-        potentials, spread, level, times, peak, near = ctx.saved_tensors
-        rise = _rise(len(potentials), ctx.psp, ctx.tau_steps, potentials.device)
+        potentials, spread, level, points, peak, near = ctx.saved_tensors
+        gain = ctx.kernel.gain(len(potentials), potentials.device)
         if ctx.displacement:
-            excess = _displacement(gradients[0], rise, times, peak, level)
+            excess = _displacement(gradients[0], gain, points, peak, level)
         else:
-            excess = _mix(rise / (2 * ctx.width), gradients[0]).mul_(near)
+            excess = _mix(gain / (2 * ctx.width), gradients[0]).mul_(near)
         channels = 2  # of potentials, which all others of more than one neuron are summed over
         others = [axis for axis in range(excess.dim()) if axis != channels]
         by_level = -excess.sum(dim=others).view(level.shape)
         excess /= spread
         by_spread = -(potentials * excess).sum(dim=others).view(spread.shape) / spread
-        return excess, by_spread, by_level, None, None, None, None
+        return excess, by_spread, by_level, None, None, None
 
 
 def _mix(matrix: Tensor, over_steps: Tensor) -> Tensor:
@@ -86,14 +93,14 @@ def _mix(matrix: Tensor, over_steps: Tensor) -> Tensor:
 
 
 def _displacement(
-    gradient: Tensor, rise: Tensor, times: Tensor, peak: Tensor, level: Tensor
+    gradient: Tensor, gain: Tensor, times: Tensor, peak: Tensor, level: Tensor
 ) -> Tensor:
     """STiDi-BP: the desired displacement of each spike, handed to the potential at its step."""
     n_steps = len(gradient)
     never = times == n_steps
     # A silent neuron counts as firing in the last step, and learns where its potential peaked.
     at = times.clamp(max=n_steps - 1).long()
-    later = -_mix(rise, gradient).gather(0, at[None])  # dE/dt: a later spike has a lower PSP
+    later = -_mix(gain, gradient).gather(0, at[None])  # dE/dt: a later spike has a lower PSP
     learns = torch.where(never, peak, at)
     # dt/dV ~ -t / threshold: the straight line from (0, 0) to the crossing.
     slope = -(learns + 1) / level
@@ -107,8 +114,7 @@ def fire(
     *,
     displacement: bool,
     width: float,
-    psp: Psp,
-    tau_steps: int,
+    kernel: Kernel,
 ) -> Tensor:
     """Potentials [n_steps, n, channels, ...] -> PSPs of the same shape.
 
@@ -118,6 +124,6 @@ def fire(
     state of its own, with a rectangular surrogate of half-width `width` spreads.
     """
     result: Tensor = _Fire.apply(  # type: ignore[no-untyped-call]
-        potentials, spread, level, displacement, width, psp, tau_steps
+        potentials, spread, level, displacement, width, kernel
     )
     return result

@@ -33,10 +33,10 @@ class Learner(Protocol):
         """The network, on its device."""
 
     def n_steps(self, epoch: int) -> int:
-        """Steps in training epoch 0, 1, ...; the input is to be encoded with so many."""
+        """Steps to compute in training epoch 0, 1, ..."""
 
     def learn(self, spike_times: Tensor, labels: Tensor, n_steps: int) -> int:
-        """Set gradients from a batch of so many steps; returns how many samples had an error."""
+        """Set gradients from a batch; returns how many samples had an error."""
 
     def clip(self) -> None:
         """After each step of the optimiser."""

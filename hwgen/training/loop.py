@@ -104,15 +104,13 @@ class _Run:
         self.validation_labels = torch.from_numpy(validation_set.labels).to(device)
         self.generator = torch.Generator().manual_seed(recipe.seed)
         n_classes = int(train_set.labels.max()) + 1
-        few = self.encoder(recipe.network.n_steps)(self.images[:N_CALIBRATION])
+        self.encoder = Encoder(self.input_spec, recipe.network.n_steps, self.device)
+        few = self.encoder(self.images[:N_CALIBRATION])
         self.learner = learners.make(recipe, self.input_spec, n_classes, few, self.generator)
         self.optimiser = _optimiser(self.learner, recipe)
         self.epoch = self.best_epoch = 0
         self.best = checkpoints.copy(self.learner.network.state_dict())
         self.history: list[Epoch] = []
-
-    def encoder(self, n_steps: int) -> Encoder:
-        return Encoder(self.input_spec, n_steps, self.device)
 
     def state(self) -> State:
         return State(
@@ -138,14 +136,13 @@ class _Run:
         order = torch.randperm(n, generator=self.generator).to(self.device)
         batches = torch.split(order, recipe.batch_size)
         n_steps = self.learner.n_steps(self.epoch)
-        encoder = self.encoder(n_steps)
         n_erring = 0
         for index, batch in enumerate(batches):
             self._set_rate((self.epoch + index / len(batches)) / recipe.epochs)
             images = augment(
                 self.images[batch], self.recipe.augment, self.input_spec.x_max, self.generator
             )
-            n_erring += self.learner.learn(encoder(images), self.labels[batch], n_steps)
+            n_erring += self.learner.learn(self.encoder(images), self.labels[batch], n_steps)
             self.optimiser.step()
             self.learner.clip()
         seconds = time.perf_counter() - started
@@ -180,8 +177,8 @@ class _Run:
 
     def validation_inputs(self) -> list[Tensor]:
         """Spike times of the validation set, in batches."""
-        encoder = self.encoder(self.recipe.network.n_steps)
-        return [encoder(part) for part in torch.split(self.validation_images, _EVALUATION_BATCH)]
+        parts = torch.split(self.validation_images, _EVALUATION_BATCH)
+        return [self.encoder(part) for part in parts]
 
     def _validate(self) -> tuple[float, float, float]:
         """Accuracy, mean decision step, fraction of hidden neurons that fire."""
