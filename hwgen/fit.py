@@ -68,7 +68,8 @@ def memory_blocks(params: Params, lanes: tuple[int, ...], board: Board) -> list[
 
     Counted are weights; state, unless it is one word only, in registers; thresholds, unless each
     lane needs a single one; the list of spikes of a triangle; who fired, of a pooling layer; the
-    queue before a layer; and the table that finds the place of an input pixel. Other tables are too small for blocks.
+    queue before a layer; and the table that finds the place of an input pixel. Other tables are too
+    small for blocks.
     """
     spec, blocks = params.spec, []
     for index, (layer, thresholds) in enumerate(zip(spec.layers, params.thresholds, strict=True)):
@@ -76,7 +77,8 @@ def memory_blocks(params: Params, lanes: tuple[int, ...], board: Board) -> list[
         if index == 0 and not isinstance(layer, DenseSpec):
             memories.append(_Memory(layer.n_pre, _place_bits(layer.pre), written=False))
         if index and is_queued(layer, lanes[index]):
-            memories.append(_Memory(QUEUE_DEPTH, 2 + _place_bits(spec.layers[index - 1].post), True))
+            width = 2 + _place_bits(spec.layers[index - 1].post)
+            memories.append(_Memory(QUEUE_DEPTH, width, written=True))
         blocks.append(
             sum(n_brams(m.n_words, m.width, board.family, written=m.written) for m in memories)
         )

@@ -95,7 +95,8 @@ def test_memory_blocks_of_pictures(
 @pytest.mark.parametrize(
     ("shape", "expected"),
     [
-        ("28x28-20C5-P2-40C5-P2-200-10", (20, 1, 40, 1, 8, 10)),  # the second convolution is slowest
+        # The second convolution is slowest.
+        ("28x28-20C5-P2-40C5-P2-200-10", (20, 1, 40, 1, 8, 10)),
         ("28x28-64C5-P2-20", (64, 1, 20)),  # an output layer of more than 16 is like the others
     ],
 )
