@@ -2,6 +2,7 @@
 
 import json
 import statistics
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def record(folder: ModelFolder, result: Evaluation | CosimResult | SynthResult) 
     if isinstance(result, Evaluation):
         kept["evaluation"] = result.to_json()
     elif isinstance(result, CosimResult):
-        kept["cosim"] = _cosim(result)
+        kept[f"cosim {_lanes(result.lanes)}"] = _cosim(result)
     else:
         kept[f"synth {result.board}"] = _synth(result)
     write_atomic(path, json.dumps(kept, indent=1, sort_keys=True) + "\n")
@@ -102,20 +103,11 @@ def render(params: Params, results: dict[str, Any]) -> str:
     ]
     if evaluation := results.get("evaluation"):
         lines += _evaluation_lines(evaluation) + _work_lines(params, evaluation)
-    if cosim := results.get("cosim"):
-        lanes = ", ".join(map(str, cosim["lanes"]))
-        lines += [
-            "",
-            "## Equality",
-            "",
-            f"Verilog ({cosim['simulator']}, lanes {lanes}) against golden on "
-            f"{cosim['n_samples']} samples: {cosim['n_mismatches']} mismatches of "
-            f"{cosim['n_compared']} compared. From the first event to the decision: mean "
-            f"{cosim['cycles_mean']:.0f} cycles, worst {cosim['cycles_worst']}.",
-        ]
-    rows = [(key.split(" ", 1)[1], entry) for key, entry in results.items() if key[:6] == "synth "]
-    if rows:
-        lines += _synth_lines(rows, results.get("cosim"))
+    simulated, built = (_of(results, kind) for kind in ("cosim", "synth"))
+    if simulated:
+        lines += _cosim_lines(simulated)
+    if built:
+        lines += _synth_lines(built, simulated)
     lines += ["", f"Written by hwgen {hwgen.__version__}; do not edit.", ""]
     return "\n".join(lines)
 
@@ -150,7 +142,39 @@ def _work_lines(params: Params, evaluation: dict[str, Any]) -> list[str]:
     ]
 
 
-def _synth_lines(rows: list[tuple[str, dict[str, Any]]], cosim: dict[str, Any] | None) -> list[str]:
+def _of(results: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
+    """Results of a kind by lanes (cosim) or board (synth)."""
+    named = {key.split(" ", 1)[1]: key for key in sorted(results) if key.startswith(f"{kind} ")}
+    return {name: results[key] for name, key in named.items()}
+
+
+def _lanes(lanes: Sequence[int]) -> str:
+    return ",".join(map(str, lanes))
+
+
+def _cosim_lines(simulated: dict[str, dict[str, Any]]) -> list[str]:
+    lines = [
+        "",
+        "## Equality",
+        "",
+        "Verilog against golden, and cycles from the first event of an image to its decision; an "
+        "image of many takes the cycles of the last column.",
+        "",
+        "| lanes | simulator | images | compared | mismatches | mean | worst | back to back |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {lanes} | {r['simulator']} | {r['n_samples']} | {r['n_compared']:,} "
+        f"| {r['n_mismatches']} | {r['cycles_mean']:,.0f} | {r['cycles_worst']:,} "
+        f"| {r['cycles_per_sample']:,.0f} |"
+        for lanes, r in simulated.items()
+    ]
+    return lines
+
+
+def _synth_lines(
+    built: dict[str, dict[str, Any]], simulated: dict[str, dict[str, Any]]
+) -> list[str]:
     lines = [
         "",
         "## Placed and routed",
@@ -160,19 +184,18 @@ def _synth_lines(rows: list[tuple[str, dict[str, Any]]], cosim: dict[str, Any] |
         "| board | part | lanes | LUT | FF | BRAM | DSP | Fmax | images/s |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
-    for board, r in sorted(rows):
+    for board, r in built.items():
         lines.append(
-            f"| {board} | {r['part']} | {', '.join(map(str, r['lanes']))} "
+            f"| {board} | {r['part']} | {_lanes(r['lanes'])} "
             f"| {r['luts']} of {r['luts_capacity']} | {r['ffs']} "
             f"| {r['brams']} of {r['brams_capacity']} | {r['dsps']} "
-            f"| {r['fmax_hz'] / 1e6:.1f} MHz | {_images_per_s(r, cosim)} |"
+            f"| {r['fmax_hz'] / 1e6:.1f} MHz | {_images_per_s(r, simulated)} |"
         )
     lines += ["", "images/s: Fmax over the cycles of an image, with early exit, back to back."]
     return lines
 
 
-def _images_per_s(built: dict[str, Any], cosim: dict[str, Any] | None) -> str:
+def _images_per_s(built: dict[str, Any], simulated: dict[str, dict[str, Any]]) -> str:
     """Known only for the lanes that were simulated."""
-    if not cosim or list(cosim["lanes"]) != list(built["lanes"]):
-        return "-"
-    return f"{built['fmax_hz'] / cosim['cycles_per_sample']:,.0f}"
+    cosim = simulated.get(_lanes(built["lanes"]))
+    return f"{built['fmax_hz'] / cosim['cycles_per_sample']:,.0f}" if cosim else "-"
