@@ -25,6 +25,7 @@ def need_real_data():
 def test_what_ships():
     assert {"digits", "mnist-binary", "mnist-real", "mnist-up5k"} <= set(model.shipped())
     assert {"fashion-binary", "fashion-real", "mnist-csnn-binary"} <= set(model.shipped())
+    assert {"mnist-csnn-real", "mnist-csnn-fast", "caltech-csnn-binary"} <= set(model.shipped())
     assert set(model.shipped()) - set(TRAINED) == {"digits"}  # trained by the demo itself
 
 
@@ -92,6 +93,9 @@ def test_card_tells_the_truth(name):
         ("fashion-real", 0.88),
         ("fashion-binary", 0.873),
         ("mnist-csnn-binary", 0.986),
+        ("mnist-csnn-real", 0.992),
+        ("mnist-csnn-fast", 0.985),
+        ("caltech-csnn-binary", 0.992),
     ],
 )
 def test_accuracy_promised(name, at_least):

@@ -254,6 +254,8 @@ def test_weights_are_centred_and_rounded():
     assert set(weights.unique().tolist()) >= {-1, 0, 1}
     layer.shadow.data = drawn + 0.25
     assert torch.equal(layer.weights(), weights)
+    layer.shadow.data = drawn * torch.tensor([1e-3, 1.0, 30.0]).view(-1, 1, 1, 1)
+    assert torch.equal(layer.weights(), weights)
     layer.rounded = False
     assert layer.weights().flatten(1).mean(dim=1).abs().max() < 1e-6
 

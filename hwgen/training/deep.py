@@ -19,16 +19,17 @@ from hwgen.training.firing import Kernel, fire
 from hwgen.training.readout import first_crossing, first_spike
 
 _MOMENTUM = 0.05  # of the running spread
+# By weight bits: the distance of integers, in standard deviations of a neuron's weights, at which
+# rounding a normal distribution loses least (Max, "Quantizing for minimum distortion", 1960).
+_STEPS = {2: 1.22, 3: 0.65, 4: 0.357, 5: 0.193, 6: 0.104, 7: 0.0575, 8: 0.0307}
 
 
 class _Round(Function):
-    """Shadow weights to integers; the gradient passes unchanged (straight-through)."""
+    """To integers, or signs; the gradient passes unchanged (straight-through)."""
 
     @staticmethod
-    def forward(ctx: Any, shadow: Tensor, max_weight: int) -> Tensor:
-        if max_weight == 1:
-            return torch.where(shadow >= 0, 1.0, -1.0)
-        return (shadow * max_weight).round()
+    def forward(ctx: Any, weights: Tensor, binary: bool) -> Tensor:
+        return torch.where(weights >= 0, 1.0, -1.0) if binary else weights.round()
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
@@ -40,8 +41,9 @@ class Layer(nn.Module):
 
     Pooling takes the largest potential of a window before it is compared: with one threshold a
     channel, the window's earliest crossing is the crossing of its maximum.
-    Shadow weights lie in -1..1; the mean of each neuron's is subtracted before they are rounded, so
-    that a bright image does not lift all potentials.
+    Before shadow weights are rounded, the mean of each neuron's is subtracted, so that a bright image
+    does not lift all potentials; and weights of several bits are divided by their spread, so that
+    all integers are used, whatever the size of the shadows: thresholds are relative.
     """
 
     def __init__(self, spec: WeightedSpec, pool: int) -> None:
@@ -60,12 +62,16 @@ class Layer(nn.Module):
     def weights(self) -> Tensor:
         """Integer weights, float32: [n_out, n_pre] or [n_out, channels, size, size]."""
         mean = self.shadow.flatten(1).mean(dim=1)
-        centred = (self.shadow - mean.view(-1, *[1] * (self.shadow.dim() - 1))).clamp(-1, 1)
+        axes = [1] * (self.shadow.dim() - 1)
+        weights = self.shadow - mean.view(-1, *axes)
+        bits, limit = self.spec.weight_bits, self.spec.max_weight
+        if bits > 1:
+            spread = weights.detach().flatten(1).square().mean(dim=1).sqrt()
+            weights = weights / (_STEPS[bits] * spread + 1e-9).view(-1, *axes)
+        weights = weights.clamp(-limit, limit)
         if not self.rounded:
-            return centred * self.spec.max_weight
-        result: Tensor = _Round.apply(  # type: ignore[no-untyped-call]
-            centred, self.spec.max_weight
-        )
+            return weights
+        result: Tensor = _Round.apply(weights, bits == 1)  # type: ignore[no-untyped-call]
         return result
 
     def potentials(self, psp: Tensor) -> Tensor:
@@ -153,8 +159,6 @@ class DeepNetwork(nn.Module):
                 spread, level = layer.measure(potentials), layer.level.clamp(min=0.01)
             else:
                 spread, level = torch.ones_like(layer.level), layer.thresholds()
-                fired += (potentials > level.view(shape)).any(dim=0).sum()
-                n_hidden += potentials[0].numel()
             psp = fire(
                 potentials,
                 spread.view(shape),
@@ -163,6 +167,9 @@ class DeepNetwork(nn.Module):
                 width=self.recipe.width,
                 kernel=Kernel(after.spec.psp, after.spec.tau_steps, every),
             )
+            if not self.training:
+                fired += (psp.amax(dim=0) > 0).sum()
+                n_hidden += psp[0].numel()
         return self.weighted[-1].potentials(psp), fired / max(1, n_hidden)
 
     def decide(self, spike_times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -205,10 +212,9 @@ class DeepNetwork(nn.Module):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
-        """Small weights, so that signs can change early; no smaller than rounding leaves alive."""
+        """Small weights, so that they can change early."""
         for layer in self.weighted:
             drawn = torch.rand(layer.shadow.shape, generator=generator) * 2 - 1
-            levels = layer.spec.max_weight if layer.spec.weight_bits > 1 else float("inf")
-            layer.shadow.copy_(min(1, max(0.1, 2 / levels)) * drawn)
+            layer.shadow.copy_(0.1 * drawn)
             layer.level.fill_(self.recipe.level)
         self.gain.fill_(math.log(2))
