@@ -16,7 +16,6 @@ from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, PoolSpec, Shape, taps
 MAX_OUTPUT_LANES = 16  # an output layer up to this size has all its neurons in parallel
 # Where to start for a dense layer, and for a convolution, whose filters share each address.
 _LANES: dict[Family, tuple[int, int]] = {"ice40": (8, 16), "ecp5": (32, 64)}
-_FIRING = 1 / 3  # of the neurons of a layer, to compare layers by
 _FIFO_BLOCKS = 1  # of the serial line
 
 
@@ -43,24 +42,28 @@ def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
 def _balanced(params: Params, dense: int, conv: int) -> tuple[int, ...]:
     *hidden, output = params.spec.layers
     most = [min(conv if isinstance(x, ConvSpec) else dense, x.max_lanes) for x in hidden]
-    fastest = [_cycles(layer, limit) for layer, limit in zip(hidden, most, strict=True)]
-    enough = max(fastest, default=0.0) / 2
+    fastest = [_slots(layer, limit) for layer, limit in zip(hidden, most, strict=True)]
+    enough = max(fastest, default=0) / 2
     lanes = [
-        next(fewer for fewer in range(1, limit + 1) if _cycles(layer, fewer) <= max(own, enough))
+        next(fewer for fewer in range(1, limit + 1) if _slots(layer, fewer) <= max(own, enough))
         for layer, limit, own in zip(hidden, most, fastest, strict=True)
     ]
     last = output.n_post if output.n_post <= MAX_OUTPUT_LANES else min(dense, output.n_post)
     return (*lanes, last)
 
 
-def _cycles(layer: LayerSpec, lanes: int) -> float:
-    """About how long a layer is busy with a sample."""
-    reached = 1.0  # positions
+def _slots(layer: LayerSpec, lanes: int) -> int:
+    """Cycles a layer is busy if all its inputs fire: to compare layers by."""
+    if isinstance(layer, PoolSpec):
+        return layer.n_pre
+    blocks = ceil(layer.n_thresholds / lanes)
     if isinstance(layer, ConvSpec):
-        for n in (layer.height, layer.width):
-            reached *= sum(len(taps(layer, n, position)) for position in range(n)) / n
-    blocks = 1 if isinstance(layer, PoolSpec) else ceil(layer.n_thresholds / lanes)
-    return _FIRING * layer.n_pre * reached * blocks
+        rows, columns = (
+            sum(len(taps(layer, n, position)) for position in range(n))
+            for n in (layer.height, layer.width)
+        )
+        return rows * columns * layer.channels * blocks
+    return layer.n_pre * blocks
 
 
 def memory_blocks(params: Params, lanes: tuple[int, ...], board: Board) -> list[int]:

@@ -51,7 +51,7 @@ QUEUE_DEPTH = 256  # spikes; one memory block of 16 bits
 
 
 def is_queued(layer: LayerSpec, lanes: int) -> bool:
-    """Whether spikes wait in a queue before a hidden layer: if one keeps it busy for cycles.
+    """Whether a queue stands between the layer and the one before: if a spike takes many cycles.
 
     Spikes come in bursts, at the end of a step; with a queue the layer before can go on.
     """

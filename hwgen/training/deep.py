@@ -41,9 +41,9 @@ class Layer(nn.Module):
 
     Pooling takes the largest potential of a window before it is compared: with one threshold a
     channel, the window's earliest crossing is the crossing of its maximum.
-    Before shadow weights are rounded, the mean of each neuron's is subtracted, so that a bright image
-    does not lift all potentials; and weights of several bits are divided by their spread, so that
-    all integers are used, whatever the size of the shadows: thresholds are relative.
+    Before shadow weights are rounded, the mean of each neuron's is subtracted, so that a bright
+    image does not lift all potentials; and weights of several bits are divided by their spread, so
+    that all integers are used, whatever the size of the shadows: thresholds are relative.
     """
 
     def __init__(self, spec: WeightedSpec, pool: int) -> None:
