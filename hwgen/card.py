@@ -157,8 +157,9 @@ def _cosim_lines(simulated: dict[str, dict[str, Any]]) -> list[str]:
         "",
         "## Equality",
         "",
-        "Verilog against golden, and cycles from the first event of an image to its decision; an "
-        "image of many takes the cycles of the last column.",
+        "Verilog against golden. Mean and worst: cycles from the first event of an image to its "
+        "decision, in a stream without gaps, so that it waits for those before it. Back to back: "
+        "cycles of the whole stream, an image.",
         "",
         "| lanes | simulator | images | compared | mismatches | mean | worst | back to back |",
         "|---|---|---|---|---|---|---|---|",

@@ -26,6 +26,7 @@ def test_what_ships():
     assert {"digits", "mnist-binary", "mnist-real", "mnist-up5k"} <= set(model.shipped())
     assert {"fashion-binary", "fashion-real", "mnist-csnn-binary"} <= set(model.shipped())
     assert {"mnist-csnn-real", "mnist-csnn-fast", "caltech-csnn-binary"} <= set(model.shipped())
+    assert {"mnist-csnn-25f", "mnist-csnn-up5k"} <= set(model.shipped())
     assert set(model.shipped()) - set(TRAINED) == {"digits"}  # trained by the demo itself
 
 
@@ -95,6 +96,8 @@ def test_card_tells_the_truth(name):
         ("mnist-csnn-binary", 0.986),
         ("mnist-csnn-real", 0.992),
         ("mnist-csnn-fast", 0.985),
+        ("mnist-csnn-25f", 0.985),
+        ("mnist-csnn-up5k", 0.97),
         ("caltech-csnn-binary", 0.992),
     ],
 )
