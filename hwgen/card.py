@@ -144,8 +144,10 @@ def _work_lines(params: Params, evaluation: dict[str, Any]) -> list[str]:
 
 def _of(results: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
     """Results of a kind by lanes (cosim) or board (synth)."""
-    named = {key.split(" ", 1)[1]: key for key in sorted(results) if key.startswith(f"{kind} ")}
-    return {name: results[key] for name, key in named.items()}
+    start = f"{kind} "
+    return {
+        key.removeprefix(start): results[key] for key in sorted(results) if key.startswith(start)
+    }
 
 
 def _lanes(lanes: Sequence[int]) -> str:

@@ -1,6 +1,6 @@
 """Does it fit? What can be said from the parameters alone, before any tool runs."""
 
-from math import ceil, prod
+from math import prod
 from typing import NamedTuple
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hwgen.board import Board, Family
 from hwgen.brams import n_brams
 from hwgen.errors import BoardError
-from hwgen.pack import QUEUE_DEPTH, TAG_BITS, is_queued, tags_per_window
+from hwgen.pack import QUEUE_DEPTH, TAG_BITS, is_queued, n_blocks, tags_per_window
 from hwgen.params import Params
 from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, PoolSpec, Shape, taps
 
@@ -56,7 +56,7 @@ def _slots(layer: LayerSpec, lanes: int) -> int:
     """Cycles a layer is busy if all its inputs fire: to compare layers by."""
     if isinstance(layer, PoolSpec):
         return layer.n_pre
-    blocks = ceil(layer.n_thresholds / lanes)
+    blocks = n_blocks(layer.n_thresholds, lanes)
     if isinstance(layer, ConvSpec):
         rows, columns = (
             sum(len(taps(layer, n, position)) for position in range(n))
@@ -101,9 +101,9 @@ def _memories(
     n_positions = layer.post.height * layer.post.width
     if isinstance(layer, PoolSpec):
         return [_Memory(n_positions * tags_per_window(layer), TAG_BITS, written=True)]
-    n_blocks = ceil(layer.n_thresholds / lanes)
-    n_words = n_positions * n_blocks
-    memories = [_Memory(layer.n_fan_in * n_blocks, lanes * layer.weight_bits, written=False)]
+    blocks = n_blocks(layer.n_thresholds, lanes)
+    n_words = n_positions * blocks
+    memories = [_Memory(layer.n_fan_in * blocks, lanes * layer.weight_bits, written=False)]
     potential = layer.potential_bits
     if isinstance(layer, ConvSpec) or layer.slope_bits:
         potential += 1  # less its threshold
@@ -114,7 +114,7 @@ def _memories(
     if n_words > 1:
         memories += [_Memory(n_words, lanes * width, written=True) for width in widths]
     if any(len(np.unique(thresholds[lane::lanes])) > 1 for lane in range(lanes)):
-        memories.append(_Memory(n_blocks, lanes * potential, written=False))
+        memories.append(_Memory(blocks, lanes * potential, written=False))
     if layer.psp == "triangle" and layer.tau_steps < n_steps:
         width = 1 + _place_bits(layer.pre)  # the first: a step ends here
         memories.append(_Memory(layer.n_pre + n_steps, width, written=True))

@@ -118,11 +118,11 @@ def test_silent_neurons_are_drawn_anew_in_the_first_half(sets):
     hidden.shadow[:, 5] = -1.0  # never fires, whatever the others do
     before = hidden.shadow.clone()
     inputs, labels = run.encoder(run.images[:200]), run.labels[:200]
-    learner.learn(inputs, labels, 8)
+    learner.learn(inputs, labels, 0)
     fires = (learner.network(inputs)[0].times < 8).any(dim=0)
     assert learner.end_epoch(0.75, run.generator) == 0
     assert torch.equal(hidden.shadow, before)
-    learner.learn(inputs, labels, 8)
+    learner.learn(inputs, labels, 0)
     assert learner.end_epoch(0.5, run.generator) == int((~fires).sum())
     changed = (hidden.shadow != before).any(dim=0)
     assert torch.equal(changed, ~fires)

@@ -93,13 +93,13 @@ def _mix(matrix: Tensor, over_steps: Tensor) -> Tensor:
 
 
 def _displacement(
-    gradient: Tensor, gain: Tensor, times: Tensor, peak: Tensor, level: Tensor
+    gradient: Tensor, gain: Tensor, points: Tensor, peak: Tensor, level: Tensor
 ) -> Tensor:
     """STiDi-BP: the desired displacement of each spike, handed to the potential at its step."""
-    n_steps = len(gradient)
-    never = times == n_steps
+    n = len(gradient)
+    never = points == n
     # A silent neuron counts as firing in the last step, and learns where its potential peaked.
-    at = times.clamp(max=n_steps - 1).long()
+    at = points.clamp(max=n - 1).long()
     later = -_mix(gain, gradient).gather(0, at[None])  # dE/dt: a later spike has a lower PSP
     learns = torch.where(never, peak, at)
     # dt/dV ~ -t / threshold: the straight line from (0, 0) to the crossing.

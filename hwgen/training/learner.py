@@ -32,11 +32,8 @@ class Learner(Protocol):
     def network(self) -> SpikingNetwork | DeepNetwork:
         """The network, on its device."""
 
-    def n_steps(self, epoch: int) -> int:
-        """Steps to compute in training epoch 0, 1, ..."""
-
-    def learn(self, spike_times: Tensor, labels: Tensor, n_steps: int) -> int:
-        """Set gradients from a batch; returns how many samples had an error."""
+    def learn(self, spike_times: Tensor, labels: Tensor, epoch: int) -> int:
+        """Set gradients from a batch of epoch 0, 1, ...; returns how many samples had an error."""
 
     def clip(self) -> None:
         """After each step of the optimiser."""
@@ -110,13 +107,14 @@ class DeepLearner:
         return self._network
 
     def n_steps(self, epoch: int) -> int:
+        """Points of time to compute in training epoch 0, 1, ..."""
         recipe = self.network.recipe
         coarse = epoch < recipe.coarse_epochs
         return min(recipe.coarse_steps, self.network.n_steps) if coarse else self.network.n_steps
 
-    def learn(self, spike_times: Tensor, labels: Tensor, n_steps: int) -> int:
+    def learn(self, spike_times: Tensor, labels: Tensor, epoch: int) -> int:
         self.network.train()
-        return self.network.set_gradients(spike_times, labels, n_steps)
+        return self.network.set_gradients(spike_times, labels, self.n_steps(epoch))
 
     def clip(self) -> None:
         self.network.clip()
@@ -160,10 +158,7 @@ class SstdpLearner:
         self._n_seen = 0
         self._n_fired = [torch.zeros(x.n_post, device=x.shadow.device) for x in hidden]
 
-    def n_steps(self, epoch: int) -> int:
-        return self.network.n_steps
-
-    def learn(self, spike_times: Tensor, labels: Tensor, n_steps: int) -> int:
+    def learn(self, spike_times: Tensor, labels: Tensor, epoch: int) -> int:
         traces, error = self.network.set_gradients(spike_times, labels, self.recipe)
         self._n_seen += len(labels)
         for count, trace in zip(self._n_fired, traces, strict=False):

@@ -135,14 +135,13 @@ class _Run:
         n = len(self.labels)
         order = torch.randperm(n, generator=self.generator).to(self.device)
         batches = torch.split(order, recipe.batch_size)
-        n_steps = self.learner.n_steps(self.epoch)
         n_erring = 0
         for index, batch in enumerate(batches):
             self._set_rate((self.epoch + index / len(batches)) / recipe.epochs)
             images = augment(
                 self.images[batch], self.recipe.augment, self.input_spec.x_max, self.generator
             )
-            n_erring += self.learner.learn(self.encoder(images), self.labels[batch], n_steps)
+            n_erring += self.learner.learn(self.encoder(images), self.labels[batch], self.epoch)
             self.optimiser.step()
             self.learner.clip()
         seconds = time.perf_counter() - started
