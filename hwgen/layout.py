@@ -20,9 +20,11 @@ def layers(
     weight_bits: int,
     psp: Psp = "step",
     tau_steps: int = 0,
+    phased: bool = False,
 ) -> tuple[LayerSpec, ...]:
     """Specs of the hidden layers and of the dense output layer, with the narrowest potentials.
 
+    `phased` is said of the hidden layers.
     `hidden` is words joined by ``-``: ``1000`` is a dense layer, ``20C5s2p1`` 20 filters of 5 x 5
     with stride 2 and padding 1 (1 and 0 if left out), ``P2`` pooling of 2 x 2. Empty: none.
     Raises ValueError on anything else. Shapes that cannot be are refused by `Params.check`.
@@ -35,7 +37,9 @@ def layers(
     }
     made: list[LayerSpec] = []
     shape = first
-    for word in [*(hidden.split("-") if hidden else []), str(n_classes)]:
+    words = hidden.split("-") if hidden else []
+    for index, word in enumerate([*words, str(n_classes)]):
+        common["phased"] = phased and index < len(words)
         match = _WORD.fullmatch(word)
         if not match:
             raise ValueError(f"{word!r} is no layer; expected words like '20C5', 'P2' or '1000'")

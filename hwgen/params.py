@@ -37,37 +37,48 @@ HEADER_KEY = "hwgen"  # the only metadata key, so that the file is the same byte
 class Params:
     """A trained network in integers.
 
-    `weights[l]` is int8 and `thresholds[l]` int32, of the shapes in `hwgen.spec`; both are empty
-    for a pooling layer. `provenance` is free JSON (recipe, data set, accuracies, parent digest); it
-    is not part of the digest.
+    `weights[l]` is int8, `thresholds[l]` int32, of the shapes in `hwgen.spec`; both are empty for a
+    pooling layer. `drives[l]` is int32, one a threshold in a phased layer, empty in others; given
+    as (), there is none in any layer. `provenance` is free JSON (recipe, data set, accuracies,
+    parent digest); it is not part of the digest.
     """
 
     name: str
     spec: NetworkSpec
     weights: tuple[NDArray[np.int8], ...]
     thresholds: tuple[NDArray[np.int32], ...]
+    drives: tuple[NDArray[np.int32], ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.drives:
+            nothing = tuple(np.zeros(0, np.int32) for _ in self.spec.layers)
+            object.__setattr__(self, "drives", nothing)
 
     @property
     def digest(self) -> str:
-        """SHA-256, in hex, of all that decides an output bit: spec, weights, thresholds."""
+        """SHA-256, in hex, of all that decides an output bit: spec, weights, thresholds, drives."""
         text = json.dumps(self.spec.to_json(), sort_keys=True, separators=(",", ":"))
         state = hashlib.sha256(f"hwgen-params-{FORMAT}\n{text}\n".encode())
-        for weights, thresholds in zip(self.weights, self.thresholds, strict=True):
+        tensors = zip(self.weights, self.thresholds, self.drives, strict=True)
+        for weights, thresholds, drives in tensors:
             state.update(np.ascontiguousarray(weights, "<i1").tobytes())
             state.update(np.ascontiguousarray(thresholds, "<i4").tobytes())
+            state.update(np.ascontiguousarray(drives, "<i4").tobytes())
         return state.hexdigest()
 
     def check(self, where: str = "params") -> None:
         """Raise `ParamsError` if anything breaks the contract; `where` opens the message."""
         check_spec(self.spec, where)
         n_layers = len(self.spec.layers)
-        for kind, tensors in (("weights", self.weights), ("thresholds", self.thresholds)):
+        kinds = {"weights": self.weights, "thresholds": self.thresholds, "drives": self.drives}
+        for kind, tensors in kinds.items():
             if len(tensors) != n_layers:
                 raise ParamsError(f"{where}: {len(tensors)} {kind} for {n_layers} layers")
         for index, layer in enumerate(self.spec.layers):
             _check_weights(self.weights[index], layer, f"{where}: {index}.weights")
             _check_thresholds(self.thresholds[index], layer, f"{where}: {index}.thresholds")
+            _check_drives(self.drives[index], layer, f"{where}: {index}.drives")
 
 
 def check_spec(network: NetworkSpec, where: str) -> None:
@@ -87,6 +98,8 @@ def check_spec(network: NetworkSpec, where: str) -> None:
         post = layer.post
     if network.layers[-1].kind != "dense":
         raise ParamsError(f"{where}: the last layer is {network.layers[-1].kind}, expected dense")
+    if network.layers[-1].phased:
+        raise ParamsError(f"{where}: the last layer is phased, expected one that fires at once")
 
 
 def _check_layer(layer: LayerSpec, feeding: Shape, n_steps: int, where: str) -> None:
@@ -107,6 +120,8 @@ def _check_layer(layer: LayerSpec, feeding: Shape, n_steps: int, where: str) -> 
             f"{where}.tau_steps is {layer.tau_steps} with psp {layer.psp!r}, "
             "expected at least 1 with 'triangle' and 0 with others"
         )
+    if layer.phased and layer.psp != "ramp":
+        raise ParamsError(f"{where}.psp is {layer.psp!r} in a phased layer, expected 'ramp'")
     if isinstance(layer, ConvSpec) and layer.padding >= layer.size:
         raise ParamsError(
             f"{where}.padding is {layer.padding}, expected less than size, {layer.size}"
@@ -158,6 +173,18 @@ def _check_thresholds(thresholds: NDArray[Any], layer: LayerSpec, where: str) ->
         )
 
 
+def _check_drives(drives: NDArray[Any], layer: LayerSpec, where: str) -> None:
+    _check_tensor(drives, "int32", [layer.n_drives], where)
+    if isinstance(layer, PoolSpec):
+        return
+    bad = (drives < 1) | (drives > layer.max_slope)
+    if bad.any():
+        post = int(np.flatnonzero(bad)[0])
+        raise ParamsError(
+            f"{where}[{post}] is {drives[post]}, expected 1..{layer.max_slope} (the largest slope)"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class _Header:
     format: int
@@ -178,12 +205,11 @@ def to_bytes(params: Params) -> bytes:
         "provenance": dict(params.provenance),
     }
     tensors: dict[str, NDArray[Any]] = {}
-    for index, (weights, thresholds) in enumerate(
-        zip(params.weights, params.thresholds, strict=True)
-    ):
-        if weights.size:  # a pooling layer has none
-            tensors[f"{index}.weights"] = np.ascontiguousarray(weights)
-            tensors[f"{index}.thresholds"] = np.ascontiguousarray(thresholds)
+    kinds = {"weights": params.weights, "thresholds": params.thresholds, "drives": params.drives}
+    for kind, of_layers in kinds.items():
+        for index, tensor in enumerate(of_layers):
+            if tensor.size:  # a pooling layer has none
+                tensors[f"{index}.{kind}"] = np.ascontiguousarray(tensor)
     return to_safetensors(tensors, {HEADER_KEY: json.dumps(header, sort_keys=True)})
 
 
@@ -211,6 +237,7 @@ def load(path: Path) -> Params:
         spec=header.spec,
         weights=_take(tensors, "weights", np.int8, header.spec, path),
         thresholds=_take(tensors, "thresholds", np.int32, header.spec, path),
+        drives=_take(tensors, "drives", np.int32, header.spec, path),
         provenance=header.provenance,
     )
     if tensors:
@@ -245,7 +272,7 @@ def _take(
     taken: list[NDArray[Any]] = []
     for index, layer in enumerate(spec.layers):
         name = f"{index}.{kind}"
-        if isinstance(layer, PoolSpec):
+        if isinstance(layer, PoolSpec) or (kind == "drives" and not layer.phased):
             taken.append(np.zeros(0, dtype))
         elif name in tensors:
             taken.append(tensors.pop(name))

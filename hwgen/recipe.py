@@ -81,7 +81,17 @@ class StidiRecipe(_Training):
     coarse_epochs: Annotated[int, Range(0, 10_000)] = 0  # so many of them
 
 
-TrainingRecipe = SstdpRecipe | StidiRecipe
+@dataclass(frozen=True, kw_only=True)
+class PhasedRecipe(_Training):
+    """Phased layers (`docs/phased.md`): each takes in a whole sample, then fires. PSP: the ramp."""
+
+    rule: Literal["phased"]
+    neuron_rate: Annotated[float, Range(0, 1e6)] = 0.005  # as learning_rate, of limits and drives
+    range_spreads: Annotated[float, Range(0.1, 100)] = 3.0  # of potentials that all steps cover
+    bfloat16: bool = False  # while training; as fast again where the processor has it
+
+
+TrainingRecipe = SstdpRecipe | StidiRecipe | PhasedRecipe
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -59,12 +59,15 @@ class _Neurons:
     `potential_bits` is the width of the signed potential and of the threshold. `psp` is the
     postsynaptic potential of a spike of weight 1, d steps after it (0 in its own step):
     "step": 1; "ramp": d + 1; "triangle": max(0, min(d + 1, 2 * tau_steps - d - 1)).
+    A `phased` layer takes in all steps of a sample first, and then fires in as many steps of its
+    own, in each of which its potentials rise by their drive. Its `psp` is the ramp.
     """
 
     weight_bits: Annotated[int, Range(1, 8)]
     potential_bits: Annotated[int, Range(2, 31)]
     psp: Psp = "step"
     tau_steps: Annotated[int, Range(0, MAX_STEPS)] = 0  # triangle only: steps up, and steps down
+    phased: bool = False
 
     @property
     def n_fan_in(self) -> int:
@@ -79,15 +82,30 @@ class _Neurons:
     @property
     def slope_bits(self) -> int:
         """Signed width of the slope, 0 with the step: each input moves it by its weight at most."""
-        return 0 if self.psp == "step" else _signed_bits(self.n_fan_in * self.max_weight)
+        return 0 if self.psp == "step" else _signed_bits(self.max_slope)
+
+    @property
+    def max_slope(self) -> int:
+        """Largest magnitude of the sum of all weights of a neuron; and largest drive."""
+        return self.n_fan_in * self.max_weight
 
     def min_potential_bits(self, n_steps: int) -> int:
         """Narrowest signed width in which no order of events can overflow.
 
-        Each input fires at most once, and adds at most its weight times the highest PSP.
+        Each input fires at most once, and adds at most its weight times the highest PSP. The drive
+        of a phased layer can add as much again.
         """
         highest = {"step": 1, "ramp": n_steps, "triangle": min(n_steps, self.tau_steps)}[self.psp]
-        return _signed_bits(self.n_fan_in * self.max_weight * highest)
+        return _signed_bits(self.max_slope * highest * (2 if self.phased else 1))
+
+    @property
+    def n_thresholds(self) -> int:
+        """One a neuron, or a filter."""
+        raise NotImplementedError
+
+    @property
+    def n_drives(self) -> int:
+        return self.n_thresholds if self.phased else 0
 
     @property
     def max_threshold(self) -> int:
@@ -232,6 +250,10 @@ class PoolSpec(_Picture):
         return 1
 
     @property
+    def n_drives(self) -> int:
+        return 0
+
+    @property
     def n_synapses(self) -> int:
         return 0
 
@@ -294,11 +316,13 @@ class NetworkSpec:
         return "-".join([start, *(_word(layer) for layer in self.layers)])
 
     def to_json(self) -> dict[str, Any]:
-        """Plain tables. The fields of the PSP are left out where it is the step."""
+        """Plain tables. Fields younger than the format are left out where they say nothing new."""
         table = asdict(self)
         for layer in table["layers"]:
             if layer.get("psp") == "step":
                 del layer["psp"], layer["tau_steps"]
+            if not layer.get("phased", True):
+                del layer["phased"]
         return table
 
 

@@ -72,7 +72,8 @@ def random_network(
     """A network given as the field writes it: ``9x8-4C3s2p1-P2-7-3`` (s: stride, p: padding).
 
     `psp` is that of all layers, or of each that has weights, as in ``step/ramp/triangle``;
-    `tau_steps` is of triangles. `uniform` gives each layer one threshold only.
+    "phased" is a phased layer. `tau_steps` is of triangles. `uniform` gives each layer one
+    threshold and one drive only.
     """
     first, *words = shape.split("-")
     height, width = map(int, first.split("x"))
@@ -85,14 +86,19 @@ def random_network(
             layers.append(PoolSpec(**pre._asdict(), size=int(word[1:])))
             continue
         own = next(psps)
-        tau = tau_steps if own == "triangle" else 0
-        neurons = {"weight_bits": weight_bits, "psp": own, "tau_steps": tau, "potential_bits": 0}
+        neurons = {
+            "weight_bits": weight_bits,
+            "psp": "ramp" if own == "phased" else own,
+            "tau_steps": tau_steps if own == "triangle" else 0,
+            "phased": own == "phased",
+            "potential_bits": 0,
+        }
         layers.append(narrowest(_weighted(word, pre, neurons), n_steps))
     rng = np.random.default_rng(seed)
     tensors = [_tensors(rng, layer, n_steps, uniform) for layer in layers]
-    weights, thresholds = zip(*tensors, strict=True)
+    weights, thresholds, drives = zip(*tensors, strict=True)
     spec = NetworkSpec(n_steps=n_steps, input=given, layers=tuple(layers))
-    return Params(name="random", spec=spec, weights=weights, thresholds=thresholds)
+    return Params(name="random", spec=spec, weights=weights, thresholds=thresholds, drives=drives)
 
 
 def _weighted(word: str, pre: Shape, neurons: dict[str, Any]) -> WeightedSpec:
@@ -112,10 +118,11 @@ def _weighted(word: str, pre: Shape, neurons: dict[str, Any]) -> WeightedSpec:
 
 def _tensors(
     rng: np.random.Generator, layer: LayerSpec, n_steps: int, uniform: bool
-) -> tuple[NDArray[np.int8], NDArray[np.int32]]:
-    """Random weights and thresholds; a potential is about as large as a threshold."""
+) -> tuple[NDArray[np.int8], NDArray[np.int32], NDArray[np.int32]]:
+    """Random weights, thresholds, drives; a potential is about as large as a threshold."""
+    nothing = np.zeros(0, np.int32)
     if isinstance(layer, PoolSpec):
-        return np.zeros(0, np.int8), np.zeros(0, np.int32)
+        return np.zeros(0, np.int8), nothing, nothing
     largest, n_thresholds = layer.max_weight, layer.n_thresholds
     if layer.weight_bits == 1:
         weights = rng.choice([-1, 1], layer.weight_shape)
@@ -125,7 +132,14 @@ def _tensors(
     spread = max(1, int(np.sqrt(layer.n_fan_in) * largest * 0.45 * height[layer.psp]))
     limits = rng.integers(0, spread, n_thresholds, endpoint=True)
     limits = limits[:1].repeat(n_thresholds) if uniform else limits
-    return weights.astype(np.int8), limits.astype(np.int32)
+    if not layer.phased:
+        return weights.astype(np.int8), limits.astype(np.int32), nothing
+    # What fires at rest, for its drive alone, does so late or never.
+    highest = min(layer.max_slope, max(1, 2 * spread // n_steps))
+    drives = rng.integers(1, highest, n_thresholds, endpoint=True)
+    drives = drives[:1].repeat(n_thresholds) if uniform else drives
+    limits = limits + rng.integers(n_steps * drives // 2, n_steps * drives, endpoint=True)
+    return weights.astype(np.int8), limits.astype(np.int32), drives.astype(np.int32)
 
 
 def random_spike_times(seed: int, n: int, params: Params) -> NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 """Golden against numbers worked out by hand, and against the plainest possible loop."""
 
 import dataclasses
+from itertools import product
 
 import numpy as np
 import pytest
@@ -127,6 +128,16 @@ def windows(layer):
                 ]
 
 
+def passes(layers):
+    """Which layers go through the steps together: a phased one waits for those before it."""
+    groups = [[]]
+    for index, layer in enumerate(layers):
+        if layer.kind != "pool2d" and layer.phased:
+            groups.append([])
+        groups[-1].append(index)
+    return groups
+
+
 def plain_run(params, times):
     """One sample. Returns a dict of what a trace holds, in plain lists."""
     never, layers = params.spec.n_steps, params.spec.layers
@@ -138,8 +149,9 @@ def plain_run(params, times):
         for layer, weights in zip(layers, params.weights, strict=True)
     ]
     order = []
-    for step in range(never):
-        for index, layer in enumerate(layers):
+    for group, step in product(passes(layers), range(never)):
+        for index in group:
+            layer = layers[index]
             before = fired[index - 1] if index else times
             for j, inputs in enumerate(wired[index]):
                 if layer.kind == "pool2d":
@@ -149,14 +161,17 @@ def plain_run(params, times):
                     for i, weight in inputs:
                         if before[i] == never:
                             continue
-                        since = step - int(before[i])
+                        since = (never - 1 if layer.phased else step) - int(before[i])
                         potential += weight * psp(layer, since)
                         turns = [0]
                         if layer.psp == "triangle":
                             turns += [layer.tau_steps, 2 * layer.tau_steps]
-                        ops[index] += since in turns
+                        ops[index] += step == 0 if layer.phased else since in turns
+                    filter_ = j % layer.n_thresholds
+                    if layer.phased:
+                        potential += (step + 1) * int(params.drives[index][filter_])
                     state[index][j] = potential
-                    crossed = potential > params.thresholds[index][j % layer.n_thresholds]
+                    crossed = potential > params.thresholds[index][filter_]
                 if crossed and fired[index][j] == never:
                     fired[index][j] = step
         spikes = [j for j, t in enumerate(fired[-1]) if t == step]
@@ -216,6 +231,8 @@ SHAPES = [
     "1x12-9-4",
 ]
 PSPS = [("step", 0), ("ramp", 0), ("triangle", 1), ("triangle", 2), ("step/triangle/ramp", 4)]
+# What the last layer of each shape may be: the last word of a cycle must not be phased there.
+PHASED = {2: "phased/ramp", 3: "phased/phased/step", 4: "step/phased/phased/ramp"}
 
 
 @pytest.mark.parametrize("shape", SHAPES)
@@ -226,6 +243,28 @@ def test_equals_the_plain_loop(shape, psp, tau_steps, bits):
     found, trace = differences(net, random_spike_times(8, 10, net))
     assert found == set()
     some_fire_and_some_do_not(net, trace)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("bits", [1, 4])
+def test_phased_layers_equal_the_plain_loop(shape, bits):
+    n_weighted = sum(word[0] != "P" for word in shape.split("-")[1:])
+    net = random_network(7, shape, psp=PHASED[n_weighted], weight_bits=bits, n_steps=7)
+    found, trace = differences(net, random_spike_times(8, 10, net))
+    assert found == set()
+    some_fire_and_some_do_not(net, trace)
+
+
+def test_phased_by_hand():
+    # Inputs of weights 3 and -1 fire in steps 0 and 2 of 4: 3 * 4 - 2 = 10, then 2 more a step.
+    net = random_network(0, "1x2-1-1", psp="phased/step", weight_bits=3, n_steps=NEVER)
+    net.weights[0][:] = [[3], [-1]]
+    net.drives[0][:] = 2
+    for threshold, fires_at in [(11, 0), (12, 1), (13, 1), (16, 3), (17, 3), (18, NEVER)]:
+        net.thresholds[0][:] = threshold
+        trace = Golden(net).run(np.array([[0, 2]], np.uint8))
+        assert trace.spike_times[0].tolist() == [[fires_at]]
+        assert trace.potentials[0].tolist() == [[18]]
 
 
 def test_pools_tie():
@@ -243,18 +282,16 @@ def test_pools_tie():
 # Faults in golden that the plain loop must find.
 
 
-def old_slope(state, current, thresholds, layer):
-    potential = state.potential + state.slope
-    spikes = (potential > thresholds) & ~state.fired
-    return neuron.State(potential, state.slope + current, state.fired | spikes), spikes
+def old_slope(state, current, layer):
+    return neuron.State(state.potential + state.slope, state.slope + current, state.fired)
 
 
-def fires_at_threshold(state, current, thresholds, layer):
-    return STEP(state, current, thresholds - 1, layer)
+def fires_at_threshold(state, thresholds):
+    return FIRE(state, thresholds - 1)
 
 
-def fires_again(state, current, thresholds, layer):
-    return STEP(state._replace(fired=np.zeros_like(state.fired)), current, thresholds, layer)
+def fires_again(state, thresholds):
+    return FIRE(state._replace(fired=np.zeros_like(state.fired)), thresholds)
 
 
 def knee_too_late(times, step, layer):
@@ -281,15 +318,15 @@ def latest(self, inputs, n_steps):
     return dataclasses.replace(trace, times=n_steps - 1 - trace.times)
 
 
-STEP, EVENTS, PATCHES, POOL = neuron.step, neuron.kernel_events, Conv._patches, Pool.run
+FIRE, EVENTS, PATCHES, POOL = neuron.fire, neuron.kernel_events, Conv._patches, Pool.run
 
 
 @pytest.mark.parametrize(
     ("owner", "name", "fault"),
     [
-        (neuron, "step", old_slope),
-        (neuron, "step", fires_at_threshold),
-        (neuron, "step", fires_again),
+        (neuron, "integrate", old_slope),
+        (neuron, "fire", fires_at_threshold),
+        (neuron, "fire", fires_again),
         (neuron, "kernel_events", knee_too_late),
         (neuron, "kernel_events", no_end),
         (Conv, "_patches", transposed),

@@ -21,14 +21,15 @@ N_STEPS = 5
 
 
 def network(shape, seed=1, **options):
-    """Spec, weights and thresholds of a network's last convolution."""
+    """Spec, weights, thresholds and drives of a network's last convolution."""
     params = random_network(seed, shape, n_steps=N_STEPS, **options)
     index = max(i for i, layer in enumerate(params.spec.layers) if isinstance(layer, ConvSpec))
-    return params.spec.layers[index], params.weights[index], params.thresholds[index]
+    tensors = params.weights[index], params.thresholds[index], params.drives[index]
+    return params.spec.layers[index], *tensors
 
 
 def check(expected, dut, times, stall=0.0, seed=0):
-    """A layer of the core against golden with (spec, weights, thresholds) on spike times."""
+    """A layer of the core against golden with (spec, weights, thresholds, drives)."""
     layer = expected[0]
     trace = Neurons(*expected).run(times, N_STEPS)
     assert 0 < (trace.times < N_STEPS).sum() < trace.times.size
@@ -53,6 +54,9 @@ def hostile_banks(monkeypatch):
         ("5x4-2C1-3C2s2p1-2", 2, {"psp": "triangle", "tau_steps": 1, "weight_bits": 4}),
         ("3x4-4C1-5C5p2-2", 4, {"psp": "triangle", "tau_steps": 2, "uniform": True}),
         ("7x5-3C2s3p1-2", 1, {"psp": "ramp", "weight_bits": 4}),
+        ("4x5-3C3-2", 2, {"psp": "phased/ramp"}),
+        ("5x4-2C1-3C2s2p1-2", 3, {"psp": "ramp/phased/ramp", "weight_bits": 4, "uniform": True}),
+        ("3x3-2C1-3C3-2", 3, {"psp": "ramp/phased/ramp"}),  # one word in all
     ],
 )
 def test_conv_equals_golden(shape, lanes, options, stall):
@@ -98,15 +102,13 @@ def test_words_that_follow_each_other(shape, lanes, psp):
 )
 def test_an_event_costs_what_it_reaches(shape, lanes, places, n_slots):
     """One (position, block) a cycle, from one event to the next without a pause."""
-    layer, weights, thresholds = network(shape)
     spikes = [{"kind": 0, "row": y, "column": x, "channel": 0} for y, x in places]
     spikes += spikes
-    cycles = cycles_of_additions(Conv(layer, weights, thresholds, lanes=lanes), spikes)
+    cycles = cycles_of_additions(Conv(*network(shape), lanes=lanes), spikes)
     assert cycles == [*range(2 * n_slots)]
 
 
 def test_a_word_wanted_at_once_costs_two_cycles():
-    layer, weights, thresholds = network("8x8-3C1-2")
     spikes = [{"kind": 0, "row": 1, "column": 1, "channel": 0}] * 4
-    dut = Conv(layer, weights, thresholds, lanes=3)
+    dut = Conv(*network("8x8-3C1-2"), lanes=3)
     assert cycles_of_additions(dut, spikes) == [0, 3, 6, 9]

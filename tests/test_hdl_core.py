@@ -21,6 +21,7 @@ from samples import random_network, random_params, random_spike_times
 from hwgen.golden import Golden
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.dense import Dense
+from hwgen.hdl.phases import Phases
 from hwgen.hdl.stream import vector
 from hwgen.protocol import Register
 from hwgen.spec import PoolSpec, taps
@@ -110,6 +111,8 @@ def test_core_equals_golden(sizes, lanes, weight_bits, uniform, stall):
         ("1x9-7-4", (3, 4), "triangle", 2),
         ("1x9-7-4", (7, 3), "ramp/step", 0),
         ("1x9-7-4", (5, 4), "step/triangle", 3),
+        ("1x9-7-4", (3, 4), "phased/ramp", 0),
+        ("1x9-8-6-4", (8, 2, 4), "phased/phased/step", 0),
     ],
 )
 def test_slopes_equal_golden(sizes, lanes, psp, tau_steps, stall):
@@ -128,7 +131,13 @@ def test_slopes_with_one_threshold():
 def test_cycles_of_an_event_with_slopes(lanes, n_cycles):
     """One a block, but three if there are two blocks, as each waits until it is written."""
     params = random_network(3, "1x9-6", psp="ramp")
-    dut = Dense(params.spec.layers[0], params.weights[0], params.thresholds[0], lanes=lanes)
+    dut = Dense(
+        params.spec.layers[0],
+        params.weights[0],
+        params.thresholds[0],
+        params.drives[0],
+        lanes=lanes,
+    )
     cycles = cycles_of_additions(dut, [{"kind": 0, "index": index} for index in range(9)])
     assert cycles[-1] == 8 * n_cycles + -(-6 // lanes) - 1
 
@@ -142,6 +151,9 @@ def test_cycles_of_an_event_with_slopes(lanes, n_cycles):
         ("7x8-P2-3C3p1-3", (1, 2, 2), "ramp/triangle", 0.8),  # a pooling layer first
         ("6x6-2C3-P4-3C1-4-3", (1, 1, 3, 4, 2), "step", 0.0),  # one position left
         ("3x4-3C2-3", (3, 3), "triangle", 0.8),
+        ("9x8-3C3-P2-4C2-5-3", (2, 1, 4, 2, 3), "phased/phased/phased/ramp", 0.0),
+        ("8x7-2C2s2p1-P2-4-3", (1, 1, 2, 3), "step/phased/ramp", 0.8),
+        ("7x8-P2-3C3p1-3", (1, 2, 2), "phased/triangle", 0.3),
     ],
 )
 def test_pictures_equal_golden(shape, lanes, psp, stall):
@@ -193,6 +205,41 @@ def never_wait(params, monkeypatch):
 def forget_to_clear(params, monkeypatch):
     monkeypatch.setattr("hwgen.hdl.walk.Walk._everything", lambda *_: [])
     return params
+
+
+PHASED = ("7x6-2C2-P2-3C1-4-3", (2, 1, 3, 2, 3), "phased/phased/phased/ramp")
+
+
+def raise_drive(params, _):
+    drives = params.drives[0].copy()
+    drives[0] += 1
+    return replace(params, drives=(drives, *params.drives[1:]))
+
+
+def fire_a_step_less(params, monkeypatch):
+    whole = Phases.__init__
+    monkeypatch.setattr(
+        Phases, "__init__", lambda self, shape, n_steps: whole(self, shape, n_steps=n_steps - 1)
+    )
+    return params
+
+
+def keep_the_slope(params, monkeypatch):
+    monkeypatch.setattr("hwgen.hdl.state.Mux", lambda chosen, one, other: other)
+    return params
+
+
+@pytest.mark.parametrize(
+    "plant", [flip_weight, raise_threshold, raise_drive, fire_a_step_less, keep_the_slope]
+)
+def test_a_planted_fault_in_a_phased_network_is_found(plant, monkeypatch):
+    shape, lanes, psp = PHASED
+    params = random_network(5, shape, psp=psp, n_steps=5)
+    inputs = random_times(4, 4, params.spec.input.n_inputs, params.spec.n_steps)
+    check(params, lanes, inputs, *run_core(params, lanes, inputs))
+    found = run_core(plant(params, monkeypatch), lanes, inputs)
+    with pytest.raises(AssertionError):
+        check(params, lanes, inputs, *found)
 
 
 @pytest.mark.parametrize(

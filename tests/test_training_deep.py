@@ -12,12 +12,12 @@ from hwgen.errors import RecipeError
 from hwgen.golden import Golden
 from hwgen.recipe import DataRecipe, NetworkRecipe, Recipe, SstdpRecipe, StidiRecipe
 from hwgen.spec import ConvSpec, DenseSpec, InputSpec, PoolSpec
-from hwgen.training.deep import DeepNetwork, Layer
+from hwgen.training.deep import DeepNetwork
 from hwgen.training.firing import Kernel, fire
-from hwgen.training.learner import DeepLearner
 from hwgen.training.loop import train
 from hwgen.training.measure import accuracy
 from hwgen.training.quantize import to_params
+from hwgen.training.weighted import Weighted
 
 INPUT = InputSpec(height=9, width=8, x_max=255)
 PSPS = [("step", 0), ("ramp", 0), ("triangle", 1), ("triangle", 2)]
@@ -47,10 +47,10 @@ def test_the_integers_are_golden_s(hidden, psp, tau):
         inputs = torch.from_numpy(times).long()
         net.train()
         for _ in range(20):
-            net.output_potentials(inputs, 5)  # settles the running spreads
+            net.run(inputs, 5)[0]  # settles the running spreads
         net.eval()
         with torch.no_grad():
-            potentials = net.output_potentials(inputs, 5)
+            potentials = net.run(inputs, 5)[0]
             net.output_threshold.fill_(max(0, int(potentials.max()) // 2))
             labels, steps, firing = net.decide(inputs)
         trace = Golden(to_params(net, INPUT, "made")).run(times)
@@ -66,11 +66,11 @@ def test_a_wrong_threshold_is_seen():
     net = network("4C3-P2-7", seed=3, level=0.3)
     inputs = latency(images(3), INPUT, 5)
     net.train()
-    net.output_potentials(torch.from_numpy(inputs).long(), 5)
+    net.run(torch.from_numpy(inputs).long(), 5)
     params = to_params(net.eval(), INPUT, "made")
     params.thresholds[0][:] += 1
     with torch.no_grad():
-        potentials = net.output_potentials(torch.from_numpy(inputs).long(), 5)[-1].numpy()
+        potentials = net.run(torch.from_numpy(inputs).long(), 5)[0][-1].numpy()
     assert (Golden(params).run(inputs).potentials[-1] != potentials).any()
 
 
@@ -92,8 +92,8 @@ def test_coarse_time_is_sampled_fine_time(every):
     n_steps = 8
     net = network("", n_steps=n_steps)
     inputs = torch.from_numpy(latency(images(3), INPUT, n_steps)).long()
-    coarse = net.output_potentials(inputs, n_steps // every)
-    assert torch.equal(coarse, net.output_potentials(inputs, n_steps)[every - 1 :: every])
+    coarse = net.run(inputs, n_steps // every)[0]
+    assert torch.equal(coarse, net.run(inputs, n_steps)[0][every - 1 :: every])
 
     fine = Kernel("ramp").at(torch.arange(n_steps), n_steps)[every - 1 :: every]
     kernel, n = Kernel("ramp", 0, every), n_steps // every
@@ -227,27 +227,26 @@ def test_labels_that_say_nothing_teach_nothing(sets):
 
 
 def test_early_weight_counts_the_steps_before_the_last():
-    net = network("6", early_weight=0.0)
     inputs = torch.from_numpy(latency(images(5), INPUT, 5)).long()
     labels = torch.arange(40) % 4
     gradients = []
     for weight in (0.0, 0.5):
-        net.recipe = dataclasses.replace(net.recipe, early_weight=weight)
+        net = network("6", early_weight=weight)
         net.train()
         net.set_gradients(inputs, labels, 5)
-        gradients.append(net.weighted[0].shadow.grad.clone())
+        gradients.append(net.layers[0].shadow.grad.clone())
     assert not torch.allclose(*gradients)
 
 
 def test_coarse_epochs_have_fewer_steps():
-    learner = DeepLearner(network("6", coarse_epochs=2, coarse_steps=3))
-    assert [learner.n_steps(epoch) for epoch in range(4)] == [3, 3, 5, 5]
-    learner = DeepLearner(network("6", coarse_epochs=2, coarse_steps=9))
-    assert learner.n_steps(0) == 5
+    net = network("6", coarse_epochs=2, coarse_steps=3)
+    assert [net.n_points(epoch) for epoch in range(4)] == [3, 3, 5, 5]
+    net = network("6", coarse_epochs=2, coarse_steps=9)
+    assert net.n_points(0) == 5
 
 
 def test_weights_are_centred_and_rounded():
-    layer = Layer(layout.layers("3C2", INPUT.post, 4, n_steps=4, weight_bits=3)[0], 1)
+    layer = Weighted(layout.layers("3C2", INPUT.post, 4, n_steps=4, weight_bits=3)[0], 1)
     drawn = torch.rand(layer.shadow.shape, generator=torch.Generator().manual_seed(1))
     layer.shadow.data = drawn
     weights = layer.weights()

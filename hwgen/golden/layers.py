@@ -1,5 +1,6 @@
 """Layers of golden: from spike times to spike times, all steps of a sample at once."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,27 +30,47 @@ class Neurons:
     """A dense or convolutional layer of single-spike neurons."""
 
     def __init__(
-        self, layer: WeightedSpec, weights: NDArray[np.int8], thresholds: NDArray[np.int32]
+        self,
+        layer: WeightedSpec,
+        weights: NDArray[np.int8],
+        thresholds: NDArray[np.int32],
+        drives: NDArray[np.int32],
     ) -> None:
-        """Shapes as in `hwgen.spec`; the neurons of a filter share its threshold."""
+        """Shapes as in `hwgen.spec`; the neurons of a filter share its threshold and its drive."""
         self._layer = layer
         self._connection = Conv(weights, layer) if isinstance(layer, ConvSpec) else Dense(weights)
-        self._thresholds = np.tile(thresholds, layer.n_post // layer.n_thresholds)
+        n_sharing = layer.n_post // layer.n_thresholds
+        self._thresholds = np.tile(thresholds, n_sharing)
+        self._drives = np.tile(drives, n_sharing)
 
     def run(self, inputs: NDArray[np.uint8], n_steps: int) -> LayerTrace:
         """Spike times uint8 [n, n_pre] -> what this layer does in `n_steps` steps."""
         n, layer = len(inputs), self._layer
-        state = neuron.rest(n, layer.n_post)
         times = np.full((n, layer.n_post), n_steps, np.uint8)
         at_spike = np.zeros((n, layer.n_post), np.int32)
-        for step in range(n_steps):
-            events = neuron.kernel_events(inputs, step, layer)
-            current = self._connection.current(events)
-            state, spikes = neuron.step(state, current, self._thresholds, layer)
+        for step, (state, spikes) in enumerate(self._steps(inputs, n_steps)):
             times[spikes] = step
             at_spike[spikes] = state.potential[spikes]
         n_events = neuron.n_kernel_events(inputs, n_steps, layer)
         return LayerTrace(times, state.potential, at_spike, n_events @ self._connection.fan_out)
+
+    def _steps(
+        self, inputs: NDArray[np.uint8], n_steps: int
+    ) -> Iterator[tuple[neuron.State, NDArray[np.bool_]]]:
+        """State and spikes after each step in which the layer can fire."""
+        layer = self._layer
+        state = neuron.rest(len(inputs), layer.n_post)
+        for step in range(n_steps):
+            events = neuron.kernel_events(inputs, step, layer)
+            state = neuron.integrate(state, self._connection.current(events), layer)
+            if not layer.phased:
+                state, spikes = neuron.fire(state, self._thresholds)
+                yield state, spikes
+        if layer.phased:
+            for _ in range(n_steps):
+                state = state._replace(potential=state.potential + self._drives)
+                state, spikes = neuron.fire(state, self._thresholds)
+                yield state, spikes
 
 
 class Pool:

@@ -42,17 +42,17 @@ class Golden:
         self.batch_size = max(1, min(_MAX_BATCH, _MAX_STATES // widest))
         self._spec = params.spec
         self._layers = [
-            Pool(layer) if isinstance(layer, PoolSpec) else Neurons(layer, weights, thresholds)
-            for layer, weights, thresholds in zip(
-                params.spec.layers, params.weights, params.thresholds, strict=True
+            Pool(layer) if isinstance(layer, PoolSpec) else Neurons(layer, *tensors)
+            for layer, *tensors in zip(
+                params.spec.layers, params.weights, params.thresholds, params.drives, strict=True
             )
         ]
 
     def run(self, spike_times: NDArray[np.uint8]) -> Trace:
         """Run samples to the last step: input spike times uint8 [n, n_inputs] -> Trace.
 
-        The contract takes all layers through a step before the next step. Here each layer goes
-        through all its steps at once: the same, because nothing flows back to an earlier layer.
+        The contract takes layers through a step together, unless they are phased. Here each layer
+        goes through all its steps at once: the same, as nothing flows back to an earlier layer.
         """
         n_steps, times = self._spec.n_steps, spike_times
         traces = []

@@ -56,18 +56,18 @@ def n_kernel_events(
     return count
 
 
-def step(
-    state: State, current: NDArray[np.int32], thresholds: NDArray[np.int32], layer: WeightedSpec
-) -> tuple[State, NDArray[np.bool_]]:
-    """One step: add the current, compare strictly, fire at most once. Returns (state, spikes).
-
-    current: int32 [n, n_post]; thresholds: int32 [n_post]. The potential goes on integrating after
-    the spike; nothing resets it within a sample.
-    """
+def integrate(state: State, current: NDArray[np.int32], layer: WeightedSpec) -> State:
+    """Add the current, int32 [n, n_post]: to the potential, or to the slope, and that to it."""
     if layer.psp == "step":
-        slope, potential = state.slope, state.potential + current
-    else:
-        slope = state.slope + current
-        potential = state.potential + slope
-    spikes = (potential > thresholds) & ~state.fired
-    return State(potential, slope, state.fired | spikes), spikes
+        return state._replace(potential=state.potential + current)
+    slope = state.slope + current
+    return State(state.potential + slope, slope, state.fired)
+
+
+def fire(state: State, thresholds: NDArray[np.int32]) -> tuple[State, NDArray[np.bool_]]:
+    """Compare strictly, fire at most once: thresholds int32 [n_post] -> (state, spikes).
+
+    The potential goes on integrating after the spike; nothing resets it within a sample.
+    """
+    spikes = (state.potential > thresholds) & ~state.fired
+    return state._replace(fired=state.fired | spikes), spikes

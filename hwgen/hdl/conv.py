@@ -8,8 +8,6 @@ something new in it, all positions are compared; spikes come out position by pos
 filters in ascending order.
 """
 
-from collections.abc import Sequence
-
 import numpy as np
 from amaranth.hdl import Module
 from amaranth.lib import memory, wiring
@@ -17,7 +15,7 @@ from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
 from hwgen.hdl.neurons import Neurons
-from hwgen.hdl.stream import index_bits, token_stream
+from hwgen.hdl.stream import index_bits, mark_of, token_stream
 from hwgen.hdl.walk import Walk
 from hwgen.pack import memory_image
 from hwgen.spec import ConvSpec
@@ -26,7 +24,7 @@ from hwgen.spec import ConvSpec
 class Conv(wiring.Component):
     """A convolutional layer of single-spike neurons, bit-exact to `hwgen.golden`.
 
-    Members: `i` takes tokens of the picture `layer.pre`, with knees if the PSP is the triangle; `o`
+    Members: `i` takes tokens of the picture `layer.pre`, with the mark of the layer, if any; `o`
     gives those of `layer.post`. For `ops` and the probe see `Neurons`; lane k of `probe_block` is
     filter ``block * lanes + k`` of a position, with probe_block = position * n_blocks + block.
     """
@@ -36,22 +34,22 @@ class Conv(wiring.Component):
         layer: ConvSpec,
         weights: NDArray[np.int8],
         thresholds: NDArray[np.int32],
+        drives: NDArray[np.int32],
         *,
         lanes: int,
     ) -> None:
-        """weights: int8 [size, size, channels, filters]; thresholds: int32 [filters]; lanes:
-        filters updated at once, 1..filters."""
+        """weights: int8 [size, size, channels, filters]; thresholds: int32 [filters]; drives: the
+        same of a phased layer, else [0]; lanes: filters updated at once, 1..filters."""
         if not 1 <= lanes <= layer.filters:
             raise ValueError(f"lanes must be 1..{layer.filters}, not {lanes!r}")
         self.lanes = lanes
         self._width = lanes * layer.weight_bits
         self._image = memory_image(weights, layer, lanes)
         self._walk = Walk(layer, lanes=lanes)
-        limits: Sequence[int] = [int(threshold) for threshold in thresholds]
-        self._neurons = Neurons(layer, limits, lanes=lanes)
+        self._neurons = Neurons(layer, thresholds.tolist(), drives.tolist(), lanes=lanes)
         super().__init__(
             {
-                "i": In(token_stream(layer.pre, knee=layer.psp == "triangle")),
+                "i": In(token_stream(layer.pre, mark=mark_of(layer))),
                 "o": Out(token_stream(layer.post)),
                 "ops": Out(range(lanes + 1)),
                 "probe_strobe": Out(1),

@@ -11,6 +11,7 @@ from hwgen.hdl.conv import Conv
 from hwgen.hdl.dense import Dense
 from hwgen.hdl.fifo import Fifo
 from hwgen.hdl.gate import Gate
+from hwgen.hdl.phases import Phases
 from hwgen.hdl.picture import Flatten, Unflatten
 from hwgen.hdl.pool import Pool
 from hwgen.hdl.readout import Readout
@@ -97,14 +98,14 @@ class SpikeCore(wiring.Component):
 
 def _layer(params: Params, index: int, lanes: int, *, is_output: bool) -> Dense | Conv | Pool:
     layer = params.spec.layers[index]
-    weights, thresholds = params.weights[index], params.thresholds[index]
+    tensors = params.weights[index], params.thresholds[index], params.drives[index]
     if isinstance(layer, PoolSpec):
         if lanes != 1:
             raise ValueError(f"lanes of a pooling layer must be 1, not {lanes!r}")
         return Pool(layer)
     if isinstance(layer, ConvSpec):
-        return Conv(layer, weights, thresholds, lanes=lanes)
-    return Dense(layer, weights, thresholds, lanes=lanes, is_output=is_output)
+        return Conv(layer, *tensors, lanes=lanes)
+    return Dense(layer, *tensors, lanes=lanes, is_output=is_output)
 
 
 def _adapters(
@@ -120,3 +121,5 @@ def _adapters(
         yield "unflatten", Unflatten(layer.pre)
     if not isinstance(layer, PoolSpec) and layer.psp == "triangle":
         yield "replay", Replay(layer.pre, tau_steps=layer.tau_steps, n_steps=spec.n_steps)
+    if not isinstance(layer, PoolSpec) and layer.phased:
+        yield "phases", Phases(layer.pre, n_steps=spec.n_steps)

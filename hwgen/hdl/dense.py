@@ -14,18 +14,18 @@ compared then: too much for one cycle. Those layers have stage A, and `Neurons` 
 """
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
 from hwgen.events import Kind
 from hwgen.hdl.bank import StateBank
+from hwgen.hdl.constants import read_constants
 from hwgen.hdl.neurons import Neurons
 from hwgen.hdl.serializer import Serializer
 from hwgen.hdl.slot import Op
-from hwgen.hdl.stream import index_bits, token_stream
-from hwgen.hdl.thresholds import read_thresholds
+from hwgen.hdl.stream import index_bits, mark_of, token_stream
 from hwgen.pack import memory_image, n_blocks
 from hwgen.spec import DenseSpec
 
@@ -33,7 +33,7 @@ from hwgen.spec import DenseSpec
 class Dense(wiring.Component):
     """A layer of single-spike integrate-and-fire neurons, bit-exact to `hwgen.golden`.
 
-    Members: `i` takes tokens of the layer before, with knees if the PSP is the triangle; `o` gives
+    Members: `i` takes tokens of the layer before, with the mark of the layer, if any; `o` gives
     those of this one, in ascending index within a step. An END_OF_STEP comes out after all spikes
     of its step. With `is_output`, tokens carry the potential, and before END_OF_SAMPLE the
     potential of every neuron comes out. `ops` is the number of weights added in this cycle.
@@ -48,11 +48,13 @@ class Dense(wiring.Component):
         layer: DenseSpec,
         weights: NDArray[np.int8],
         thresholds: NDArray[np.int32],
+        drives: NDArray[np.int32],
         *,
         lanes: int,
         is_output: bool = False,
     ) -> None:
-        """weights: int8 [n_pre, n_post]; thresholds: int32 [n_post]; 1 <= lanes <= n_post."""
+        """weights: int8 [n_pre, n_post]; thresholds: int32 [n_post]; drives: the same of a phased
+        layer, else [0]; 1 <= lanes <= n_post."""
         if not 1 <= lanes <= layer.n_post:
             raise ValueError(f"lanes must be 1..{layer.n_post}, not {lanes!r}")
         self._layer = layer
@@ -60,11 +62,11 @@ class Dense(wiring.Component):
         self._is_output = is_output
         self._n_blocks = n_blocks(layer.n_post, lanes)
         self._image = memory_image(weights, layer, lanes)
-        self._thresholds = [int(threshold) for threshold in thresholds]
+        self._thresholds, self._drives = thresholds.tolist(), drives.tolist()
         self._word_bits = lanes * (layer.potential_bits + layer.slope_bits + 1)
         super().__init__(
             {
-                "i": In(token_stream(layer.pre, knee=layer.psp == "triangle")),
+                "i": In(token_stream(layer.pre, mark=mark_of(layer))),
                 "o": Out(token_stream(layer.post, layer.potential_bits if is_output else None)),
                 "ops": Out(range(lanes + 1)),
                 "probe_strobe": Out(1),
@@ -84,14 +86,19 @@ class Dense(wiring.Component):
     def _with_slope(self, m: Module) -> None:
         """Stage A in front of `Neurons`."""
         m.submodules.neurons = neurons = Neurons(
-            self._layer, self._thresholds, lanes=self._lanes, is_output=self._is_output
+            self._layer,
+            self._thresholds,
+            self._drives,
+            lanes=self._lanes,
+            is_output=self._is_output,
         )
-        a, knee = Signal(self._stages), Signal()
+        a, mark = Signal(self._stages), Signal()
         address = self._issue(m, a, neurons.take)
         weights = self._weight_port(m, address, neurons.take)
-        if self._layer.psp == "triangle":
+        name = mark_of(self._layer)
+        if name:
             with m.If(self.i.valid & self.i.ready):
-                m.d.sync += knee.eq(self.i.payload.knee)
+                m.d.sync += mark.eq(self.i.payload[name])
         wiring.connect(m, wiring.flipped(self.o), neurons.o)
         m.d.comb += [
             neurons.i.valid.eq(a.valid),
@@ -99,7 +106,8 @@ class Dense(wiring.Component):
             neurons.i.word.eq(a.block),
             neurons.i.last.eq(a.last | (a.block == self._n_blocks - 1)),
             neurons.i.closing.eq(a.closing),
-            neurons.i.knee.eq(knee),
+            neurons.i.knee.eq(mark & (name == "knee")),
+            neurons.i.drive.eq(mark & (name == "drive")),
             neurons.weights.eq(weights.data),
             self.ops.eq(neurons.ops),
             self.probe_strobe.eq(neurons.probe_strobe),
@@ -125,8 +133,9 @@ class Dense(wiring.Component):
 
         address = self._issue(m, a, advance)
         weights = self._weights(m, address, advance)
-        thresholds = read_thresholds(
+        thresholds = read_constants(
             m,
+            "thresholds",
             self._thresholds,
             lanes=self._lanes,
             bits=self._layer.potential_bits,
@@ -183,10 +192,15 @@ class Dense(wiring.Component):
             with m.Case(Kind.SPIKE):
                 m.d.sync += [a.op.eq(Op.ADD), touched.eq(1)]
             with m.Case(Kind.END_OF_STEP):
-                m.d.sync += [a.op.eq(Mux(touched, Op.COMPARE, Op.PASS))]
+                drive = self.i.payload.drive if self._layer.phased else Const(0)
+                m.d.sync += [
+                    a.op.eq(Mux(touched | drive, Op.COMPARE, Op.PASS)),
+                    a.last.eq(~(touched | drive)),
+                    # In the steps of its input a phased layer is silent.
+                    a.closing.eq(drive | (not self._layer.phased)),
+                ]
                 if not self._layer.slope_bits:  # a slope moves its potential until the sample ends
                     m.d.sync += touched.eq(0)
-                m.d.sync += a.last.eq(~touched)
             with m.Default():
                 m.d.sync += [a.op.eq(Op.CLEAR), touched.eq(0)]
         return address

@@ -44,11 +44,13 @@ class Neurons(wiring.Component):
         self,
         layer: WeightedSpec,
         thresholds: Sequence[int],
+        drives: Sequence[int],
         *,
         lanes: int,
         is_output: bool = False,
     ) -> None:
-        """thresholds: one a neuron, or, of a convolutional layer, one a filter.
+        """thresholds, and, of a phased layer, drives: one a neuron, or, of a convolutional layer,
+        one a filter.
 
         An output layer must have slopes.
         """
@@ -56,7 +58,7 @@ class Neurons(wiring.Component):
         self._lanes = lanes
         self._is_output = is_output
         self._n_blocks = n_blocks(layer.post.channels, lanes)
-        self._state = State(layer, thresholds, lanes=lanes, is_output=is_output)
+        self._state = State(layer, thresholds, drives, lanes=lanes, is_output=is_output)
         self.n_words = self._state.n_words
         super().__init__(
             {
@@ -136,7 +138,7 @@ class Neurons(wiring.Component):
         clears = Signal()
         present = Signal(lanes)
         m.d.comb += [
-            compares.eq(d.valid & (d.op == Op.COMPARE)),
+            compares.eq(d.valid & (d.op == Op.COMPARE) & (d.drive | (not self._layer.phased))),
             clears.eq(d.op == Op.CLEAR),
             present.eq(Mux(final, 2**n_last - 1, 2**lanes - 1)),  # the last block is padded
             state.fires.eq(state.exceeds & ~state.fired & present & compares.replicate(lanes)),

@@ -35,7 +35,7 @@ class Replay(wiring.Component):
         self._shape = shape
         self._delays = [delay for delay in (tau_steps, 2 * tau_steps) if delay < n_steps]
         self._depth = shape.n + n_steps
-        super().__init__({"i": In(token_stream(shape)), "o": Out(token_stream(shape, knee=True))})
+        super().__init__({"i": In(token_stream(shape)), "o": Out(token_stream(shape, mark="knee"))})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

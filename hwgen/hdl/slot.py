@@ -15,8 +15,8 @@ class Op(enum.Enum, shape=2):  # type: ignore[call-arg]
 
 
 def slot_layout(n_words: int) -> data.StructLayout:
-    """A slot: `last` of those of its token; `closing`, if that passes a token on (reset: none);
-    `knee`, if weights count -2 times."""
-    return data.StructLayout(
-        {"valid": 1, "op": Op, "word": index_bits(n_words), "last": 1, "closing": 1, "knee": 1}
-    )
+    """A slot: `last` of those of its token; `closing`, if that passes a token on (reset, and
+    a step in which a phased layer does not fire: none); `knee`, if weights count -2 times;
+    `drive`, if potentials rise by their drives and not by their slopes."""
+    bits = {"last": 1, "closing": 1, "knee": 1, "drive": 1}
+    return data.StructLayout({"valid": 1, "op": Op, "word": index_bits(n_words), **bits})

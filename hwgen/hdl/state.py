@@ -16,9 +16,9 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.bank import StateBank
+from hwgen.hdl.constants import read_constants
 from hwgen.hdl.slot import Op, slot_layout
 from hwgen.hdl.stream import index_bits
-from hwgen.hdl.thresholds import read_thresholds
 from hwgen.pack import n_blocks
 from hwgen.spec import WeightedSpec
 
@@ -46,11 +46,13 @@ class State(wiring.Component):
         self,
         layer: WeightedSpec,
         thresholds: Sequence[int],
+        drives: Sequence[int],
         *,
         lanes: int,
         is_output: bool = False,
     ) -> None:
-        """thresholds: one a neuron, or, of a convolutional layer, one a filter.
+        """thresholds, and, of a phased layer, drives: one a neuron, or, of a convolutional layer,
+        one a filter.
 
         An output layer must have slopes.
         """
@@ -58,6 +60,7 @@ class State(wiring.Component):
             raise ValueError("an output layer without slopes: its potentials are not kept apart")
         self._layer = layer
         self._rests = [~threshold for threshold in thresholds]
+        self._drives = drives
         self._lanes = lanes
         self._is_output = is_output
         height, width, channels = layer.post
@@ -86,14 +89,7 @@ class State(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        rests = read_thresholds(
-            m,
-            self._rests,
-            lanes=self._lanes,
-            bits=self._bits,
-            enable=self.take,
-            block=self.block,
-        )
+        rests = self._constants(m, "thresholds", self._rests, self._bits)
         # An ECP5 sets registers to their initial value only: so that is the rest, if constant.
         is_constant = all(isinstance(rest, Const) for rest in rests)
         initial = Const.cast(Cat(rests)).value if is_constant else 0
@@ -108,6 +104,12 @@ class State(wiring.Component):
         self._change(m, found, written, rests)
         self._show(m, found, rests)
         return m
+
+    def _constants(self, m: Module, name: str, values: Sequence[int], bits: int):
+        """Those of the word in stage C."""
+        return read_constants(
+            m, name, values, lanes=self._lanes, bits=bits, enable=self.take, block=self.block
+        )
 
     def _store(self, m: Module, written: _Word) -> _Word:
         """The memories. Returns the word read."""
@@ -136,6 +138,8 @@ class State(wiring.Component):
             m.d.sync += self.fired.eq(0)
 
         sums, potentials = [], []
+        if self._layer.phased:
+            drives = self._constants(m, "drives", self._drives, self._sum_bits)
         for lane in range(self._lanes):
             weight = captured.word_select(lane, self._layer.weight_bits)
             before = found.sums.word_select(lane, self._sum_bits).as_signed()
@@ -144,6 +148,8 @@ class State(wiring.Component):
                 start = found.potentials.word_select(lane, self._bits).as_signed()
                 # CLEAR comes here, too, if potentials are shown.
                 slope = Mux(does[Op.COMPARE], before, 0) if self._is_output else before
+                if self._layer.phased:
+                    slope = Mux(self.c.drive, drives[lane], before)
                 potentials.append((start + slope)[: self._bits])
         with m.If(does[Op.CLEAR]):
             m.d.sync += written.sums.eq(0 if self._has_slope else Cat(rests))

@@ -1,10 +1,12 @@
 """Shapes of what flows through the core."""
 
+from typing import Literal
+
 from amaranth.hdl import Const, signed
 from amaranth.lib import data, stream
 from amaranth.utils import bits_for
 
-from hwgen.spec import Shape
+from hwgen.spec import Shape, WeightedSpec
 
 STEP_BITS = 8
 
@@ -24,14 +26,27 @@ def is_picture(shape: Shape) -> bool:
     return shape.height > 1 or shape.width > 1
 
 
+Mark = Literal["knee", "drive"]
+
+
+def mark_of(layer: WeightedSpec) -> Mark | None:
+    """The bit that tokens into a layer have besides, if any.
+
+    `knee`: this kernel event turns the slope of its input's triangle down, and counts -2 times the
+    weight instead of once. `drive`: in this step a phased layer fires.
+    """
+    if layer.psp == "triangle":
+        return "knee"
+    return "drive" if layer.phased else None
+
+
 def token_layout(
-    shape: Shape, potential_bits: int | None = None, knee: bool = False
+    shape: Shape, potential_bits: int | None = None, mark: Mark | None = None
 ) -> data.StructLayout:
     """A token (`hwgen.events.Kind`) of a layer, from bit 0: kind, then the neuron.
 
     The neuron is `index`, or, of a picture, `channel`, `column`, `row`. Then its `potential`, if a
-    width is given, or `knee`: this kernel event turns the slope of its input's triangle down, and
-    counts -2 times the weight instead of once.
+    width is given, or a bit called `mark`.
     """
     fields: dict[str, object] = {"kind": 2}
     if is_picture(shape):
@@ -42,15 +57,15 @@ def token_layout(
         fields["index"] = index_bits(shape.channels)
     if potential_bits is not None:
         fields["potential"] = signed(potential_bits)
-    if knee:
-        fields["knee"] = 1
+    if mark:
+        fields[mark] = 1
     return data.StructLayout(fields)
 
 
 def token_stream(
-    shape: Shape, potential_bits: int | None = None, knee: bool = False
+    shape: Shape, potential_bits: int | None = None, mark: Mark | None = None
 ) -> stream.Signature:
-    return stream.Signature(token_layout(shape, potential_bits, knee))
+    return stream.Signature(token_layout(shape, potential_bits, mark))
 
 
 def place(token: data.View, shape: Shape):

@@ -14,13 +14,13 @@ from one row to the next the steps are constants, too: no multiplier, and nothin
 padding or at strides is visited in vain. An END_OF_STEP walks over all words.
 """
 
-from amaranth.hdl import Module, Signal
+from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.events import Kind
 from hwgen.hdl.slot import Op, slot_layout
-from hwgen.hdl.stream import index_bits, place, token_stream
+from hwgen.hdl.stream import index_bits, mark_of, place, token_stream
 from hwgen.hdl.table import look_up
 from hwgen.pack import n_blocks, tap_order
 from hwgen.spec import ConvSpec, taps
@@ -42,7 +42,7 @@ class Walk(wiring.Component):
         self._n_weights = layer.size * self._row_weights
         super().__init__(
             {
-                "i": In(token_stream(layer.pre, knee=layer.psp == "triangle")),
+                "i": In(token_stream(layer.pre, mark=mark_of(layer))),
                 "o": Out(slot_layout(height * self._row_words)),
                 "weight": Out(index_bits(self._n_weights)),
                 "take": In(1),
@@ -59,7 +59,9 @@ class Walk(wiring.Component):
                 "weight": len(self.weight),
                 "rows": index_bits(self._layer.post.height),  # less one
                 "run": index_bits(self._row_words),  # words of a row, less one
+                "closing": 1,
                 "knee": 1,
+                "drive": 1,
             }
         )
 
@@ -95,6 +97,7 @@ class Walk(wiring.Component):
         span = Signal(self._span)
         span_valid = Signal()
         touched = Signal()
+        drive = token.drive if layer.phased else Const(0)
         _, _, channel = place(token, layer.pre)
         with m.Switch(token.kind):
             with m.Case(Kind.SPIKE):
@@ -110,7 +113,7 @@ class Walk(wiring.Component):
                     m.d.sync += touched.eq(1)
             with m.Case(Kind.END_OF_STEP):
                 m.d.comb += span_valid.eq(valid)
-                with m.If(touched):
+                with m.If(touched | drive):
                     m.d.comb += [span.op.eq(Op.COMPARE), *self._everything(span)]
                 with m.Else():
                     m.d.comb += span.op.eq(Op.PASS)
@@ -121,7 +124,12 @@ class Walk(wiring.Component):
                 m.d.comb += [span_valid.eq(valid), span.op.eq(Op.CLEAR), *self._everything(span)]
                 with m.If(moves & valid):
                     m.d.sync += touched.eq(0)
-        m.d.comb += span.knee.eq(token.knee if layer.psp == "triangle" else 0)
+        m.d.comb += [
+            span.knee.eq(token.knee if layer.psp == "triangle" else 0),
+            span.drive.eq(drive),
+            # In the steps of its input a phased layer is silent.
+            span.closing.eq(drive | (token.kind != Kind.END_OF_STEP) | (not layer.phased)),
+        ]
         return span, span_valid
 
     def _everything(self, span):
@@ -172,8 +180,9 @@ class Walk(wiring.Component):
                 slot.valid.eq(n_valid),
                 slot.op.eq(n.op),
                 slot.word.eq(n.word),
-                slot.closing.eq(1),
+                slot.closing.eq(n.closing),
                 slot.knee.eq(n.knee),
+                slot.drive.eq(n.drive),
                 weight_word.eq(n.weight),
                 row_word.eq(n.word),
                 row_weight.eq(n.weight),

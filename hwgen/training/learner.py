@@ -9,12 +9,14 @@ from torch import Tensor
 from hwgen import layout
 from hwgen.errors import ParamsError, RecipeError
 from hwgen.params import check_spec
-from hwgen.recipe import Recipe, SstdpRecipe
+from hwgen.recipe import PhasedRecipe, Recipe, SstdpRecipe
 from hwgen.spec import DenseSpec, InputSpec, NetworkSpec
 from hwgen.training.deep import DeepNetwork
 from hwgen.training.layers import Dense
 from hwgen.training.network import SpikingNetwork, decide, initialise, redraw
+from hwgen.training.phased import PhasedNetwork
 from hwgen.training.readout import lowest_threshold
+from hwgen.training.stack import Stack
 
 
 class Decided(NamedTuple):
@@ -29,7 +31,7 @@ class Learner(Protocol):
     """A network with its rule. `network.state_dict()` is all its state between epochs."""
 
     @property
-    def network(self) -> SpikingNetwork | DeepNetwork:
+    def network(self) -> SpikingNetwork | Stack:
         """The network, on its device."""
 
     def learn(self, spike_times: Tensor, labels: Tensor, epoch: int) -> int:
@@ -72,10 +74,15 @@ def make(
             weight_bits=network.weight_bits,
             psp=network.psp,
             tau_steps=network.tau_steps,
+            phased=isinstance(recipe.training, PhasedRecipe),
         )
         check_spec(NetworkSpec(n_steps=network.n_steps, input=input_spec, layers=layers), where)
         if not isinstance(recipe.training, SstdpRecipe):
-            deep = DeepNetwork(input_spec, layers, network.n_steps, recipe.training)
+            deep: DeepNetwork | PhasedNetwork
+            if isinstance(recipe.training, PhasedRecipe):
+                deep = PhasedNetwork(input_spec, layers, network.n_steps, recipe.training)
+            else:
+                deep = DeepNetwork(input_spec, layers, network.n_steps, recipe.training)
             deep.initialise(generator)
             deep.to(few.device)
             deep.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -99,22 +106,16 @@ def make(
 class DeepLearner:
     """Any layers, by autograd."""
 
-    def __init__(self, network: DeepNetwork) -> None:
+    def __init__(self, network: DeepNetwork | PhasedNetwork) -> None:
         self._network = network
 
     @property
-    def network(self) -> DeepNetwork:
+    def network(self) -> DeepNetwork | PhasedNetwork:
         return self._network
-
-    def n_steps(self, epoch: int) -> int:
-        """Points of time to compute in training epoch 0, 1, ..."""
-        recipe = self.network.recipe
-        coarse = epoch < recipe.coarse_epochs
-        return min(recipe.coarse_steps, self.network.n_steps) if coarse else self.network.n_steps
 
     def learn(self, spike_times: Tensor, labels: Tensor, epoch: int) -> int:
         self.network.train()
-        return self.network.set_gradients(spike_times, labels, self.n_steps(epoch))
+        return self.network.set_gradients(spike_times, labels, self.network.n_points(epoch))
 
     def clip(self) -> None:
         self.network.clip()
@@ -132,7 +133,7 @@ class DeepLearner:
     def lower_output_threshold(self, batches: list[Tensor], labels: Tensor) -> None:
         network = self.network.eval()
         potentials = torch.cat(
-            [network.output_potentials(x, network.n_steps).transpose(0, 1) for x in batches]
+            [network.run(x, network.n_steps)[0].transpose(0, 1) for x in batches]
         )
         highest = max(0, int(potentials.max()))
         loss = network.recipe.early_loss

@@ -10,52 +10,55 @@ from torch import Tensor
 from hwgen.errors import ParamsError
 from hwgen.params import Params
 from hwgen.spec import ConvSpec, DenseSpec, InputSpec, NetworkSpec, PoolSpec, dense
-from hwgen.training.deep import DeepNetwork
 from hwgen.training.network import SpikingNetwork
+from hwgen.training.stack import Stack
 
 
 def to_params(
-    network: SpikingNetwork | DeepNetwork,
+    network: SpikingNetwork | Stack,
     input_spec: InputSpec,
     name: str,
     provenance: Mapping[str, Any] | None = None,
 ) -> Params:
     """The integers the network computes with, checked. Raises `ParamsError`."""
-    if isinstance(network, DeepNetwork):
+    if isinstance(network, Stack):
         specs, tensors = network.specs, _deep_tensors(network)
     else:
+        none = torch.zeros(0)
         specs = tuple(dense(x.n_pre, x.n_post, x.weight_bits) for x in network.dense)
-        tensors = [(x.integer_weights(), x.integer_threshold()) for x in network.dense]
-    weights, thresholds = [], []
-    for spec, (matrix, limits) in zip(specs, tensors, strict=True):
+        tensors = [(x.integer_weights(), x.integer_threshold(), none) for x in network.dense]
+    weights, thresholds, drives = [], [], []
+    for spec, (matrix, limits, rises) in zip(specs, tensors, strict=True):
         if not isinstance(spec, PoolSpec):
             # Above the largest potential no neuron can fire, so the limit changes no spike.
             limits = limits.clamp(max=spec.max_threshold).expand(spec.n_thresholds)
         weights.append(matrix.detach().cpu().numpy().astype(np.int8))
         thresholds.append(limits.detach().cpu().numpy().astype(np.int32))
+        drives.append(rises.detach().cpu().numpy().astype(np.int32))
     params = Params(
         name=name,
         spec=NetworkSpec(n_steps=network.n_steps, input=input_spec, layers=specs),
         weights=tuple(weights),
         thresholds=tuple(thresholds),
+        drives=tuple(drives),
         provenance=dict(provenance or {}),
     )
     params.check(name)
     return params
 
 
-def _deep_tensors(network: DeepNetwork) -> list[tuple[Tensor, Tensor]]:
-    """Weights and thresholds of every layer, in the order of axes of the contract."""
-    weighted = iter(network.weighted)
+def _deep_tensors(network: Stack) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """Weights, thresholds, drives of every layer, in the order of axes of the contract."""
+    weighted = iter(network.exported())
+    nothing = torch.zeros(0)
     tensors = []
     for spec in network.specs:
         if isinstance(spec, PoolSpec):
-            tensors.append((torch.zeros(0), torch.zeros(0)))
+            tensors.append((nothing, nothing, nothing))
             continue
-        layer = next(weighted)
+        weights, thresholds, drives = next(weighted)
         order = (2, 3, 1, 0) if isinstance(spec, ConvSpec) else (1, 0)
-        tensors.append((layer.weights().permute(order), layer.thresholds()))
-    tensors[-1] = (tensors[-1][0], network.output_threshold.reshape(1))
+        tensors.append((weights.permute(order), thresholds, drives))
     return tensors
 
 

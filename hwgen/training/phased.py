@@ -1,0 +1,170 @@
+"""Networks of phased layers: each takes in a whole sample, then fires. `docs/phased.md`.
+
+When a phased layer fires, its potentials rise by their drive, a constant a channel. So a spike that
+comes s steps before the last possible one says how far the potential was above a limit, in drives:
+its **grade**, 0 (never) to n_steps. dt/dV = -1 / drive is exact, and STiDi-BP's displacement of
+spike times is the gradient itself. With the ramp as PSP a spike counts its grade times its weight
+at the end of the sample, so training computes with grades, once a layer, and not with steps.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.autograd import Function
+
+from hwgen.recipe import PhasedRecipe
+from hwgen.spec import InputSpec, LayerSpec, WeightedSpec
+from hwgen.training.firing import Kernel
+from hwgen.training.stack import Stack, pools
+from hwgen.training.weighted import Weighted
+
+_MOMENTUM = 0.05  # of the running mean and variance
+_GRACE = 0.5  # a neuron that missed its last step by as many drives still learns
+
+
+class _RoundUp(Function):
+    """Grades of potentials; the gradient passes where a spike can move (straight-through)."""
+
+    @staticmethod
+    def forward(ctx: Any, potentials: Tensor, limit: Tensor, drive: Tensor, n_steps: int) -> Tensor:
+        excess = (potentials - limit) / drive
+        ctx.n_steps = n_steps
+        ctx.save_for_backward(excess, drive)
+        return excess.ceil().clamp_(0, n_steps)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        excess, drive = ctx.saved_tensors
+        moves = (excess > -_GRACE) & (excess < ctx.n_steps)
+        by_potential = gradients[0] * moves / drive
+        others = [axis for axis in range(excess.dim()) if axis != 1]  # all but channels
+        by_limit = -by_potential.sum(dim=others, keepdim=True)
+        by_drive = -(by_potential * excess).sum(dim=others, keepdim=True)
+        return by_potential, by_limit, by_drive, None
+
+
+class PhasedLayer(Weighted):
+    """A hidden layer: limit and drive from mean and spread of its potentials over the batch.
+
+    In units of the spread of a channel's potential, `gain` is the number of steps a unit takes, and
+    `offset` the grade of the mean.
+    """
+
+    def __init__(self, spec: WeightedSpec, pool: int, n_steps: int) -> None:
+        super().__init__(spec, pool)
+        n, self.n_steps = spec.n_thresholds, n_steps
+        self.gain = nn.Parameter(torch.ones(n))
+        self.offset = nn.Parameter(torch.zeros(n))
+        self.register_buffer("mean", torch.zeros(n))
+        self.register_buffer("variance", torch.ones(n))
+        self.mean: Tensor
+        self.variance: Tensor
+
+    def grades(self, potentials: Tensor) -> Tensor:
+        """[n, n_out, ...] at the end of the sample -> grades of the same shape."""
+        mean, variance = self.mean, self.variance
+        if self.training:
+            others = [axis for axis in range(potentials.dim()) if axis != 1]
+            variance, mean = torch.var_mean(potentials, dim=others, correction=0)
+            with torch.no_grad():
+                self.mean.lerp_(mean, _MOMENTUM)
+                self.variance.lerp_(variance, _MOMENTUM)
+        limit, drive = self._firing(mean, variance)
+        shape = (1, -1, *[1] * (potentials.dim() - 2))
+        result: Tensor = _RoundUp.apply(  # type: ignore[no-untyped-call]
+            potentials, limit.view(shape), drive.view(shape), self.n_steps
+        )
+        return result
+
+    def _firing(self, mean: Tensor, variance: Tensor) -> tuple[Tensor, Tensor]:
+        """Limit and drive, float32 [n_out] of integers; a potential above the limit fires."""
+        drive = (variance + 0.1).sqrt() / self.gain
+        limit = mean - self.offset * drive
+        if self.rounded:
+            drive = _straight(drive, drive.round().clamp(1, self.spec.max_slope))
+            limit = _straight(limit, limit.floor())
+        # Thresholds, which are limits as seen after all drives, must not be negative.
+        return torch.maximum(limit, -self.n_steps * drive), drive
+
+    def exported(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights, thresholds and drives."""
+        limit, drive = self._firing(self.mean, self.variance)
+        return self.weights(), limit + self.n_steps * drive, drive
+
+
+def _straight(value: Tensor, rounded: Tensor) -> Tensor:
+    """`rounded`, with the gradient of `value`."""
+    return value + (rounded - value).detach()
+
+
+class PhasedNetwork(Stack):
+    """Phased layers in order, and an output that fires as it integrates."""
+
+    def __init__(
+        self,
+        input_spec: InputSpec,
+        layers: tuple[LayerSpec, ...],
+        n_steps: int,
+        recipe: PhasedRecipe,
+    ) -> None:
+        super().__init__(input_spec, layers, n_steps)
+        self.recipe = recipe
+        self._hidden = [
+            PhasedLayer(layer, pool, n_steps)  # type: ignore[arg-type]  # none is of pooling
+            for layer, pool in pools(layers)
+        ]
+        self.hidden = nn.ModuleList(self._hidden)
+
+    @property
+    def layers(self) -> list[Weighted]:
+        return [*self._hidden, self.output]
+
+    def n_points(self, epoch: int) -> int:
+        return 1  # the end of the sample
+
+    def run(self, spike_times: Tensor, n_points: int) -> tuple[Tensor, Tensor]:
+        grades = (self.n_steps - self.pictures(spike_times)).float()
+        fired, n_hidden = torch.zeros((), device=grades.device), 0
+        narrow = torch.autocast(
+            grades.device.type, torch.bfloat16, enabled=self.training and self.recipe.bfloat16
+        )
+        for layer in self._hidden:
+            with narrow:
+                potentials = layer.potentials(grades[None])[0]
+            grades = layer.grades(potentials.float())
+            if not self.training:
+                fired += (grades > 0).sum()
+                n_hidden += grades.numel()
+        every = self.n_steps / n_points
+        psp = Kernel("ramp", every=every).at(self.n_steps - grades, n_points)
+        with narrow:
+            potentials = self.output.potentials(psp)
+        return potentials.float(), fired / max(1, n_hidden)
+
+    def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
+        output = self.output.weights(), self.output_threshold.reshape(1), torch.zeros(0)
+        return [*(layer.exported() for layer in self._hidden), output]
+
+    @torch.no_grad()
+    def clip(self) -> None:
+        for layer in self.layers:
+            if layer.spec.weight_bits == 1:  # others are divided by their spread
+                layer.shadow.clamp_(-1, 1)
+        for layer in self._hidden:
+            layer.gain.clamp_(min=0.1)
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        gains = [layer.gain for layer in self._hidden]
+        offsets = [layer.offset for layer in self._hidden]
+        shadows = [layer.shadow for layer in self.layers]
+        return [
+            {"params": shadows, "full_rate": self.recipe.learning_rate},
+            {"params": [*gains, *offsets, self.gain], "full_rate": self.recipe.neuron_rate},
+        ]
+
+    @torch.no_grad()
+    def initialise(self, generator: torch.Generator) -> None:
+        self.draw(generator, 1.0)
+        for layer in self._hidden:
+            layer.gain.fill_(self.n_steps / self.recipe.range_spreads)
