@@ -42,18 +42,26 @@ def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
 def _balanced(params: Params, dense: int, conv: int) -> tuple[int, ...]:
     *hidden, output = params.spec.layers
     most = [min(conv if isinstance(x, ConvSpec) else dense, x.max_lanes) for x in hidden]
-    fastest = [_slots(layer, limit) for layer, limit in zip(hidden, most, strict=True)]
+    n_steps = params.spec.n_steps
+    fastest = [_slots(layer, limit, n_steps) for layer, limit in zip(hidden, most, strict=True)]
     enough = max(fastest, default=0) / 2
     lanes = [
-        next(fewer for fewer in range(1, limit + 1) if _slots(layer, fewer) <= max(own, enough))
+        next(
+            fewer
+            for fewer in range(1, limit + 1)
+            if _slots(layer, fewer, n_steps) <= max(own, enough)
+        )
         for layer, limit, own in zip(hidden, most, fastest, strict=True)
     ]
     last = output.n_post if output.n_post <= MAX_OUTPUT_LANES else min(dense, output.n_post)
     return (*lanes, last)
 
 
-def _slots(layer: LayerSpec, lanes: int) -> int:
-    """Cycles a layer is busy if all its inputs fire: to compare layers by."""
+def _slots(layer: LayerSpec, lanes: int, n_steps: int) -> int:
+    """Cycles a layer is busy if all its inputs fire: to compare layers by.
+
+    The ends of steps count in phased layers only, which have twice as many of them.
+    """
     if isinstance(layer, PoolSpec):
         return layer.n_pre
     blocks = n_blocks(layer.n_thresholds, lanes)
@@ -62,21 +70,25 @@ def _slots(layer: LayerSpec, lanes: int) -> int:
             sum(len(taps(layer, n, position)) for position in range(n))
             for n in (layer.height, layer.width)
         )
-        return rows * columns * layer.channels * blocks
-    return layer.n_pre * blocks
+        slots = rows * columns * layer.channels * blocks
+    else:
+        slots = layer.n_pre * blocks
+    sweep = layer.post.height * layer.post.width * blocks
+    return slots + (2 * n_steps * sweep if layer.phased else 0)
 
 
 def memory_blocks(params: Params, lanes: tuple[int, ...], board: Board) -> list[int]:
     """Estimated memory blocks of each layer (see `hwgen.hdl`).
 
-    Counted are weights; state, unless it is one word only, in registers; thresholds, unless each
-    lane needs a single one; the list of spikes of a triangle; who fired, of a pooling layer; the
-    queue before a layer; and the table that finds the place of an input pixel. Other tables are too
-    small for blocks.
+    Counted are weights; state, unless it is one word only, in registers; thresholds and drives,
+    unless each lane needs a single one; the list of spikes of a triangle; who fired, of a pooling
+    layer; the queue before a layer; and the table that finds the place of an input pixel. Other
+    tables are too small for blocks.
     """
     spec, blocks = params.spec, []
-    for index, (layer, thresholds) in enumerate(zip(spec.layers, params.thresholds, strict=True)):
-        memories = _memories(layer, thresholds, lanes[index], spec.n_steps)
+    for index, layer in enumerate(spec.layers):
+        constants = params.thresholds[index], params.drives[index]
+        memories = _memories(layer, *constants, lanes[index], spec.n_steps)
         if index == 0 and not isinstance(layer, DenseSpec):
             memories.append(_Memory(layer.n_pre, _place_bits(layer.pre), written=False))
         if index and is_queued(layer, lanes[index]):
@@ -95,7 +107,11 @@ class _Memory(NamedTuple):
 
 
 def _memories(
-    layer: LayerSpec, thresholds: NDArray[np.int32], lanes: int, n_steps: int
+    layer: LayerSpec,
+    thresholds: NDArray[np.int32],
+    drives: NDArray[np.int32],
+    lanes: int,
+    n_steps: int,
 ) -> list[_Memory]:
     """Those of a layer that may be large."""
     n_positions = layer.post.height * layer.post.width
@@ -115,6 +131,8 @@ def _memories(
         memories += [_Memory(n_words, lanes * width, written=True) for width in widths]
     if any(len(np.unique(thresholds[lane::lanes])) > 1 for lane in range(lanes)):
         memories.append(_Memory(blocks, lanes * potential, written=False))
+    if any(len(np.unique(drives[lane::lanes])) > 1 for lane in range(lanes)):
+        memories.append(_Memory(blocks, lanes * layer.slope_bits, written=False))
     if layer.psp == "triangle" and layer.tau_steps < n_steps:
         width = 1 + _place_bits(layer.pre)  # the first: a step ends here
         memories.append(_Memory(layer.n_pre + n_steps, width, written=True))

@@ -205,9 +205,8 @@ def to_bytes(params: Params) -> bytes:
         "provenance": dict(params.provenance),
     }
     tensors: dict[str, NDArray[Any]] = {}
-    kinds = {"weights": params.weights, "thresholds": params.thresholds, "drives": params.drives}
-    for kind, of_layers in kinds.items():
-        for index, tensor in enumerate(of_layers):
+    for kind in ("weights", "thresholds", "drives"):
+        for index, tensor in enumerate(getattr(params, kind)):
             if tensor.size:  # a pooling layer has none
                 tensors[f"{index}.{kind}"] = np.ascontiguousarray(tensor)
     return to_safetensors(tensors, {HEADER_KEY: json.dumps(header, sort_keys=True)})

@@ -54,9 +54,10 @@ def _describe(layer: LayerSpec, thresholds: NDArray[np.int32]) -> str:
     spread = f"{least}..{most}" if least < most else f"{least}"
     psp = "" if layer.psp == "step" else f", {layer.psp}"
     tau = f" of {layer.tau_steps} steps" if layer.tau_steps else ""
+    phased = ", phased" if layer.phased else ""
     return (
         f"{sizes}, {layer.weight_bits}-bit weights, {layer.potential_bits}-bit potentials"
-        f"{psp}{tau}, threshold {spread}"
+        f"{psp}{tau}{phased}, threshold {spread}"
     )
 
 

@@ -42,10 +42,12 @@ class Golden:
         self.batch_size = max(1, min(_MAX_BATCH, _MAX_STATES // widest))
         self._spec = params.spec
         self._layers = [
-            Pool(layer) if isinstance(layer, PoolSpec) else Neurons(layer, *tensors)
-            for layer, *tensors in zip(
-                params.spec.layers, params.weights, params.thresholds, params.drives, strict=True
+            Pool(layer)
+            if isinstance(layer, PoolSpec)
+            else Neurons(
+                layer, params.weights[index], params.thresholds[index], params.drives[index]
             )
+            for index, layer in enumerate(params.spec.layers)
         ]
 
     def run(self, spike_times: NDArray[np.uint8]) -> Trace:
