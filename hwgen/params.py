@@ -18,6 +18,7 @@ from safetensors.numpy import save as to_safetensors
 from hwgen import checked
 from hwgen.errors import ParamsError
 from hwgen.files import write_atomic
+from hwgen.learning import forward_weights, initial_shadows, shadow_limits
 from hwgen.spec import (
     MAX_INPUTS,
     MAX_NEURONS,
@@ -30,6 +31,7 @@ from hwgen.spec import (
 )
 
 FORMAT = 1  # bumped when an old reader would misread a new file
+_KINDS = ("weights", "thresholds", "drives", "shadows")  # of tensors, one of each a layer
 HEADER_KEY = "hwgen"  # the only metadata key, so that the file is the same byte for byte
 
 
@@ -39,8 +41,9 @@ class Params:
 
     `weights[l]` is int8, `thresholds[l]` int32, of the shapes in `hwgen.spec`; both are empty for a
     pooling layer. `drives[l]` is int32, one a threshold in a phased layer, empty in others; given
-    as (), there is none in any layer. `provenance` is free JSON (recipe, data set, accuracies,
-    parent digest); it is not part of the digest.
+    as (), there is none in any layer. `shadows[l]` is int32 [n_pre, n_post] in a layer that learns,
+    empty in others; given as (), they are made from the weights. `provenance` is free JSON (recipe,
+    data set, accuracies, parent digest); it is not part of the digest.
     """
 
     name: str
@@ -48,37 +51,70 @@ class Params:
     weights: tuple[NDArray[np.int8], ...]
     thresholds: tuple[NDArray[np.int32], ...]
     drives: tuple[NDArray[np.int32], ...] = ()
+    shadows: tuple[NDArray[np.int32], ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        nothing = np.zeros(0, np.int32)
         if not self.drives:
-            nothing = tuple(np.zeros(0, np.int32) for _ in self.spec.layers)
-            object.__setattr__(self, "drives", nothing)
+            object.__setattr__(self, "drives", tuple(nothing for _ in self.spec.layers))
+        if not self.shadows:
+            shadows = [nothing] * len(self.spec.layers)
+            learning = self.spec.learning
+            for index in self.spec.learning_layers:
+                layer = self.spec.layers[index]
+                if learning and not isinstance(layer, PoolSpec):
+                    shadows[index] = initial_shadows(
+                        self.weights[index], layer.weight_bits, learning.shadow_bits
+                    )
+            object.__setattr__(self, "shadows", tuple(shadows))
 
     @property
     def digest(self) -> str:
-        """SHA-256, in hex, of all that decides an output bit: spec, weights, thresholds, drives."""
+        """SHA-256, in hex, of all that decides an output bit: the spec and all tensors."""
         text = json.dumps(self.spec.to_json(), sort_keys=True, separators=(",", ":"))
         state = hashlib.sha256(f"hwgen-params-{FORMAT}\n{text}\n".encode())
-        tensors = zip(self.weights, self.thresholds, self.drives, strict=True)
-        for weights, thresholds, drives in tensors:
-            state.update(np.ascontiguousarray(weights, "<i1").tobytes())
-            state.update(np.ascontiguousarray(thresholds, "<i4").tobytes())
-            state.update(np.ascontiguousarray(drives, "<i4").tobytes())
+        for index in range(len(self.spec.layers)):
+            state.update(np.ascontiguousarray(self.weights[index], "<i1").tobytes())
+            for tensors in (self.thresholds, self.drives, self.shadows):
+                state.update(np.ascontiguousarray(tensors[index], "<i4").tobytes())
         return state.hexdigest()
 
     def check(self, where: str = "params") -> None:
         """Raise `ParamsError` if anything breaks the contract; `where` opens the message."""
         check_spec(self.spec, where)
         n_layers = len(self.spec.layers)
-        kinds = {"weights": self.weights, "thresholds": self.thresholds, "drives": self.drives}
-        for kind, tensors in kinds.items():
+        for kind in _KINDS:
+            tensors = getattr(self, kind)
             if len(tensors) != n_layers:
                 raise ParamsError(f"{where}: {len(tensors)} {kind} for {n_layers} layers")
         for index, layer in enumerate(self.spec.layers):
             _check_weights(self.weights[index], layer, f"{where}: {index}.weights")
             _check_thresholds(self.thresholds[index], layer, f"{where}: {index}.thresholds")
             _check_drives(self.drives[index], layer, f"{where}: {index}.drives")
+            self._check_shadows(index, f"{where}: {index}.shadows")
+
+    def _check_shadows(self, index: int, where: str) -> None:
+        layer, learning = self.spec.layers[index], self.spec.learning
+        learns = learning if index in self.spec.learning_layers else None
+        shape = list(layer.weight_shape) if learns else [0]
+        _check_tensor(self.shadows[index], "int32", shape, where)
+        if not learns or isinstance(layer, PoolSpec):
+            return
+        shadows = self.shadows[index]
+        least, greatest = shadow_limits(layer.weight_bits, learns.shadow_bits)
+        if shadows.min() < least or shadows.max() > greatest:
+            raise ParamsError(
+                f"{where} reach from {shadows.min()} to {shadows.max()}, expected {least}.."
+                f"{greatest} ({learns.shadow_bits}-bit shadows)"
+            )
+        forward = forward_weights(shadows, layer.weight_bits, learns.shadow_bits)
+        if (forward != self.weights[index]).any():
+            place = [int(i) for i in np.argwhere(forward != self.weights[index])[0]]
+            raise ParamsError(
+                f"{where}{place} is {shadows[tuple(place)]}, which makes a weight of "
+                f"{forward[tuple(place)]}, but the weight is {self.weights[index][tuple(place)]}"
+            )
 
 
 def check_spec(network: NetworkSpec, where: str) -> None:
@@ -96,10 +132,28 @@ def check_spec(network: NetworkSpec, where: str) -> None:
     for index, layer in enumerate(network.layers):
         _check_layer(layer, post, network.n_steps, f"{where}: layers[{index}]")
         post = layer.post
+    _check_learning(network, where)
     if network.layers[-1].kind != "dense":
         raise ParamsError(f"{where}: the last layer is {network.layers[-1].kind}, expected dense")
     if network.layers[-1].phased:
         raise ParamsError(f"{where}: the last layer is phased, expected one that fires at once")
+
+
+def _check_learning(network: NetworkSpec, where: str) -> None:
+    for index in network.learning_layers:
+        layer = network.layers[index]
+        if not isinstance(layer, DenseSpec) or layer.psp == "triangle":
+            what = layer.kind if not isinstance(layer, DenseSpec) else "psp 'triangle'"
+            raise ParamsError(
+                f"{where}: layers[{index}] has {what}: only dense layers with psp 'step' or 'ramp' "
+                "can learn; let the last layer learn only, or change the network"
+            )
+        assert network.learning
+        if network.learning.shadow_bits < layer.weight_bits:
+            raise ParamsError(
+                f"{where}: learning.shadow_bits is {network.learning.shadow_bits}, expected at "
+                f"least the {layer.weight_bits} bits of the weights of layers[{index}]"
+            )
 
 
 def _check_layer(layer: LayerSpec, feeding: Shape, n_steps: int, where: str) -> None:
@@ -205,7 +259,7 @@ def to_bytes(params: Params) -> bytes:
         "provenance": dict(params.provenance),
     }
     tensors: dict[str, NDArray[Any]] = {}
-    for kind in ("weights", "thresholds", "drives"):
+    for kind in _KINDS:
         for index, tensor in enumerate(getattr(params, kind)):
             if tensor.size:  # a pooling layer has none
                 tensors[f"{index}.{kind}"] = np.ascontiguousarray(tensor)
@@ -237,6 +291,7 @@ def load(path: Path) -> Params:
         weights=_take(tensors, "weights", np.int8, header.spec, path),
         thresholds=_take(tensors, "thresholds", np.int32, header.spec, path),
         drives=_take(tensors, "drives", np.int32, header.spec, path),
+        shadows=_take(tensors, "shadows", np.int32, header.spec, path),
         provenance=header.provenance,
     )
     if tensors:
@@ -271,7 +326,11 @@ def _take(
     taken: list[NDArray[Any]] = []
     for index, layer in enumerate(spec.layers):
         name = f"{index}.{kind}"
-        if isinstance(layer, PoolSpec) or (kind == "drives" and not layer.phased):
+        absent = {
+            "drives": not layer.n_drives,
+            "shadows": index not in spec.learning_layers,
+        }
+        if isinstance(layer, PoolSpec) or absent.get(kind):
             taken.append(np.zeros(0, dtype))
         elif name in tensors:
             taken.append(tensors.pop(name))

@@ -9,6 +9,7 @@ from math import prod
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from hwgen.checked import Range
+from hwgen.learning import LearningSpec
 
 MAX_STEPS = 255  # spike times are 8-bit: values 0..n_steps, where n_steps means "never"
 MAX_INPUTS = 2**14  # an event word has 14 bits of index
@@ -292,6 +293,7 @@ class NetworkSpec:
     input: InputSpec
     layers: tuple[LayerSpec, ...]
     readout: Literal["first_spike"] = "first_spike"
+    learning: LearningSpec | None = None
 
     @property
     def n_classes(self) -> int:
@@ -301,6 +303,14 @@ class NetworkSpec:
     def weighted(self) -> tuple[WeightedSpec, ...]:
         """The layers that have weights."""
         return tuple(layer for layer in self.layers if not isinstance(layer, PoolSpec))
+
+    @property
+    def learning_layers(self) -> range:
+        """Layers whose weights the core changes."""
+        if not self.learning:
+            return range(0)
+        n = len(self.layers)
+        return range(0 if self.learning.layers == "all" else n - 1, n)
 
     @property
     def n_synapses(self) -> int:
@@ -318,6 +328,8 @@ class NetworkSpec:
     def to_json(self) -> dict[str, Any]:
         """Plain tables. Fields younger than the format are left out where they say nothing new."""
         table = asdict(self)
+        if not self.learning:
+            del table["learning"]
         for layer in table["layers"]:
             if layer.get("psp") == "step":
                 del layer["psp"], layer["tau_steps"]

@@ -30,6 +30,10 @@ class Dense:
         n_pre, n_post = weights.shape
         self.fan_out = np.full(n_pre, n_post, np.int64)  # synapses of each input
 
+    def set_weights(self, rows: NDArray[np.integer], weights: NDArray[np.int8]) -> None:
+        """Other weights from the inputs `rows`: int8 [n_rows, n_post]; sums of any stay exact."""
+        self._weights[rows] = weights
+
     def current(self, events: NDArray[np.int8]) -> NDArray[np.int32]:
         """Kernel events int8 [n, n_pre] -> current int32 [n, n_post]."""
         active = np.flatnonzero(events.any(axis=0))

@@ -43,6 +43,11 @@ class Neurons:
         self._thresholds = np.tile(thresholds, n_sharing)
         self._drives = np.tile(drives, n_sharing)
 
+    def set_weights(self, rows: NDArray[np.integer], weights: NDArray[np.int8]) -> None:
+        """Other weights of a dense layer, from the inputs `rows`: int8 [n_rows, n_post]."""
+        assert isinstance(self._connection, Dense)
+        self._connection.set_weights(rows, weights)
+
     def run(self, inputs: NDArray[np.uint8], n_steps: int) -> LayerTrace:
         """Spike times uint8 [n, n_pre] -> what this layer does in `n_steps` steps."""
         n, layer = len(inputs), self._layer

@@ -70,6 +70,12 @@ class Golden:
             synaptic_ops=np.stack([trace.synaptic_ops for trace in traces], axis=1),
         )
 
+    def set_weights(self, index: int, rows: NDArray[np.integer], weights: NDArray[np.int8]) -> None:
+        """Give a dense layer other weights from some inputs: int8 [n_rows, n_post]."""
+        layer = self._layers[index]
+        assert isinstance(layer, Neurons)
+        layer.set_weights(rows, weights)
+
     def decide(
         self, spike_times: NDArray[np.uint8], batch_size: int | None = None
     ) -> NDArray[np.int64]:
