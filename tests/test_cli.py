@@ -18,7 +18,8 @@ from hwgen.spec import InputSpec
 from hwgen.train import make_vectors
 from hwgen.vectors import save as save_vectors
 
-VERBS = ["demo", "train", "evaluate", "verilog", "cosim", "synth", "info", "models", "boards"]
+VERBS = ["demo", "train", "evaluate", "verilog", "cosim", "verify", "synth", "info"]
+VERBS += ["models", "boards"]
 
 
 def hwgen_command(*arguments, cwd):

@@ -24,6 +24,7 @@ WORDS = (
     "events",
     "encode",
     "layout",
+    "learning",
     "operations",
     "protocol",
     "pack",
