@@ -14,11 +14,14 @@ from hwgen.model import ModelFolder
 from hwgen.operations import RATE_CODE, multiply_accumulates
 from hwgen.params import Params
 from hwgen.synth import SynthResult
+from hwgen.verify import VerifyResult
 
 RESULTS = "results.json"
 
 
-def record(folder: ModelFolder, result: Evaluation | CosimResult | SynthResult) -> None:
+def record(
+    folder: ModelFolder, result: Evaluation | CosimResult | VerifyResult | SynthResult
+) -> None:
     """Add a result to the model's `results.json` and write its card anew.
 
     Results of other params than those in the folder are dropped: they say nothing about these.
@@ -30,6 +33,9 @@ def record(folder: ModelFolder, result: Evaluation | CosimResult | SynthResult) 
         kept["evaluation"] = result.to_json()
     elif isinstance(result, CosimResult):
         kept[f"cosim {_lanes(result.lanes)}"] = _cosim(result)
+    elif isinstance(result, VerifyResult):
+        mode = ", early exit" * result.early_exit + f", stall {result.stall:g}" * (result.stall > 0)
+        kept[f"verify {_lanes(result.lanes)}{mode}"] = _verify(result)
     else:
         kept[f"synth {result.board}"] = _synth(result)
     write_atomic(path, json.dumps(kept, indent=1, sort_keys=True) + "\n")
@@ -55,6 +61,21 @@ def _cosim(result: CosimResult) -> dict[str, Any]:
         "cycles_mean": statistics.mean(result.latency_cycles) if result.latency_cycles else None,
         "cycles_worst": max(result.latency_cycles, default=None),
         "cycles_per_sample": result.cycles_per_sample,
+    }
+
+
+def _verify(result: VerifyResult) -> dict[str, Any]:
+    return {
+        "digest": result.digest,
+        "lanes": result.lanes,
+        "early_exit": result.early_exit,
+        "n_samples": result.n_samples,
+        "n_correct": result.n_correct,
+        "n_compared": result.n_compared,
+        "n_mismatches": result.n_mismatches,
+        "cycles_per_sample": result.cycles_per_sample,
+        "latency_mean": result.latency_mean,
+        "latency_worst": result.latency_worst,
     }
 
 
@@ -103,9 +124,11 @@ def render(params: Params, results: dict[str, Any]) -> str:
     ]
     if evaluation := results.get("evaluation"):
         lines += _evaluation_lines(evaluation) + _work_lines(params, evaluation)
-    simulated, built = (_of(results, kind) for kind in ("cosim", "synth"))
+    simulated, verified, built = (_of(results, kind) for kind in ("cosim", "verify", "synth"))
     if simulated:
         lines += _cosim_lines(simulated)
+    if verified:
+        lines += _verify_lines(verified)
     if built:
         lines += _synth_lines(built, simulated)
     lines += ["", f"Written by hwgen {hwgen.__version__}; do not edit.", ""]
@@ -143,7 +166,7 @@ def _work_lines(params: Params, evaluation: dict[str, Any]) -> list[str]:
 
 
 def _of(results: dict[str, Any], kind: str) -> dict[str, dict[str, Any]]:
-    """Results of a kind by lanes (cosim) or board (synth)."""
+    """Results of a kind by lanes (cosim, verify) or board (synth)."""
     start = f"{kind} "
     return {
         key.removeprefix(start): results[key] for key in sorted(results) if key.startswith(start)
@@ -171,6 +194,27 @@ def _cosim_lines(simulated: dict[str, dict[str, Any]]) -> list[str]:
         f"| {r['n_mismatches']} | {r['cycles_mean']:,.0f} | {r['cycles_worst']:,} "
         f"| {r['cycles_per_sample']:,.0f} |"
         for lanes, r in simulated.items()
+    ]
+    return lines
+
+
+def _verify_lines(verified: dict[str, dict[str, Any]]) -> list[str]:
+    lines = [
+        "",
+        "## Equality over a whole set",
+        "",
+        "The Verilog, compiled, against golden: spikes, final potentials, decisions and counters; "
+        "with early exit, up to the decisions. Right: of the core's decisions. Mean and worst: "
+        "cycles from an image's first event to its decision. Back to back: cycles an image.",
+        "",
+        "| lanes | images | right | compared | mismatches | mean | worst | back to back |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {lanes} | {r['n_samples']} | {'-' if r['n_correct'] is None else r['n_correct']} "
+        f"| {r['n_compared']:,} | {r['n_mismatches']} | {r['latency_mean']:,.0f} "
+        f"| {r['latency_worst']:,} | {r['cycles_per_sample']:,.0f} |"
+        for lanes, r in verified.items()
     ]
     return lines
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import subprocess
 import sys
 
 import numpy as np
@@ -9,13 +10,15 @@ import pytest
 from samples import random_params, random_spike_times
 from stand_ins import needs
 from test_cli import model_folder
+from test_models import need_real_data
 from typer.testing import CliRunner
 
-from hwgen import chunks, cxxrtl, data, verify
+from hwgen import chunks, cxxrtl, data, model, verify
 from hwgen import params as params_file
 from hwgen.cli import app, main
 from hwgen.encode import latency
 from hwgen.errors import MismatchError, ToolError
+from hwgen.evaluate import own_test_set
 from hwgen.golden import Golden
 from hwgen.hdl.verilog import to_verilog
 
@@ -93,6 +96,10 @@ def test_planted_fault_is_found(net, inputs, tmp_path):
     )
     assert result.n_mismatches > 0
     assert result.n_samples == verify.CHUNK  # then it stops
+    both = verify.run(
+        net, inputs, lanes=LANES, build_dir=tmp_path, verilog=flipped(net), n_processes=2
+    )
+    assert both.mismatch == result.mismatch
     assert (result.mismatch.layer, result.mismatch.index) == (0, 7)
     with pytest.raises(
         MismatchError,
@@ -174,6 +181,34 @@ def test_a_process_says_what_is_wrong(net, inputs, tmp_path):
     (tmp_path / "job.json").write_text(json.dumps(job | {"library": str(library)}))
     with pytest.raises(ToolError, match=r"core\.so: not a compiled core"):
         list(chunks.run(tmp_path, [(0, 1)], 1))
+
+
+def test_the_comparing_side_knows_no_hdl():
+    """So what it expects cannot come from what made the core."""
+    script = "import hwgen.chunks, sys; print(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    loaded = done.stdout.split()
+    assert "hwgen.compare" in loaded
+    assert [name for name in loaded if name.startswith(("hwgen.hdl", "amaranth"))] == []
+
+
+def test_a_whole_test_set(tmp_path):
+    need_real_data()
+    params = model.find("mnist-binary").params()
+    test = own_test_set(params, None)
+    result = verify.run(
+        params,
+        latency(test.images, params.spec.input, params.spec.n_steps),
+        lanes=(32, 10),
+        build_dir=tmp_path,
+        labels=test.labels,
+    )
+    result.check()
+    assert result.n_samples == 10_000
+    assert result.n_correct == 9747
+    assert result.compared["spikes"] == result.compared["potentials"] == 10_000 * 610
 
 
 @pytest.fixture

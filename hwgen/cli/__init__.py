@@ -8,6 +8,7 @@ import hwgen
 import hwgen.cli.hardware as hardware
 import hwgen.cli.listing as listing
 import hwgen.cli.training as training
+import hwgen.cli.verify as verifying
 from hwgen.cli.console import err
 from hwgen.errors import HwgenError, MismatchError
 
@@ -26,6 +27,7 @@ for verb in (
     training.evaluate,
     hardware.verilog,
     hardware.cosim,
+    verifying.verify,
     hardware.synth,
     listing.info,
     listing.models,

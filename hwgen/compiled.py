@@ -1,0 +1,200 @@
+"""A compiled core (`hwgen.cxxrtl`): streams samples through it and records all that comes out."""
+
+import ctypes
+from collections.abc import Sequence
+from ctypes import c_double, c_int64, c_uint64, c_void_p
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.errors import ToolError
+from hwgen.mismatch import Mismatch
+from hwgen.params import Params
+from hwgen.protocol import Register
+from hwgen.spec import LayerSpec, PoolSpec
+
+UNSEEN = -(2**31)  # in place of a potential that did not come; no legal potential is so large
+QUIET_CYCLES = 20_000  # nothing moves for so long, and for two more a neuron: the core hangs
+HANG = "transfers (the core hangs)"
+# What a `Mismatch` calls them, by `FaultKind` in sim/cxxrtl/job.h.
+_FAULTS = (
+    "spikes (the neuron fired before)",
+    "spikes (no such neuron)",
+    "counts of END_OF_STEP",
+    "counts of samples",
+    "tokens held back by the receiver",
+    "counts of potentials",
+    HANG,
+)
+
+
+def _fields(kind: Any, names: str) -> list[tuple[str, Any]]:
+    return [(name, kind) for name in names.split()]
+
+
+class _Layer(ctypes.Structure):
+    """As in sim/cxxrtl/job.h."""
+
+    _fields_ = [
+        *_fields(c_int64, "height width channels n_sharing lanes potential_bits lane_bits"),
+        *_fields(c_void_p, "times potentials step_cycles"),
+    ]
+
+
+class _Fault(ctypes.Structure):
+    """As in sim/cxxrtl/job.h."""
+
+    _fields_ = _fields(c_int64, "kind sample layer step index expected got cycle")
+
+
+class _Job(ctypes.Structure):
+    """As in sim/cxxrtl/job.h."""
+
+    _fields_ = [
+        *_fields(c_int64, "n n_inputs n_steps label_bits"),
+        ("inputs", c_void_p),
+        *_fields(c_int64, "early_exit quiet_cycles"),
+        ("stall", c_double),
+        ("seed", c_uint64),
+        ("layers", ctypes.POINTER(_Layer)),
+        ("n_registers", c_int64),
+        *_fields(c_void_p, "registers labels steps by_spike started decided"),
+        *_fields(c_uint64, "n_cycles busy_cycles"),
+        ("n_faults", c_int64),
+        ("fault", _Fault),
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recording:
+    """What a core did with n samples, from reset.
+
+    Of each layer: spike_times uint8 [n, n_post] (n_steps: never); potentials int32 [n, n_post] at
+    the end of the sample (`UNSEEN`: did not come; [n, 0] of a pooling layer); step_cycles uint64
+    [n, n_steps], when the step's end came out. Of each sample: label uint32, step uint8, by_spike
+    uint8 of the result; cycles uint64 in which its first token was taken, and its result.
+    registers: uint32, by number. busy_cycles: in which a sample was inside, counted from outside.
+    """
+
+    spike_times: tuple[NDArray[np.uint8], ...]
+    potentials: tuple[NDArray[np.int32], ...]
+    step_cycles: tuple[NDArray[np.uint64], ...]
+    labels: NDArray[np.uint32]
+    steps: NDArray[np.uint8]
+    by_spike: NDArray[np.uint8]
+    started: NDArray[np.uint64]
+    decided: NDArray[np.uint64]
+    registers: NDArray[np.uint32]
+    n_cycles: int
+    busy_cycles: int
+    n_faults: int  # what no stream of tokens may do; the first of them:
+    fault: Mismatch | None
+
+
+class Compiled:
+    """The core in a library, of these params and lanes."""
+
+    def __init__(self, library: Path, params: Params, lanes: Sequence[int]) -> None:
+        self._spec = params.spec
+        self._lanes = lanes
+        try:
+            self._run = ctypes.CDLL(str(library.resolve())).hwgen_run
+        except (OSError, AttributeError) as error:
+            folder = library.parent
+            raise ToolError(f"{library}: not a compiled core ({error}); remove {folder}") from None
+
+    def run(
+        self,
+        inputs: NDArray[np.uint8],
+        *,
+        stall: float = 0.0,
+        seed: int = 0,
+        early_exit: bool = False,
+    ) -> Recording:
+        """Samples, back to back: spike times uint8 [n, n_inputs] -> Recording.
+
+        Spikes of a step go in in random order. `stall` is the chance of an idle cycle, each cycle,
+        at each end. All that is random depends on `seed` only.
+        """
+        spec, n = self._spec, len(inputs)
+        if not n:
+            raise ValueError("no samples")
+        inputs = np.ascontiguousarray(inputs, np.uint8)
+        times = [np.full((n, layer.n_post), spec.n_steps, np.uint8) for layer in spec.layers]
+        potentials = [
+            np.full((n, 0 if isinstance(layer, PoolSpec) else layer.n_post), UNSEEN, np.int32)
+            for layer in spec.layers
+        ]
+        step_cycles = [np.zeros((n, spec.n_steps), np.uint64) for _ in spec.layers]
+        rows = zip(spec.layers, self._lanes, times, potentials, step_cycles, strict=True)
+        layers = (_Layer * len(spec.layers))(*(_layer(*row) for row in rows))
+        registers, labels = np.zeros(len(Register), np.uint32), np.zeros(n, np.uint32)
+        steps, by_spike = np.zeros(n, np.uint8), np.zeros(n, np.uint8)
+        started, decided = np.zeros(n, np.uint64), np.zeros(n, np.uint64)
+        quiet = QUIET_CYCLES + 2 * sum(layer.n_post for layer in spec.layers)
+        job = _Job(
+            n=n,
+            n_inputs=spec.input.n_inputs,
+            n_steps=spec.n_steps,
+            label_bits=max(1, (spec.n_classes - 1).bit_length()),
+            inputs=inputs.ctypes.data,
+            early_exit=early_exit,
+            quiet_cycles=int(quiet / (1 - stall)),
+            stall=stall,
+            seed=seed,
+            layers=layers,
+            n_registers=len(registers),
+            registers=registers.ctypes.data,
+            labels=labels.ctypes.data,
+            steps=steps.ctypes.data,
+            by_spike=by_spike.ctypes.data,
+            started=started.ctypes.data,
+            decided=decided.ctypes.data,
+        )
+        self._run(ctypes.byref(job))
+        return Recording(
+            spike_times=tuple(times),
+            potentials=tuple(potentials),
+            step_cycles=tuple(step_cycles),
+            labels=labels,
+            steps=steps,
+            by_spike=by_spike,
+            started=started,
+            decided=decided,
+            registers=registers,
+            n_cycles=job.n_cycles,
+            busy_cycles=job.busy_cycles,
+            n_faults=job.n_faults,
+            fault=_fault(job.fault) if job.n_faults else None,
+        )
+
+
+def _layer(
+    layer: LayerSpec,
+    lanes: int,
+    times: NDArray[np.uint8],
+    potentials: NDArray[np.int32],
+    step_cycles: NDArray[np.uint64],
+) -> _Layer:
+    result = _Layer(
+        **layer.post._asdict(),
+        times=times.ctypes.data,
+        potentials=potentials.ctypes.data,
+        step_cycles=step_cycles.ctypes.data,
+    )
+    if not isinstance(layer, PoolSpec):
+        result.n_sharing, result.lanes = layer.n_thresholds, lanes
+        result.potential_bits = layer.potential_bits
+        result.lane_bits = layer.potential_bits + layer.slope_bits + 1  # and whether it fired
+    return result
+
+
+def _fault(fault: _Fault) -> Mismatch:
+    values = {name: getattr(fault, name) for name, *_ in _Fault._fields_}
+    kind = values.pop("kind")
+    if kind >= len(_FAULTS):
+        raise ToolError("the compiled core has a loop of logic, so one pass a cycle is too few")
+    return Mismatch(what=_FAULTS[kind], **values)

@@ -1,0 +1,131 @@
+// Streams samples through a core and writes down all that comes out.
+//
+// This is the half of `hwgen verify` inside the simulator. It knows nothing of what should come
+// out: `hwgen.compare` does. `core.cc` is what yosys' write_cxxrtl made of the Verilog; `layers.h`
+// names its layers: #define LAYERS(NEURONS, POOL) NEURONS(p_layer__0_2e_) POOL(p_layer__1_2e_) ...
+
+#include "core.cc"
+#include "layers.h"
+#include "monitor.h"
+
+#include <memory>
+
+using Core = cxxrtl_design::p_hwgen__core;
+
+namespace {
+
+const int64_t MAX_FAULTS = 1000;  // enough to give up
+const int64_t LAST_CYCLES = 64;   // for the counters, after the last token
+const int64_t READ_CYCLES = 3;    // of a register, at least
+
+template <size_t N> Bits bits(const cxxrtl::value<N> &v) { return {v.data, v.chunks}; }
+template <size_t N> Bits bits(const cxxrtl::wire<N> &w) { return {w.curr.data, w.curr.chunks}; }
+
+class Bench {
+public:
+    explicit Bench(Job &job)
+        : job_(job), random_(job.seed), source_(job, random_), core_(new Core) {
+        int64_t number = 0;
+#define POOL(P) \
+    monitors_.emplace_back(job, number++, bits(core_->P##o____valid), \
+                           bits(core_->P##o____ready), bits(core_->P##o____payload));
+#define NEURONS(P) \
+    POOL(P) \
+    monitors_.back().probe(bits(core_->P##probe__strobe), bits(core_->P##probe__block), \
+                           bits(core_->P##probe__word));
+        LAYERS(NEURONS, POOL)
+    }
+
+    void run() {
+        core_->p_early__exit.set<uint32_t>(uint32_t(job_.early_exit));
+        core_->p_rst.set<uint32_t>(1);
+        clock([] {});
+        clock([] {});
+        core_->p_rst.set<uint32_t>(0);
+        while (!finished() && job_.n_faults < MAX_FAULTS) {
+            cycle();
+            if (cycle_ - moved_ > uint64_t(job_.quiet_cycles)) {
+                add_fault(job_, {HANG, n_results_, -1, -1, -1, 1, 0, int64_t(cycle_)});
+                break;
+            }
+        }
+        job_.n_cycles = moved_;
+        for (int64_t i = 0; i < LAST_CYCLES; ++i) cycle();
+        for (int64_t i = 0; i < job_.n_registers; ++i) {
+            core_->p_reg__addr.set<uint32_t>(uint32_t(i));
+            for (int64_t j = 0; j < READ_CYCLES; ++j) clock([] {});
+            job_.registers[i] = uint32_t(bits(core_->p_reg__data).word());
+        }
+    }
+
+private:
+    bool finished() const {
+        return n_results_ == job_.n && std::all_of(monitors_.begin(), monitors_.end(),
+                                                   [](const Monitor &m) { return m.finished(); });
+    }
+
+    // One evaluation a cycle: from the inputs of the cycle it makes its outputs and what the edge
+    // at its end will store. `look` sees them before the edge. The falling edge is not played.
+    template <class Look> void clock(Look look) {
+        core_->p_clk.set<uint32_t>(1);
+        core_->prev_p_clk.set<uint32_t>(0);
+        if (!core_->eval()) add_fault(job_, {UNSETTLED, -1, -1, -1, -1, 1, 0, int64_t(cycle_)});
+        look();
+        core_->commit();
+    }
+
+    void cycle() {
+        ++cycle_;
+        if (!offers_ && !source_.empty() && !random_.chance(job_.stall)) {
+            offers_ = true;
+            core_->p_i____payload.set<uint32_t>(source_.token());
+        }
+        bool ready = !random_.chance(job_.stall);
+        core_->p_i____valid.set<uint32_t>(offers_);
+        core_->p_o____ready.set<uint32_t>(ready);
+        clock([this, ready] { look(ready); });
+    }
+
+    void look(bool ready) {
+        // A sample is inside from the cycle after its first token until the readout has done.
+        job_.busy_cycles += inside_ || in_flight_ > 0;
+        in_flight_ -= bool(bits(core_->p_readout_2e_finished));
+        for (Monitor &monitor : monitors_)
+            if (monitor.look(cycle_)) moved_ = cycle_;
+        if (ready && bits(core_->p_o____valid)) result(bits(core_->p_o____payload));
+        if (offers_ && bits(core_->p_i____ready)) {
+            if (source_.begins_sample()) job_.started[source_.sample()] = cycle_;
+            inside_ = !source_.ends_sample();
+            in_flight_ += source_.ends_sample();
+            source_.advance();
+            offers_ = false;
+            moved_ = cycle_;
+        }
+    }
+
+    void result(Bits payload) {
+        int64_t sample = n_results_++;
+        moved_ = cycle_;
+        if (sample >= job_.n) {
+            add_fault(job_, {TOO_MANY, sample, -1, -1, -1, job_.n, n_results_, int64_t(cycle_)});
+            return;
+        }
+        job_.labels[sample] = payload.field(0, job_.label_bits);
+        job_.steps[sample] = uint8_t(payload.field(job_.label_bits, 8));
+        job_.by_spike[sample] = uint8_t(payload.field(job_.label_bits + 8, 1));
+        job_.decided[sample] = cycle_;
+    }
+
+    Job &job_;
+    Random random_;
+    Source source_;
+    std::unique_ptr<Core> core_;
+    std::vector<Monitor> monitors_;
+    uint64_t cycle_ = 0, moved_ = 0;  // now; when something last moved
+    int64_t n_results_ = 0, in_flight_ = 0;
+    bool offers_ = false, inside_ = false;
+};
+
+}  // namespace
+
+extern "C" void hwgen_run(Job *job) { Bench(*job).run(); }

@@ -1,0 +1,45 @@
+// What `hwgen.compiled` hands over and gets back: same fields, same order, eight bytes each.
+#pragma once
+
+#include <cstdint>
+
+struct Layer {
+    int64_t height, width, channels;  // of its neurons
+    int64_t n_sharing, lanes;         // neurons of a position; of those, how many a state word has
+    int64_t potential_bits, lane_bits;  // of a neuron; all four 0: no potentials
+    uint8_t *times;         // [n, n_neurons], given as n_steps: the step of the spike
+    int32_t *potentials;    // [n, n_neurons], given as UNSEEN: at the end of the sample
+    uint64_t *step_cycles;  // [n, n_steps], given as 0: the cycle in which END_OF_STEP came out
+};
+
+// What no stream of a right core has. What else may be wrong shows in the arrays.
+enum FaultKind { TWICE, NOBODY, STEPS, TOO_MANY, UNSTEADY, POTENTIALS, HANG, UNSETTLED };
+
+struct Fault {
+    int64_t kind, sample, layer, step, index, expected, got, cycle;
+};
+
+struct Job {
+    int64_t n, n_inputs, n_steps, label_bits;
+    const uint8_t *inputs;  // [n, n_inputs], spike times
+    int64_t early_exit;
+    int64_t quiet_cycles;  // nothing moves for so long: the core hangs
+    double stall;          // chance of an idle cycle, each cycle, at each end
+    uint64_t seed;
+    Layer *layers;
+    int64_t n_registers;
+    uint32_t *registers;           // [n_registers], when all is over
+    uint32_t *labels;              // [n], and so the others
+    uint8_t *steps, *by_spike;
+    uint64_t *started, *decided;   // cycles in which the first token went in, the result came out
+    uint64_t n_cycles;             // until the last token came out
+    uint64_t busy_cycles;          // in which a sample was inside
+    int64_t n_faults;
+    Fault fault;  // the first
+};
+
+const int32_t UNSEEN = INT32_MIN;
+
+inline void add_fault(Job &job, const Fault &fault) {
+    if (job.n_faults++ == 0) job.fault = fault;
+}

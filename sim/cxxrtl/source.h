@@ -1,0 +1,72 @@
+// Samples as tokens (docs/contract.md, section 7).
+#pragma once
+
+#include "job.h"
+
+#include <utility>
+#include <vector>
+
+enum Kind { SPIKE, END_OF_STEP, END_OF_SAMPLE, POTENTIAL };
+
+class Random {  // xorshift64*
+public:
+    explicit Random(uint64_t seed) : state_(seed * 0x9E3779B97F4A7C15u | 1) {}
+    uint32_t next() {
+        state_ ^= state_ >> 12;
+        state_ ^= state_ << 25;
+        state_ ^= state_ >> 27;
+        return uint32_t((state_ * 0x2545F4914F6CDD1Du) >> 32);
+    }
+    bool chance(double p) { return p > 0 && next() < p * 4294967296.0; }
+    uint32_t below(uint32_t n) { return uint32_t(uint64_t(next()) * n >> 32); }
+
+private:
+    uint64_t state_;
+};
+
+// The tokens of all samples, the spikes of a step in random order.
+class Source {
+public:
+    Source(const Job &job, Random &random) : job_(job), random_(random) { begin_step(); }
+    bool empty() const { return sample_ == job_.n; }
+    int64_t sample() const { return sample_; }
+    bool begins_sample() const { return begins_; }
+    bool ends_sample() const { return kind_ == END_OF_SAMPLE; }
+    uint32_t token() const { return kind_ == SPIKE ? indices_[next_] << 2 : uint32_t(kind_); }
+
+    void advance() {
+        begins_ = false;
+        if (kind_ == SPIKE) {
+            kind_ = ++next_ < indices_.size() ? SPIKE : END_OF_STEP;
+        } else if (kind_ == END_OF_STEP && ++step_ == job_.n_steps) {
+            kind_ = END_OF_SAMPLE;
+        } else {
+            if (kind_ == END_OF_SAMPLE) {
+                ++sample_;
+                step_ = 0;
+                begins_ = true;
+            }
+            if (!empty()) begin_step();
+        }
+    }
+
+private:
+    void begin_step() {
+        const uint8_t *times = job_.inputs + sample_ * job_.n_inputs;
+        indices_.clear();
+        for (int64_t i = 0; i < job_.n_inputs; ++i)
+            if (times[i] == step_) indices_.push_back(uint32_t(i));
+        for (size_t i = indices_.size(); i > 1; --i)
+            std::swap(indices_[i - 1], indices_[random_.below(uint32_t(i))]);
+        next_ = 0;
+        kind_ = indices_.empty() ? END_OF_STEP : SPIKE;
+    }
+
+    const Job &job_;
+    Random &random_;
+    int64_t sample_ = 0, step_ = 0;
+    bool begins_ = true;  // the next token is the first of its sample
+    Kind kind_ = SPIKE;
+    std::vector<uint32_t> indices_;  // of the step's spikes
+    size_t next_ = 0;                // of them
+};
