@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from hwgen import checked
 from hwgen.checked import Range
 from hwgen.errors import RecipeError
+from hwgen.learning import LearningSpec
 from hwgen.spec import MAX_STEPS, Psp
 
 DatasetName = Literal["digits", "mnist", "fashion-mnist", "caltech-face-motorbike"]
@@ -91,6 +92,17 @@ class PhasedRecipe(_Training):
     bfloat16: bool = False  # while training; as fast again where the processor has it
 
 
+@dataclass(frozen=True, kw_only=True)
+class OnChipRecipe:
+    """No training: random weights, from which `hwgen learn` starts. Hidden layers are phased."""
+
+    rule: Literal["on-chip"]
+    n_samples: Annotated[int, Range(1, 2**31)] = 60_000  # of a whole course
+    weight_spread: Annotated[float, Range(0.001, 1)] = 0.25  # initial; the largest weight is 1
+    range_spreads: Annotated[float, Range(0.1, 100)] = 5.0  # of potentials that all steps cover
+    output_level: Annotated[float, Range(-10, 100)] = 1.7  # threshold, in spreads of the potential
+
+
 TrainingRecipe = SstdpRecipe | StidiRecipe | PhasedRecipe
 
 
@@ -113,8 +125,19 @@ class Recipe:
     seed: Annotated[int, Range(0, 2**32 - 1)] = 0
     data: DataRecipe
     network: NetworkRecipe
-    training: TrainingRecipe
+    training: TrainingRecipe | OnChipRecipe
     augment: AugmentRecipe = field(default_factory=AugmentRecipe)
+    learning: LearningSpec | None = None  # of the core, if it has a learning unit
+
+    @property
+    def trained(self) -> TrainingRecipe:
+        """How to train it. Raises `RecipeError` if it is to learn on chip instead."""
+        if isinstance(self.training, OnChipRecipe):
+            raise RecipeError(
+                f"{self.name}: rule 'on-chip' is not trained; use `hwgen learn` with this recipe"
+            )
+        return self.training
+
     description: str = ""
 
 

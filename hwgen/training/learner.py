@@ -65,6 +65,7 @@ def make(
     Raises `RecipeError` if rule and network do not go together.
     """
     network, where = recipe.network, f"{recipe.name}: network: hidden"
+    training = recipe.trained
     try:
         layers = layout.layers(
             network.hidden,
@@ -74,15 +75,15 @@ def make(
             weight_bits=network.weight_bits,
             psp=network.psp,
             tau_steps=network.tau_steps,
-            phased=isinstance(recipe.training, PhasedRecipe),
+            phased=isinstance(training, PhasedRecipe),
         )
         check_spec(NetworkSpec(n_steps=network.n_steps, input=input_spec, layers=layers), where)
-        if not isinstance(recipe.training, SstdpRecipe):
+        if not isinstance(training, SstdpRecipe):
             deep: DeepNetwork | PhasedNetwork
-            if isinstance(recipe.training, PhasedRecipe):
-                deep = PhasedNetwork(input_spec, layers, network.n_steps, recipe.training)
+            if isinstance(training, PhasedRecipe):
+                deep = PhasedNetwork(input_spec, layers, network.n_steps, training)
             else:
-                deep = DeepNetwork(input_spec, layers, network.n_steps, recipe.training)
+                deep = DeepNetwork(input_spec, layers, network.n_steps, training)
             deep.initialise(generator)
             deep.to(few.device)
             deep.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -99,8 +100,8 @@ def make(
         )
     bits = (network.weight_bits,) * len(sizes)
     made = SpikingNetwork((input_spec.n_inputs, *sizes), bits, network.n_steps).to(few.device)
-    initialise(made, recipe.training, few, generator)
-    return SstdpLearner(made, recipe.training)
+    initialise(made, training, few, generator)
+    return SstdpLearner(made, training)
 
 
 class DeepLearner:

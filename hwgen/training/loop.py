@@ -71,7 +71,7 @@ def train(
     state = checkpoints.load(checkpoint, recipe) if resume and checkpoint else None
     if state:
         run.restore(state)
-    while run.epoch < recipe.training.epochs:
+    while run.epoch < recipe.trained.epochs:
         epoch = run.one_epoch()
         if checkpoint:
             checkpoints.save(run.state(), checkpoint, recipe)
@@ -131,7 +131,7 @@ class _Run:
         self.epoch = len(self.history)
 
     def one_epoch(self) -> Epoch:
-        recipe, started = self.recipe.training, time.perf_counter()
+        recipe, started = self.recipe.trained, time.perf_counter()
         n = len(self.labels)
         order = torch.randperm(n, generator=self.generator).to(self.device)
         batches = torch.split(order, recipe.batch_size)
@@ -169,7 +169,7 @@ class _Run:
         return self.history[-1]
 
     def _set_rate(self, progress: float) -> None:
-        cosine = self.recipe.training.schedule == "cosine"
+        cosine = self.recipe.trained.schedule == "cosine"
         factor = 0.5 * (1 + math.cos(math.pi * progress)) if cosine else 1.0
         for group in self.optimiser.param_groups:
             group["lr"] = group["full_rate"] * factor
@@ -193,8 +193,8 @@ class _Run:
 
 
 def _optimiser(learner: Learner, recipe: Recipe) -> torch.optim.Optimizer:
-    groups, rate = learner.parameter_groups(), recipe.training.learning_rate
-    if recipe.training.optimiser == "adam":
+    groups, rate = learner.parameter_groups(), recipe.trained.learning_rate
+    if recipe.trained.optimiser == "adam":
         # Errors may be normalised, so that gradients are small: the usual epsilon would not be.
         return torch.optim.Adam(groups, lr=rate, eps=1e-9)
     return torch.optim.SGD(groups, lr=rate)

@@ -1,0 +1,109 @@
+"""What `hwgen learn` does: find the network, the data and the world, learn, write what came out."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from hwgen import curves, data, learn, model
+from hwgen import recipe as recipe_file
+from hwgen.data import Dataset
+from hwgen.errors import DataError, ParamsError
+from hwgen.evaluate import own_test_set
+from hwgen.files import write_atomic
+from hwgen.learn import Course, OnPoint
+from hwgen.learning import LearningSpec
+from hwgen.newborn import newborn
+from hwgen.params import Params
+from hwgen.recipe import OnChipRecipe, Recipe
+from hwgen.world import World, only
+
+_N_SAMPLES = 1000  # of a course that nobody says the length of
+
+
+def run(
+    what: str,
+    *,
+    data_name: str = "",
+    n_samples: int | None = None,
+    out: Path | None = None,
+    layers: Literal["all", "last"] = "last",
+    shift: int | None = None,
+    labels: frozenset[int] = frozenset(),
+    there: World | None = None,
+    n_points: int = 10,
+    seed: int = 0,
+    data_dir: Path | None = None,
+    on_point: OnPoint | None = None,
+) -> tuple[Course, Path]:
+    """A course for a model (its folder or name) or a recipe of rule "on-chip"; see `hwgen learn`.
+
+    Returns the course and the folder with params.safetensors, curve.json and curve.svg.
+    """
+    params, train, test = _start(what, data_name, data_dir)
+    if params.spec.learning is None:
+        params = learn.with_learning(params, LearningSpec(layers=layers))
+    if shift is not None:
+        params = _with_shift(params, shift)
+    unknown = labels - set(range(params.spec.n_classes))
+    if unknown:
+        raise DataError(
+            f"labels {sorted(unknown)} are not among the {params.spec.n_classes} classes of "
+            f"{params.name}"
+        )
+    there = there or World()
+    course = learn.learn(
+        params,
+        only(there.seen(train, seed), labels),
+        there.seen(test, seed + 1),
+        n_samples=n_samples or int(params.provenance.get("n_samples", _N_SAMPLES)),
+        n_points=n_points,
+        seed=seed,
+        on_point=on_point,
+    )
+    folder = out or Path("runs") / f"{params.name}-learnt"
+    learn.save(course, folder)
+    write_atomic(folder / "curve.json", json.dumps(course.to_json(), indent=1) + "\n")
+    curves.draw({params.name: course.curve}, folder / "curve.svg")
+    return course, folder
+
+
+def _start(what: str, data_name: str, data_dir: Path | None) -> tuple[Params, Dataset, Dataset]:
+    """The network to start from, and its training and test set."""
+    recipe = _on_chip_recipe(what)
+    if recipe is None:
+        params = model.find(what).params()
+        data_name = data_name or own_test_set(params, data_dir).name
+        seed = int(params.provenance.get("seed", 0))
+    else:
+        data_name, seed = data_name or recipe.data.name, recipe.seed
+    train = data.load(data_name, "train", seed=seed, data_dir=data_dir)
+    test = data.load(data_name, "test", seed=seed, data_dir=data_dir)
+    if recipe is not None:
+        params = newborn(recipe, train)
+        made = {"description": recipe.description, "data": {"name": data_name}, "seed": seed}
+        if isinstance(recipe.training, OnChipRecipe):
+            made["n_samples"] = recipe.training.n_samples
+        params = replace(params, provenance=made)
+    return params, train, test
+
+
+def _on_chip_recipe(what: str) -> Recipe | None:
+    """The recipe, if it is one to start from nothing: a file, or a folder without params."""
+    path = Path(what)
+    if path.suffix != ".toml":
+        folder = model.find(what)
+        if folder.params_path.is_file():
+            return None
+        path = folder.recipe_path
+    recipe = recipe_file.load(path)
+    if isinstance(recipe.training, OnChipRecipe):
+        return recipe
+    raise ParamsError(f"{path}: is to be trained first: hwgen train {path}")
+
+
+def _with_shift(params: Params, shift: int) -> Params:
+    learning = params.spec.learning
+    assert learning is not None
+    learning = replace(learning, hidden_shift=shift, output_shift=shift)
+    return replace(params, spec=replace(params.spec, learning=learning))

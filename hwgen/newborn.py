@@ -1,0 +1,90 @@
+"""A network that has learnt nothing: random weights, thresholds and drives that let it."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen import layout
+from hwgen.data import Dataset
+from hwgen.encode import latency
+from hwgen.errors import ParamsError, RecipeError
+from hwgen.learning import forward_weights, shadow_limits
+from hwgen.params import Params, check_spec
+from hwgen.recipe import OnChipRecipe, Recipe
+from hwgen.spec import DenseSpec, InputSpec, NetworkSpec
+
+_N_LOOKED_AT = 500  # samples, without their labels, from which thresholds and drives are set
+
+
+def newborn(recipe: Recipe, dataset: Dataset) -> Params:
+    """Random shadows; limits and drives from the spread of potentials on a few samples.
+
+    Raises `RecipeError` if the recipe is not one of rule "on-chip", or not possible.
+    """
+    course, learning, network = recipe.training, recipe.learning, recipe.network
+    if not isinstance(course, OnChipRecipe) or learning is None:
+        raise RecipeError(
+            f"{recipe.name}: expected rule = 'on-chip' and a table [learning] to learn on chip; "
+            "`hwgen train` trains others"
+        )
+    height, width = dataset.images.shape[1:]
+    given = InputSpec(height=height, width=width, x_max=dataset.x_max, crop=recipe.data.crop)
+    try:
+        layers = layout.layers(
+            network.hidden,
+            given.post,
+            int(dataset.labels.max()) + 1,
+            n_steps=network.n_steps,
+            weight_bits=network.weight_bits,
+            psp=network.psp,
+            phased=True,
+        )
+        spec = NetworkSpec(n_steps=network.n_steps, input=given, layers=layers, learning=learning)
+        check_spec(spec, f"{recipe.name}: network")
+    except (ParamsError, ValueError) as error:
+        raise RecipeError(str(error)) from None
+    rng = np.random.default_rng(recipe.seed)
+    times = latency(dataset.images[:_N_LOOKED_AT], given, network.n_steps)
+    grades = network.n_steps - times.astype(np.int64)
+    weights, thresholds, drives, shadows = [], [], [], []
+    for index, layer in enumerate(layers):
+        if not isinstance(layer, DenseSpec) or index not in spec.learning_layers:
+            raise RecipeError(f"{recipe.name}: network.hidden: on-chip courses take dense layers")
+        shadow = _draw(rng, layer, course.weight_spread, learning.shadow_bits)
+        weight = forward_weights(shadow, layer.weight_bits, learning.shadow_bits)
+        potential = _potentials(grades, weight)
+        spread = float(potential.std())
+        if layer.phased:
+            drive = round(spread * course.range_spreads / network.n_steps)
+            drive = min(max(1, drive), layer.max_slope)
+            threshold = min(network.n_steps * drive, layer.max_threshold)
+            grades = np.clip(-(-potential // drive), 0, network.n_steps)
+            drives.append(np.full(layer.n_post, drive, np.int32))
+        else:
+            threshold = min(max(0, round(course.output_level * spread)), layer.max_threshold)
+            drives.append(np.zeros(0, np.int32))
+        shadows.append(shadow)
+        weights.append(weight)
+        thresholds.append(np.full(layer.n_post, threshold, np.int32))
+    return Params(
+        name=recipe.name,
+        spec=spec,
+        weights=tuple(weights),
+        thresholds=tuple(thresholds),
+        drives=tuple(drives),
+        shadows=tuple(shadows),
+    )
+
+
+def _draw(
+    rng: np.random.Generator, layer: DenseSpec, spread: float, shadow_bits: int
+) -> NDArray[np.int32]:
+    """Uniform, of either sign; a neuron's mean is taken off, so that no image lifts all."""
+    least, greatest = shadow_limits(layer.weight_bits, shadow_bits)
+    drawn = rng.uniform(-spread, spread, layer.weight_shape)
+    drawn -= drawn.mean(axis=0)
+    return np.clip(np.floor(drawn * greatest), least, greatest).astype(np.int32)
+
+
+def _potentials(grades: NDArray[np.int64], weights: NDArray[np.int8]) -> NDArray[np.int64]:
+    """At the end of the sample, of the ramp."""
+    return np.rint(grades.astype(np.float64) @ weights.astype(np.float64)).astype(np.int64)

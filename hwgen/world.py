@@ -1,0 +1,37 @@
+"""Another world than the one a network was trained in: its images turned, dimmed, noisy."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from scipy.ndimage import rotate
+
+from hwgen.data import Dataset
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """What happens to every image. `noise` is the fraction of pixels that show anything at all."""
+
+    rotate_degrees: float = 0.0  # against the clock
+    brightness: float = 1.0
+    noise: float = 0.0
+
+    def seen(self, dataset: Dataset, seed: int) -> Dataset:
+        """The data set as it looks there; `seed` is that of the noise."""
+        images = dataset.images.astype(np.float64)
+        if self.rotate_degrees:
+            images = rotate(images, self.rotate_degrees, axes=(2, 1), reshape=False, order=1)
+        images *= self.brightness
+        rng = np.random.default_rng(seed)
+        lost = rng.random(images.shape) < self.noise
+        images = np.where(lost, rng.uniform(0, dataset.x_max, images.shape), images)
+        seen = np.clip(images.round(), 0, dataset.x_max).astype(np.uint8)
+        return replace(dataset, images=seen)
+
+
+def only(dataset: Dataset, labels: frozenset[int]) -> Dataset:
+    """The part of a data set that has these labels; all of it, if they are none."""
+    if not labels:
+        return dataset
+    chosen = np.isin(dataset.labels, sorted(labels))
+    return replace(dataset, images=dataset.images[chosen], labels=dataset.labels[chosen])
