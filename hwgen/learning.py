@@ -13,7 +13,7 @@ from hwgen.checked import Range
 
 MAX_SHIFT = 15  # of a change, to the right: dither has as many bits, less one than the LFSR
 LFSR_BITS = 16
-_TAPS = 0xB400  # x^16 + x^14 + x^13 + x^11 + 1, maximal length
+TAPS = 0xB400  # x^16 + x^14 + x^13 + x^11 + 1, maximal length
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,4 +79,4 @@ def initial_shadows(
 
 def next_state(state: int) -> int:
     """The linear feedback shift register of the dither, one sample on."""
-    return state >> 1 ^ (_TAPS if state & 1 else 0)
+    return state >> 1 ^ (TAPS if state & 1 else 0)

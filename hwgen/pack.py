@@ -21,7 +21,15 @@ def memory_image(weights: NDArray[np.int8], layer: WeightedSpec, lanes: int) -> 
     Lane 0 is in the low bits. Binary weights are stored as their sign (1 is -1), others in two's
     complement. Lanes beyond the neurons, or filters, hold zero bits.
     """
-    codes = (weights < 0) if layer.weight_bits == 1 else weights.astype(np.int64)
+    codes = (weights < 0) if layer.weight_bits == 1 else weights
+    return words(codes, layer, lanes, layer.weight_bits)
+
+
+def words(
+    codes: NDArray[np.integer | np.bool_], layer: WeightedSpec, lanes: int, bits: int
+) -> list[int]:
+    """Memory words of a number of `bits` bits for each synapse, of the shape of the weights."""
+    codes = codes.astype(np.int64)
     if isinstance(layer, ConvSpec):
         order = tap_order(layer.size, layer.stride)
         codes = codes[order][:, order].reshape(layer.size**2, layer.channels, layer.filters)
@@ -30,11 +38,11 @@ def memory_image(weights: NDArray[np.int8], layer: WeightedSpec, lanes: int) -> 
     blocks = n_blocks(codes.shape[-1], lanes)
     padded = np.zeros((*codes.shape[:2], blocks * lanes), np.int64)
     padded[:, :, : codes.shape[-1]] = codes
-    padded &= 2**layer.weight_bits - 1
+    padded &= 2**bits - 1
     by_block = padded.reshape(*codes.shape[:2], blocks, lanes).transpose(0, 2, 1, 3)
     grouped = by_block.reshape(-1, lanes)
-    bits = (grouped[:, :, None] >> np.arange(layer.weight_bits)) & 1
-    rows = np.packbits(bits.reshape(len(grouped), -1).astype(np.uint8), axis=1, bitorder="little")
+    by_bit = (grouped[:, :, None] >> np.arange(bits)) & 1
+    rows = np.packbits(by_bit.reshape(len(grouped), -1).astype(np.uint8), axis=1, bitorder="little")
     return [int.from_bytes(row.tobytes(), "little") for row in rows]
 
 

@@ -74,6 +74,10 @@ class Student:
         self._learn_one(inputs[None], trace, 0, label)
         return trace
 
+    def decide(self, inputs: NDArray[np.uint8]) -> int:
+        """The decision on a sample, spike times uint8 [n_inputs], that is not learnt."""
+        return int(self._golden.run(inputs[None]).decisions[0])
+
     def _learn_one(self, inputs: NDArray[np.uint8], trace: Trace, sample: int, label: int) -> bool:
         """The update of all layers from one sample of a trace; whether there was any."""
         learning, n_steps = self._learning, self._n_steps

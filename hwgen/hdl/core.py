@@ -17,7 +17,8 @@ from hwgen.hdl.pool import Pool
 from hwgen.hdl.readout import Readout
 from hwgen.hdl.registers import Registers
 from hwgen.hdl.replay import Replay
-from hwgen.hdl.stream import is_picture, result_layout, token_layout, token_stream, vector
+from hwgen.hdl.stream import is_picture, result_layout, token_layout, vector
+from hwgen.hdl.teacher import Teacher
 from hwgen.pack import QUEUE_DEPTH, is_queued
 from hwgen.params import Params
 from hwgen.spec import ConvSpec, DenseSpec, NetworkSpec, PoolSpec, Shape
@@ -32,21 +33,33 @@ class SpikeCore(wiring.Component):
     (`hwgen.protocol.Register`) of the cycle before.
     """
 
-    def __init__(self, params: Params, lanes: Sequence[int]) -> None:
-        """lanes: one number a layer: neurons, or filters, updated at once; 1 of a pooling layer."""
+    def __init__(
+        self, params: Params, lanes: Sequence[int], *, learning: bool | None = None
+    ) -> None:
+        """lanes: one number a layer: neurons, or filters, updated at once; 1 of a pooling layer.
+
+        `learning` says whether there is a learning unit; default: if the params say how to learn.
+        """
         params.check()
+        self._learns = bool(params.spec.learning) if learning is None else learning
+        if self._learns and not params.spec.learning:
+            raise ValueError("a learning unit needs params with spec.learning")
         layers = params.spec.layers
         if len(lanes) != len(layers):
             raise ValueError(f"lanes must have {len(layers)} numbers, not {list(lanes)!r}")
         self._params = params
         self.lanes = tuple(lanes)
         self._layers = [
-            _layer(params, index, lanes[index], is_output=index == len(layers) - 1)
-            for index in range(len(layers))
+            _layer(params, index, lanes[index], learns=self._learns) for index in range(len(layers))
         ]
+        self._gate = Gate(
+            n_inputs=params.spec.input.n_inputs,
+            max_in_flight=len(layers) + 1,
+            n_labels=params.spec.n_classes if self._learns else 0,
+        )
         super().__init__(
             {
-                "i": In(token_stream(vector(params.spec.input.n_inputs))),
+                "i": In(self._gate.i.signature.flip()),
                 "o": Out(stream.Signature(result_layout(params.spec.n_classes))),
                 "early_exit": In(1),
                 "reg_addr": In(4),
@@ -57,9 +70,7 @@ class SpikeCore(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         spec = self._params.spec
-        m.submodules.gate = gate = Gate(
-            n_inputs=spec.input.n_inputs, max_in_flight=len(self._layers) + 1
-        )
+        m.submodules.gate = gate = self._gate
         output = spec.layers[-1]
         assert isinstance(output, DenseSpec)  # Params.check
         m.submodules.readout = readout = Readout(
@@ -68,6 +79,7 @@ class SpikeCore(wiring.Component):
         m.submodules.registers = registers = Registers(self._params, max(self.lanes))
         wiring.connect(m, wiring.flipped(self.i), gate.i)
         source, shape = gate.o, vector(spec.input.n_inputs)
+        teacher = self._teacher(m, gate) if self._learns else None
         for index, layer in enumerate(self._layers):
             for name, adapter in _adapters(spec, index, shape, self.lanes[index]):
                 m.submodules[f"{name}_{index}"] = adapter
@@ -75,6 +87,8 @@ class SpikeCore(wiring.Component):
                 source = adapter.o
             m.submodules[f"layer_{index}"] = layer
             wiring.connect(m, source, layer.i)
+            if teacher and index in spec.learning_layers:
+                _watch(m, teacher.logs[index - spec.learning_layers[0]], layer.i)
             source, shape = layer.o, spec.layers[index].post
             m.d.comb += registers.spikes[index].eq(
                 layer.o.valid & layer.o.ready & (layer.o.payload.kind == Kind.SPIKE)
@@ -82,6 +96,8 @@ class SpikeCore(wiring.Component):
             if not isinstance(layer, Pool):
                 m.d.comb += registers.ops[index].eq(layer.ops)
         wiring.connect(m, source, readout.i)
+        if teacher:
+            _watch(m, teacher.output_errors, source)
         wiring.connect(m, readout.o, wiring.flipped(self.o))
         m.d.comb += [
             gate.early_exit.eq(self.early_exit),
@@ -95,9 +111,37 @@ class SpikeCore(wiring.Component):
         ]
         return m
 
+    def _teacher(self, m: Module, gate: Gate) -> Teacher:
+        """The learning unit, but for the streams that it watches."""
+        spec = self._params.spec
+        stores = [
+            layer.store
+            for layer in self._layers
+            if isinstance(layer, Dense) and layer.store is not None
+        ]
+        m.submodules.teacher = teacher = Teacher(spec, self.lanes, stores)
+        m.d.comb += [
+            teacher.start.eq(gate.lesson),
+            teacher.label.eq(gate.label),
+            gate.learnt.eq(teacher.learnt),
+        ]
+        return teacher
 
-def _layer(params: Params, index: int, lanes: int, *, is_output: bool) -> Dense | Conv | Pool:
+
+def _watch(m: Module, watcher, tokens) -> None:
+    """Show a component the tokens of a stream as they are handed over."""
+    m.d.comb += [
+        watcher.strobe.eq(tokens.valid & tokens.ready),
+        watcher.kind.eq(tokens.payload.kind),
+        watcher.index.eq(tokens.payload.index),
+    ]
+    if "drive" in dict(tokens.payload.shape()):
+        m.d.comb += watcher.drive.eq(tokens.payload.drive)
+
+
+def _layer(params: Params, index: int, lanes: int, *, learns: bool) -> Dense | Conv | Pool:
     layer = params.spec.layers[index]
+    is_output = index == len(params.spec.layers) - 1
     tensors = params.weights[index], params.thresholds[index], params.drives[index]
     if isinstance(layer, PoolSpec):
         if lanes != 1:
@@ -105,7 +149,17 @@ def _layer(params: Params, index: int, lanes: int, *, is_output: bool) -> Dense 
         return Pool(layer)
     if isinstance(layer, ConvSpec):
         return Conv(layer, *tensors, lanes=lanes)
-    return Dense(layer, *tensors, lanes=lanes, is_output=is_output)
+    learning = params.spec.learning if learns else None
+    if learning is None or index not in params.spec.learning_layers:
+        return Dense(layer, *tensors, lanes=lanes, is_output=is_output)
+    return Dense(
+        layer,
+        *tensors,
+        lanes=lanes,
+        is_output=is_output,
+        shadows=params.shadows[index],
+        shadow_bits=learning.shadow_bits,
+    )
 
 
 def _adapters(

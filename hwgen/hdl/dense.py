@@ -24,9 +24,10 @@ from hwgen.hdl.bank import StateBank
 from hwgen.hdl.constants import read_constants
 from hwgen.hdl.neurons import Neurons
 from hwgen.hdl.serializer import Serializer
+from hwgen.hdl.shadows import Shadows
 from hwgen.hdl.slot import Op
 from hwgen.hdl.stream import index_bits, mark_of, token_stream
-from hwgen.pack import memory_image, n_blocks
+from hwgen.pack import memory_image, n_blocks, words
 from hwgen.spec import DenseSpec
 
 
@@ -52,9 +53,15 @@ class Dense(wiring.Component):
         *,
         lanes: int,
         is_output: bool = False,
+        shadows: NDArray[np.int32] | None = None,
+        shadow_bits: int = 0,
     ) -> None:
         """weights: int8 [n_pre, n_post]; thresholds: int32 [n_post]; drives: the same of a phased
-        layer, else [0]; 1 <= lanes <= n_post."""
+        layer, else [0]; 1 <= lanes <= n_post.
+
+        With `shadows`, int32 [n_pre, n_post], the weights are their top bits, in the memory
+        `store`, which a learning unit can write.
+        """
         if not 1 <= lanes <= layer.n_post:
             raise ValueError(f"lanes must be 1..{layer.n_post}, not {lanes!r}")
         self._layer = layer
@@ -62,6 +69,14 @@ class Dense(wiring.Component):
         self._is_output = is_output
         self._n_blocks = n_blocks(layer.n_post, lanes)
         self._image = memory_image(weights, layer, lanes)
+        self.store: Shadows | None = None
+        if shadows is not None:
+            self.store = Shadows(
+                words(shadows, layer, lanes, shadow_bits),
+                lanes=lanes,
+                weight_bits=layer.weight_bits,
+                shadow_bits=shadow_bits,
+            )
         self._thresholds, self._drives = thresholds.tolist(), drives.tolist()
         self._word_bits = lanes * (layer.potential_bits + layer.slope_bits + 1)
         super().__init__(
@@ -108,7 +123,7 @@ class Dense(wiring.Component):
             neurons.i.closing.eq(a.closing),
             neurons.i.knee.eq(mark & (name == "knee")),
             neurons.i.drive.eq(mark & (name == "drive")),
-            neurons.weights.eq(weights.data),
+            neurons.weights.eq(weights),
             self.ops.eq(neurons.ops),
             self.probe_strobe.eq(neurons.probe_strobe),
             self.probe_block.eq(neurons.probe_block),
@@ -208,9 +223,9 @@ class Dense(wiring.Component):
     def _weights(self, m: Module, address, advance):
         """Stages A and B: the weight memory and the register behind it."""
         read = self._weight_port(m, address, advance)
-        captured = Signal(len(read.data))
+        captured = Signal(len(read))
         with m.If(advance):
-            m.d.sync += captured.eq(read.data)
+            m.d.sync += captured.eq(read)
         bits = self._layer.weight_bits
         for lane in range(self._lanes):
             field = captured[lane * bits : (lane + 1) * bits]
@@ -219,13 +234,17 @@ class Dense(wiring.Component):
 
     def _weight_port(self, m: Module, address, enable):
         """The weight memory, read from stage A to stage B."""
+        if self.store:
+            m.submodules.weights = self.store
+            m.d.comb += [self.store.read_en.eq(enable), self.store.read_address.eq(address)]
+            return self.store.weights
         width = self._lanes * self._layer.weight_bits
         m.submodules.weights = storage = memory.Memory(
             shape=width, depth=len(self._image), init=self._image
         )
         read = storage.read_port()
         m.d.comb += [read.en.eq(enable), read.addr.eq(address)]
-        return read
+        return read.data
 
     def _execute(self, m: Module, c, advance, bank, weights, thresholds, serializer) -> None:
         """Stage C: new state, spikes to the serializer."""

@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.events import Kind
-from hwgen.hdl.stream import token_stream, vector
+from hwgen.hdl.stream import index_bits, token_stream, vector
 
 
 class Gate(wiring.Component):
@@ -15,18 +15,26 @@ class Gate(wiring.Component):
     `decided` says that the sample at the readout has its answer, and that sample is still coming
     in here, `early_exit` drops the rest of it up to its END_OF_SAMPLE, one token a cycle.
 
+    With labels, an END_OF_SAMPLE of index k + 1 says that the sample is to be learnt, with label k.
+    Nothing comes in behind it until that is done: `lesson` strobes, for `label`, when the core is
+    empty, and `learnt` says that it is done. There is no early exit then.
+
     Members: `finished` strobes when a sample has left the readout. `event` strobes for each spike
     passed on. `busy` is high while a sample is anywhere inside the core.
     """
 
-    def __init__(self, *, n_inputs: int, max_in_flight: int) -> None:
+    def __init__(self, *, n_inputs: int, max_in_flight: int, n_labels: int = 0) -> None:
         """max_in_flight: samples that may be inside at once; more wait at the door."""
         self._n_inputs = n_inputs
         self._max_in_flight = max_in_flight
+        self._n_labels = n_labels
         super().__init__(
             {
-                "i": In(token_stream(vector(n_inputs))),
+                "i": In(token_stream(vector(max(n_inputs, n_labels + 1)))),
                 "o": Out(token_stream(vector(n_inputs))),
+                "lesson": Out(1),
+                "label": Out(index_bits(n_labels) if n_labels else 1),
+                "learnt": In(1),
                 "early_exit": In(1),
                 "decided": In(1),
                 "finished": In(1),
@@ -41,14 +49,17 @@ class Gate(wiring.Component):
         inside = Signal()  # a sample has begun to go in, but not ended
         token = self.i.payload
         is_end, drop, take, leave = Signal(), Signal(), Signal(), Signal()
+        closed = Signal()  # a sample is being learnt, or is about to be
         m.d.comb += [
             is_end.eq(token.kind == Kind.END_OF_SAMPLE),
-            self.i.ready.eq((~self.o.valid | self.o.ready) & (in_flight != self._max_in_flight)),
+            self.i.ready.eq(
+                (~self.o.valid | self.o.ready) & (in_flight != self._max_in_flight) & ~closed
+            ),
             take.eq(self.i.valid & self.i.ready),
             drop.eq(
                 (token.kind == Kind.POTENTIAL)
                 | ((token.kind == Kind.SPIKE) & (token.index >= self._n_inputs))
-                | (self.early_exit & self.decided & (in_flight == 0) & ~is_end)
+                | (self._may_exit & self.decided & (in_flight == 0) & ~is_end)
             ),
             leave.eq(take & is_end),
             self.event.eq(take & ~drop & (token.kind == Kind.SPIKE)),
@@ -59,6 +70,32 @@ class Gate(wiring.Component):
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(take & ~drop):
-            m.d.sync += [self.o.valid.eq(1), self.o.payload.eq(token)]
+            m.d.sync += [
+                self.o.valid.eq(1),
+                self.o.payload.kind.eq(token.kind),
+                self.o.payload.index.eq(token.index),
+            ]
         m.d.sync += in_flight.eq(in_flight + leave - self.finished)
+        if self._n_labels:
+            self._teach(m, leave, closed, in_flight == 0)
         return m
+
+    @property
+    def _may_exit(self):
+        return self.early_exit & (not self._n_labels)
+
+    def _teach(self, m: Module, leave, closed, empty) -> None:
+        teaching = Signal()
+        index = self.i.payload.index
+        labelled = (index != 0) & (index <= self._n_labels)
+        m.d.comb += self.lesson.eq(closed & ~teaching & empty)
+        with m.If(leave):
+            m.d.sync += [
+                closed.eq(labelled),
+                self.label.eq(index - 1),
+                self.o.payload.index.eq(0),
+            ]
+        with m.If(self.lesson):
+            m.d.sync += teaching.eq(1)
+        with m.If(self.learnt):
+            m.d.sync += [closed.eq(0), teaching.eq(0)]

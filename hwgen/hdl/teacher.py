@@ -1,0 +1,175 @@
+"""The learning unit: after a sample with a label, from the errors of its outputs to new weights.
+
+    output errors -> errors of layer L -> update L -> errors of layer L-1 -> update L-1 -> ...
+
+One after the other, and all for one sample; meanwhile the gate lets nothing in. `docs/learning.md`
+states what comes of it; `hwgen.golden.student` does the same.
+"""
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.hdl.errors_below import ErrorsBelow
+from hwgen.hdl.lane_words import LaneWords
+from hwgen.hdl.later import falls
+from hwgen.hdl.output_errors import OutputErrors
+from hwgen.hdl.shadows import Shadows
+from hwgen.hdl.spike_log import SpikeLog
+from hwgen.hdl.stream import index_bits
+from hwgen.hdl.update import Update, error_bits, passed_bits
+from hwgen.learning import LFSR_BITS, TAPS
+from hwgen.spec import DenseSpec, NetworkSpec
+
+
+class Teacher(wiring.Component):
+    """Members: with `start`, while no token moves, the sample that has just ended is learnt with
+    `label`. `busy` is high from the next cycle until all is written; `learnt` strobes at the end.
+    `n_updated` is the number of shadow weights written in this cycle.
+
+    It watches streams: `logs[n]` those into the n-th layer that learns, `output_errors` that out of
+    the last; whoever has the streams connects them.
+    """
+
+    def __init__(self, spec: NetworkSpec, lanes: Sequence[int], stores: Sequence[Shadows]) -> None:
+        """lanes: of all layers; stores: of the layers that learn, in order."""
+        learning, n_steps = spec.learning, spec.n_steps
+        assert learning is not None
+        self._learning, self._n_steps, self._stores = learning, n_steps, stores
+        self._layers: list[DenseSpec] = [spec.layers[n] for n in spec.learning_layers]
+        self._lanes = [lanes[n] for n in spec.learning_layers]
+        self.logs = [SpikeLog(n=layer.n_pre, n_steps=n_steps) for layer in self._layers]
+        self.output_errors = OutputErrors(
+            n_classes=spec.n_classes,
+            n_steps=n_steps,
+            margin=learning.margin_steps,
+            bits=learning.error_bits,
+        )
+        super().__init__(
+            {
+                "start": In(1),
+                "label": In(index_bits(spec.n_classes)),
+                "busy": Out(1),
+                "learnt": Out(1),
+                "n_updated": Out(range(max(self._lanes) + 1)),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        learning, n_layers = self._learning, len(self._layers)
+        halvings, state = self._course(m)
+        ends = Signal(n_layers + 1)  # nothing is left to learn
+        m.d.comb += self.learnt.eq(ends.any())
+        with m.If(self.start):
+            m.d.sync += self.busy.eq(1)
+        with m.Elif(self.learnt):
+            m.d.sync += self.busy.eq(0)
+
+        m.submodules.output_errors = errors = self.output_errors
+        m.d.comb += [
+            errors.start.eq(self.start),
+            errors.label.eq(self.label),
+            ends[n_layers].eq(errors.done & ~errors.any),
+        ]
+        begins = errors.done & errors.any
+        updated = []
+        for n in reversed(range(n_layers)):
+            layer, lanes = self._layers[n], self._lanes[n]
+            m.submodules[f"log_{n}"] = log = self.logs[n]
+            m.submodules[f"update_{n}"] = update = Update(
+                layer,
+                learning,
+                lanes=lanes,
+                n_steps=self._n_steps,
+                is_output=n == n_layers - 1,
+                below=self._layers[n - 1] if n else None,
+            )
+            self._place_errors(m, n, errors, update)
+            self._connect(m, update, self._stores[n], log, halvings, state)
+            m.d.comb += update.start.eq(begins)
+            updated.append(Mux(update.write_en, lanes, 0))
+            done = falls(m, update.busy)
+            if n == 0:
+                m.d.comb += [ends[0].eq(done), log.at.eq(update.at)]
+                break
+            m.submodules[f"errors_below_{n}"] = errors = self._errors_below(n)
+            m.d.comb += [
+                errors.restart.eq(begins),
+                errors.passed_en.eq(update.passed_en),
+                errors.passed_at.eq(update.passed_at),
+                errors.passed.eq(update.passed),
+                errors.start.eq(done),
+                errors.count.eq(log.count),
+                errors.log_neuron.eq(log.neuron),
+                errors.log_step.eq(log.step),
+                log.at.eq(Mux(update.busy, update.at, errors.at)),
+                ends[n].eq(errors.done & ~errors.any),
+            ]
+            begins = errors.done & errors.any
+        m.d.comb += self.n_updated.eq(sum(updated))
+        return m
+
+    def _course(self, m: Module):
+        """How often the rate has been halved, and the state of the dither."""
+        learning = self._learning
+        state = Signal(LFSR_BITS, init=learning.seed)
+        halvings = Signal(range(learning.n_halvings + 1))
+        since = Signal(max(1, learning.halve_log2))
+        with m.If(self.learnt):
+            m.d.sync += state.eq((state >> 1) ^ Mux(state[0], TAPS, 0))
+        if learning.n_halvings:
+            over = since.all() | (learning.halve_log2 == 0)
+            with m.If(self.learnt):
+                m.d.sync += since.eq(since + 1)
+                with m.If(over & (halvings != learning.n_halvings)):
+                    m.d.sync += halvings.eq(halvings + 1)
+        return halvings, state
+
+    def _place_errors(self, m: Module, n: int, errors, update) -> None:
+        """The errors of layer n, where its update finds them."""
+        layer, bits = self._layers[n], error_bits(self._learning)
+        time_bits = 0 if layer.phased else index_bits(self._n_steps)
+        m.submodules[f"errors_{n}"] = words = LaneWords(
+            n=layer.n_post, lanes=self._lanes[n], width=bits + time_bits
+        )
+        m.d.comb += [
+            words.write_en.eq(errors.write_en),
+            words.index.eq(errors.neuron),
+            words.value.eq(Cat(errors.scaled, errors.time)),
+            words.read_en.eq(update.busy),
+            words.block.eq(update.block),
+            update.errors.eq(words.word),
+        ]
+        if n < len(self._layers) - 1:  # all outputs are written
+            m.d.comb += words.clear_en.eq(errors.clear_en)
+            with m.If(errors.clear_en):
+                m.d.comb += words.block.eq(errors.block)
+
+    def _connect(self, m: Module, update, store, log, halvings, state) -> None:
+        m.d.comb += [
+            update.halvings.eq(halvings),
+            update.state.eq(state),
+            update.count.eq(log.count),
+            update.neuron.eq(log.neuron),
+            update.step.eq(log.step),
+            log.read_en.eq(self.busy),
+            store.taught.eq(self.busy),
+            store.address.eq(update.address),
+            store.write_en.eq(update.write_en),
+            store.write_address.eq(update.write_address),
+            store.write_word.eq(update.write_word),
+            update.word.eq(store.word),
+        ]
+
+    def _errors_below(self, n: int) -> ErrorsBelow:
+        """Of the errors that layer n passes to the one below."""
+        return ErrorsBelow(
+            n=self._layers[n].n_pre,
+            lanes=self._lanes[n - 1],
+            n_steps=self._n_steps,
+            width=passed_bits(self._layers[n], self._learning),
+            bits=self._learning.error_bits,
+        )

@@ -1,0 +1,201 @@
+"""The update of a layer: every synapse of every input that came, `lanes` of them a cycle.
+
+    0  the next (entry of the log, block)
+    1  neuron and step of the entry; address the shadow word, the errors of the block
+    2  error times window, of each lane; weight times error, for the layer below
+    3  dither, rate: the change
+    4  add it, stop at the limits; sum of the lanes
+    5  write; sum of the blocks
+
+No word is visited twice in an update, so no stage waits for another. What is computed is
+`hwgen.golden.stdp.changes` and `hidden_errors`.
+"""
+
+from itertools import pairwise
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
+from amaranth.lib import data, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.hdl.later import later
+from hwgen.hdl.stream import index_bits
+from hwgen.learning import LFSR_BITS, MAX_SHIFT, LearningSpec, shadow_limits
+from hwgen.pack import n_blocks
+from hwgen.spec import DenseSpec
+
+
+def error_bits(learning: LearningSpec) -> int:
+    """Signed width of a normalised error: rounding up may reach 2 ** error_bits."""
+    return learning.error_bits + 2
+
+
+def passed_bits(layer: DenseSpec, learning: LearningSpec) -> int:
+    """Signed width of an error that a layer passes down."""
+    return (layer.n_post * layer.max_weight << learning.error_bits).bit_length() + 1
+
+
+class Update(wiring.Component):
+    """Members: `start` begins an update, `busy` is high until it is done. `halvings` and `state`
+    are of the rate and of the dither. `at`, `neuron`, `step`, `count`: the log of the inputs.
+    `block`, and in the next cycle `errors`: those of its neurons, each with its reference time
+    above it unless the layer is phased. `address`, and in the next cycle `word`; `write_en`,
+    `write_address`, `write_word`: the shadows. `passed_en`: `passed` is the error of entry
+    `passed_at`.
+    """
+
+    def __init__(
+        self,
+        layer: DenseSpec,
+        learning: LearningSpec,
+        *,
+        lanes: int,
+        n_steps: int,
+        is_output: bool,
+        below: DenseSpec | None,
+    ) -> None:
+        """below: the layer that errors are passed to, if it learns, too."""
+        self._layer, self._learning, self._below = layer, learning, below
+        self._lanes, self._n_steps = lanes, n_steps
+        self._n_blocks = n_blocks(layer.n_post, lanes)
+        self._shift = learning.output_shift if is_output else learning.hidden_shift
+        self._time_bits = 0 if layer.phased else index_bits(n_steps)
+        depth = layer.n_pre * self._n_blocks
+        lane = error_bits(learning) + self._time_bits
+        super().__init__(
+            {
+                "start": In(1),
+                "busy": Out(1),
+                "halvings": In(range(learning.n_halvings + 1)),
+                "state": In(LFSR_BITS),
+                "count": In(range(layer.n_pre + 1)),
+                "at": Out(index_bits(layer.n_pre)),
+                "neuron": In(index_bits(layer.n_pre)),
+                "step": In(index_bits(n_steps)),
+                "block": Out(index_bits(self._n_blocks)),
+                "errors": In(lanes * lane),
+                "address": Out(index_bits(depth)),
+                "word": In(lanes * learning.shadow_bits),
+                "write_en": Out(1),
+                "write_address": Out(index_bits(depth)),
+                "write_word": Out(lanes * learning.shadow_bits),
+                "passed_en": Out(1),
+                "passed_at": Out(index_bits(layer.n_pre)),
+                "passed": Out(signed(passed_bits(layer, learning))),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        fields = {"valid": 1, "first": 1, "last": 1, "entry": len(self.at)}
+        control = [Signal(data.StructLayout(fields), name=f"control_{n}") for n in range(6)]
+        for before, now in pairwise(control):
+            m.d.sync += now.eq(before)
+        neurons_before = self._issue(m, control[0])
+        step, noise = Signal.like(self.step), Signal(MAX_SHIFT)
+        m.d.sync += [step.eq(self.step), noise.eq(self.state + self.neuron + neurons_before)]
+
+        noise_of_3 = later(m, noise, 1)
+        words, passed = [], []
+        for lane in range(self._lanes):
+            shadow = self.word.word_select(lane, self._learning.shadow_bits).as_signed()
+            error, ahead = self._error(lane, step)
+            early = ahead >= 0
+            product, extra = self._product(error, ahead, early)
+            if self._below:
+                # A phased neuron that fires in its first step cannot move.
+                moves = early & (step != 0) if self._below.phased else early
+                passed.append(later(m, self._through(shadow, Mux(moves, error, 0)), 1))
+            change = self._change(
+                later(m, product, 1), later(m, extra, 1), (noise_of_3 + lane)[:MAX_SHIFT]
+            )
+            words.append(self._limited(m, later(m, shadow, 2), later(m, change, 1)))
+        if self._below:
+            of_block = later(m, sum(passed), 1)
+            m.d.sync += self.passed.eq(Mux(control[4].first, 0, self.passed) + of_block)
+        m.d.comb += [
+            # For a cycle at least, even if no input came.
+            self.busy.eq(Cat(stage.valid for stage in control).any() | later(m, self.start, 1)),
+            self.write_en.eq(control[5].valid),
+            self.write_address.eq(later(m, self.address, 4)),
+            self.write_word.eq(Cat(words)),
+            self.passed_en.eq(control[5].valid & control[5].last),
+            self.passed_at.eq(control[5].entry),
+        ]
+        return m
+
+    def _issue(self, m: Module, control):
+        """Stage 0, and the addresses of stage 1. Returns how many neurons are in blocks before."""
+        block = Signal.like(self.block)
+        words_before = Signal.like(self.address)
+        neurons_before = Signal(range(self._n_blocks * self._lanes))
+        m.d.comb += [
+            control.first.eq(block == 0),
+            control.last.eq(block == self._n_blocks - 1),
+            self.at.eq(control.entry),
+            self.block.eq(later(m, block, 1)),
+            self.address.eq(later(m, words_before, 1) + self.neuron),
+        ]
+        next_entry = Signal.like(self.count)
+        m.d.comb += next_entry.eq(control.entry + 1)
+        with m.If(self.start):
+            m.d.sync += [control.valid.eq(self.count != 0), control.entry.eq(0)]
+        with m.Elif(control.valid & control.last):
+            m.d.sync += [
+                control.valid.eq(next_entry != self.count),
+                control.entry.eq(next_entry),
+                block.eq(0),
+                words_before.eq(0),
+                neurons_before.eq(0),
+            ]
+        with m.Elif(control.valid):
+            m.d.sync += [
+                block.eq(block + 1),
+                words_before.eq(words_before + self._layer.n_pre),
+                neurons_before.eq(neurons_before + self._lanes),
+            ]
+        return later(m, neurons_before, 1)
+
+    def _error(self, lane: int, step):
+        """Stage 2: the error of a lane, and the steps from the input to its reference time."""
+        bits = error_bits(self._learning)
+        word = self.errors.word_select(lane, bits + self._time_bits)
+        reference = word[bits:] if self._time_bits else self._n_steps - 1
+        return word[:bits].as_signed(), reference - step
+
+    def _product(self, error, ahead, early):
+        """Stage 2: error times window, and what the window adds to the shift."""
+        learning = self._learning
+        if learning.window == "psp":
+            psp = (ahead + 1)[: index_bits(self._n_steps + 1)] if self._layer.psp == "ramp" else 1
+            return error * Mux(early, psp, 0), Const(0)
+        anticausal = learning.anticausal_shift
+        product = Mux(early, error, 0 if anticausal is None else -error)
+        extra = Mux(early, 0, anticausal or 0)
+        if learning.window == "exponential":
+            extra = extra + (abs(ahead) >> learning.tau_log2)
+        return product, extra
+
+    def _through(self, shadow, error):
+        """Stage 2: the forward weight times the error."""
+        if self._layer.weight_bits == 1:
+            return Mux(shadow < 0, -error, error)
+        return (shadow >> (self._learning.shadow_bits - self._layer.weight_bits)) * error
+
+    def _change(self, product, extra, noise):
+        """Stage 3: dither, then the rate."""
+        left = max(0, -self._shift)
+        shift = self._shift + self.halvings + extra  # to the right
+        right = Mux(shift > MAX_SHIFT, MAX_SHIFT, Mux(shift > 0, shift, 0)).as_unsigned()
+        right = right[: MAX_SHIFT.bit_length()]
+        whole = (shift + left).as_unsigned()  # a shift to the left is made good first
+        whole = Mux(shift > MAX_SHIFT, MAX_SHIFT + left, whole)[: (MAX_SHIFT + left).bit_length()]
+        dithered = product + (noise & ((1 << right) - 1))
+        return (dithered << left) >> whole
+
+    def _limited(self, m: Module, shadow, change):
+        """Stage 4: the new shadow weight, registered."""
+        least, greatest = shadow_limits(self._layer.weight_bits, self._learning.shadow_bits)
+        total = shadow + change
+        kept = Signal(signed(self._learning.shadow_bits), reset_less=True)
+        m.d.sync += kept.eq(Mux(total > greatest, greatest, Mux(total < least, least, total)))
+        return kept

@@ -1,0 +1,146 @@
+"""The core with a learning unit against golden's student: every weight after every sample."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hdl_layers import random_times, use_hostile_banks
+from hdl_streams import LIMIT_CYCLES, collect, drive, simulate, until
+from samples import random_network
+
+from hwgen.events import Kind
+from hwgen.golden.student import Student
+from hwgen.hdl.core import SpikeCore
+from hwgen.learning import LearningSpec, forward_weights, shadow_limits
+
+N_STEPS = 6
+N_SAMPLES = 14
+
+
+@pytest.fixture(autouse=True)
+def hostile_banks(monkeypatch):
+    use_hostile_banks(monkeypatch)
+
+
+def learning_params(psp, bits, shape, seed=3, **learning):
+    """A random network whose shadows are anywhere between their limits."""
+    net = random_network(seed, shape, psp=psp, weight_bits=bits, n_steps=N_STEPS)
+    spec = replace(net.spec, learning=LearningSpec(**learning))
+    rng = np.random.default_rng(seed)
+    shadows, weights = [], list(net.weights)
+    for index, layer in enumerate(spec.layers):
+        shadow = np.zeros(0, np.int32)
+        if index in spec.learning_layers:
+            limits = shadow_limits(bits, spec.learning.shadow_bits)
+            shadow = rng.integers(*limits, layer.weight_shape, endpoint=True).astype(np.int32)
+            weights[index] = forward_weights(shadow, bits, spec.learning.shadow_bits)
+        shadows.append(shadow)
+    return replace(net, spec=spec, weights=tuple(weights), shadows=tuple(shadows))
+
+
+def labelled_payloads(inputs, labels, rng):
+    """Tokens of samples; label -1 is none."""
+    for times, label in zip(inputs, labels, strict=True):
+        for step in range(N_STEPS):
+            for index in rng.permutation(np.flatnonzero(times == step)):
+                yield {"kind": Kind.SPIKE, "index": int(index)}
+            yield {"kind": Kind.END_OF_STEP, "index": 0}
+        yield {"kind": Kind.END_OF_SAMPLE, "index": int(label) + 1}
+
+
+def shadows_of(ctx, layer, spec, lanes, shadow_bits):
+    """The shadows in a layer's memory, [n_pre, n_post]."""
+    n_blocks = -(-spec.n_post // lanes)
+    found = np.zeros((spec.n_pre, n_blocks * lanes), np.int64)
+    mask, half = 2**shadow_bits - 1, 2 ** (shadow_bits - 1)
+    for block in range(n_blocks):
+        for pre in range(spec.n_pre):
+            word = ctx.get(layer.store.memory.data[block * spec.n_pre + pre])
+            for lane in range(lanes):
+                value = word >> lane * shadow_bits & mask
+                found[pre, block * lanes + lane] = value - 2 * (value & half)
+    return found[:, : spec.n_post]
+
+
+def run(params, lanes, inputs, labels, *, stall=0.0, seed=0):
+    """Returns results, and the shadows of all learning layers after each sample with a label."""
+    core = SpikeCore(params, lanes)
+    spec, results, learnt = params.spec, [], []
+    payloads = labelled_payloads(inputs, labels, np.random.default_rng(seed))
+
+    async def main(ctx):
+        await drive(ctx, core.i, payloads, stall, seed)
+        await until(ctx, lambda: len(results) == len(inputs), LIMIT_CYCLES, "results")
+        n_lessons = int((np.array(labels) >= 0).sum())
+        await until(ctx, lambda: len(learnt) == n_lessons, LIMIT_CYCLES, "lessons")
+
+    async def take(ctx):
+        await collect(ctx, core.o, results, stall, seed + 1)
+
+    async def watch(ctx):
+        while True:
+            _, _, done = await ctx.tick().sample(core._gate.learnt)
+            if done:
+                learnt.append(
+                    [
+                        shadows_of(
+                            ctx,
+                            core._layers[index],
+                            spec.layers[index],
+                            lanes[index],
+                            spec.learning.shadow_bits,
+                        )
+                        for index in spec.learning_layers
+                    ]
+                )
+
+    simulate(core, main, take, watch)
+    return results, learnt
+
+
+def check(params, inputs, labels, results, learnt):
+    student, lessons, n_changes = Student(params), iter(learnt), 0
+    for sample, (times, label) in enumerate(zip(inputs, labels, strict=True)):
+        if label < 0:
+            assert results[sample]["label"] == student.decide(times)
+            continue
+        before = student.params.digest
+        trace = student.learn_one(times, int(label))
+        assert results[sample]["label"] == trace.decisions[0], f"sample {sample}"
+        assert results[sample]["step"] == trace.decision_steps[0], f"sample {sample}"
+        for index, found in zip(params.spec.learning_layers, next(lessons), strict=True):
+            expected = student.shadows(index)
+            assert found.tolist() == expected.tolist(), f"sample {sample}, layer {index}"
+        n_changes += student.params.digest != before
+    assert n_changes > 3
+
+
+def some_samples(params, seed=4):
+    inputs = random_times(seed, N_SAMPLES, params.spec.input.n_inputs, N_STEPS)
+    return inputs, np.random.default_rng(seed).integers(0, params.spec.n_classes, N_SAMPLES)
+
+
+@pytest.mark.parametrize(
+    ("shape", "lanes", "psp", "bits", "options"),
+    [
+        ("1x9-7-4", (4, 4), "phased/ramp", 4, {"window": "psp"}),
+        ("1x9-8-4", (2, 1), "phased/ramp", 1, {"window": "psp", "shadow_bits": 5}),
+        ("1x9-7-6-4", (7, 2, 2), "phased/phased/ramp", 8, {"window": "psp", "output_shift": -2}),
+        ("1x9-7-4", (2, 4), "step", 4, {"window": "box", "anticausal_shift": 1}),
+        ("1x9-7-4", (1, 2), "ramp", 3, {"window": "box"}),
+        (
+            *("1x9-6-5-4", (2, 5, 4), "ramp/phased/step", 4),
+            {"window": "exponential", "anticausal_shift": 1, "tau_log2": 1},
+        ),
+        ("1x9-7-4", (7, 4), "phased/ramp", 4, {"window": "exponential"}),
+        ("1x9-7-4", (3, 4), "phased/ramp", 4, {"layers": "last"}),
+        ("6x6-2C3-P2-5-4", (2, 1, 3, 2), "phased/phased/ramp", 4, {"layers": "last"}),
+    ],
+)
+@pytest.mark.parametrize("stall", [0.0, 0.5])
+def test_learns_as_golden_does(shape, lanes, psp, bits, options, stall):
+    learning = {"shadow_bits": 10, "hidden_shift": 2, "output_shift": 1, "halve_log2": 2}
+    params = learning_params(psp, bits, shape, **(learning | {"n_halvings": 2} | options))
+    inputs, labels = some_samples(params)
+    labels[5] = -1  # not learnt
+    check(params, inputs, labels, *run(params, lanes, inputs, labels, stall=stall))
