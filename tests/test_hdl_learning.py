@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from amaranth.back import rtlil
 from hdl_layers import random_times, use_hostile_banks
 from hdl_streams import LIMIT_CYCLES, collect, drive, simulate, until
 from samples import random_network
@@ -11,6 +12,9 @@ from samples import random_network
 from hwgen.events import Kind
 from hwgen.golden.student import Student
 from hwgen.hdl.core import SpikeCore
+from hwgen.hdl.errors_below import ErrorsBelow
+from hwgen.hdl.output_errors import OutputErrors
+from hwgen.hdl.update import Update
 from hwgen.learning import LearningSpec, forward_weights, shadow_limits
 
 N_STEPS = 6
@@ -144,3 +148,92 @@ def test_learns_as_golden_does(shape, lanes, psp, bits, options, stall):
     inputs, labels = some_samples(params)
     labels[5] = -1  # not learnt
     check(params, inputs, labels, *run(params, lanes, inputs, labels, stall=stall))
+
+
+def rounds_down(monkeypatch):
+    monkeypatch.setattr(Update, "_change", lambda self, *given: CHANGE(self, *given[:2], 0))
+
+
+def never_stops(monkeypatch):
+    monkeypatch.setattr("hwgen.hdl.update.shadow_limits", lambda *_: (-(2**20), 2**20))
+
+
+def counts_later_inputs(monkeypatch):
+    def fault(self, lane, step):
+        error, ahead = ERROR(self, lane, step)
+        return error, ahead + 1
+
+    monkeypatch.setattr(Update, "_error", fault)
+
+
+def moves_what_cannot(monkeypatch):
+    init = Update.__init__
+
+    def fault(self, layer, learning, *, below, **others):
+        below = replace(below, phased=False) if below else None
+        init(self, layer, learning, below=below, **others)
+
+    monkeypatch.setattr(Update, "__init__", fault)
+
+
+def forgets_to_clear_errors(monkeypatch):
+    whole = ErrorsBelow._go
+
+    def fault(self, m, reads):
+        whole(self, m, reads)
+        m.d.sync += self.block.eq(0)
+
+    monkeypatch.setattr(ErrorsBelow, "_go", fault)
+
+
+def margin_too_small(monkeypatch):
+    init = OutputErrors.__init__
+    monkeypatch.setattr(
+        OutputErrors,
+        "__init__",
+        lambda self, *, margin, **others: init(self, margin=margin - 1, **others),
+    )
+
+
+def dither_stands_still(monkeypatch):
+    monkeypatch.setattr("hwgen.hdl.teacher.TAPS", 0)
+
+
+CHANGE, ERROR = Update._change, Update._error
+
+
+@pytest.mark.parametrize(
+    "plant",
+    [
+        rounds_down,
+        never_stops,
+        counts_later_inputs,
+        moves_what_cannot,
+        forgets_to_clear_errors,
+        margin_too_small,
+        dither_stands_still,
+    ],
+)
+def test_a_planted_fault_is_found(plant, monkeypatch):
+    params = learning_params(
+        "phased/ramp", 4, "1x9-7-4", shadow_bits=8, hidden_shift=2, output_shift=2
+    )
+    inputs, labels = some_samples(params)
+    plant(monkeypatch)
+    with pytest.raises(AssertionError):
+        check(params, inputs, labels, *run(params, (2, 4), inputs, labels))
+
+
+def test_a_core_without_the_unit_has_none_of_it():
+    params = learning_params("phased/ramp", 4, "1x9-7-4")
+    text = rtlil.convert(SpikeCore(params, (2, 4), learning=False), name="core")
+    assert "teacher" not in text
+    assert "teacher" in rtlil.convert(SpikeCore(params, (2, 4)), name="core")
+    with pytest.raises(ValueError, match=r"spec\.learning"):
+        SpikeCore(random_network(3, "1x9-7-4"), (2, 4), learning=True)
+
+
+def test_lanes_that_do_not_split_an_index_are_refused():
+    params = learning_params("phased/ramp", 4, "1x9-7-4")
+    with pytest.raises(ValueError, match="power of two"):
+        SpikeCore(params, (3, 4))

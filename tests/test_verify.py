@@ -130,6 +130,20 @@ def test_pictures(cache, shape, lanes, bits, psp, tau_steps):
         assert found.n_compared["spikes"] == 30 * sum(layer.n_post for layer in net.spec.layers)
 
 
+def test_own_expressions_mean_what_cxxrtl_s_do(cache):
+    """`expressions.h` is only faster. Words here are wide, and their lanes straddle chunks."""
+    net = random_network(3, "5x5-20C3-17-4", psp="ramp", weight_bits=5)
+    inputs, lanes = random_spike_times(7, 20, net), (20, 17, 4)
+    plain = {"expressions.h": "#include <cxxrtl/cxxrtl.h>\n"}
+    ours, theirs = (build(net, lanes, cache, bench=bench).run(inputs) for bench in (None, plain))
+    for name in ("spike_times", "potentials", "step_cycles"):
+        for a, b in zip(getattr(ours, name), getattr(theirs, name), strict=True):
+            assert (a == b).all()
+    for name in ("labels", "steps", "by_spike", "started", "decided", "registers"):
+        assert (getattr(ours, name) == getattr(theirs, name)).all()
+    assert (ours.n_cycles, ours.n_faults) == (theirs.n_cycles, 0)
+
+
 def with_tensor(net, kind, layer, tensor):
     tensors = list(getattr(net, kind))
     tensors[layer] = tensor

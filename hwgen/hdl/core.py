@@ -52,6 +52,7 @@ class SpikeCore(wiring.Component):
         self._layers = [
             _layer(params, index, lanes[index], learns=self._learns) for index in range(len(layers))
         ]
+        self._teacher = self._make_teacher() if self._learns else None
         self._gate = Gate(
             n_inputs=params.spec.input.n_inputs,
             max_in_flight=len(layers) + 1,
@@ -79,7 +80,14 @@ class SpikeCore(wiring.Component):
         m.submodules.registers = registers = Registers(self._params, max(self.lanes))
         wiring.connect(m, wiring.flipped(self.i), gate.i)
         source, shape = gate.o, vector(spec.input.n_inputs)
-        teacher = self._teacher(m, gate) if self._learns else None
+        teacher = self._teacher
+        if teacher:
+            m.submodules.teacher = teacher
+            m.d.comb += [
+                teacher.start.eq(gate.lesson),
+                teacher.label.eq(gate.label),
+                gate.learnt.eq(teacher.learnt),
+            ]
         for index, layer in enumerate(self._layers):
             for name, adapter in _adapters(spec, index, shape, self.lanes[index]):
                 m.submodules[f"{name}_{index}"] = adapter
@@ -111,21 +119,11 @@ class SpikeCore(wiring.Component):
         ]
         return m
 
-    def _teacher(self, m: Module, gate: Gate) -> Teacher:
-        """The learning unit, but for the streams that it watches."""
-        spec = self._params.spec
-        stores = [
-            layer.store
-            for layer in self._layers
-            if isinstance(layer, Dense) and layer.store is not None
-        ]
-        m.submodules.teacher = teacher = Teacher(spec, self.lanes, stores)
-        m.d.comb += [
-            teacher.start.eq(gate.lesson),
-            teacher.label.eq(gate.label),
-            gate.learnt.eq(teacher.learnt),
-        ]
-        return teacher
+    def _make_teacher(self) -> Teacher:
+        """The learning unit of the layers that learn."""
+        dense = [layer for layer in self._layers if isinstance(layer, Dense)]
+        stores = [layer.store for layer in dense if layer.store is not None]
+        return Teacher(self._params.spec, self.lanes, stores)
 
 
 def _watch(m: Module, watcher, tokens) -> None:

@@ -16,8 +16,6 @@ class LaneWords(wiring.Component):
     def __init__(self, *, n: int, lanes: int, width: int) -> None:
         """lanes: a power of two, or n."""
         self._n_blocks = n_blocks(n, lanes)
-        if self._n_blocks > 1 and lanes & (lanes - 1):
-            raise ValueError(f"lanes of a layer that learns must be a power of two, not {lanes}")
         self._lanes, self._width = lanes, width
         super().__init__(
             {

@@ -40,6 +40,9 @@ class Teacher(wiring.Component):
         self._learning, self._n_steps, self._stores = learning, n_steps, stores
         self._layers: list[DenseSpec] = [spec.layers[n] for n in spec.learning_layers]
         self._lanes = [lanes[n] for n in spec.learning_layers]
+        for layer, own in zip(self._layers, self._lanes, strict=True):
+            if own < layer.n_post and own & (own - 1):
+                raise ValueError(f"lanes of a layer that learns must be a power of two, not {own}")
         self.logs = [SpikeLog(n=layer.n_pre, n_steps=n_steps) for layer in self._layers]
         self.output_errors = OutputErrors(
             n_classes=spec.n_classes,
