@@ -1,13 +1,14 @@
 """A course: a network learns sample after sample, as its core would, and is tested in between."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 import hwgen
 from hwgen import params as params_file
@@ -17,7 +18,7 @@ from hwgen.errors import DataError
 from hwgen.evaluate import check_input
 from hwgen.golden import Golden
 from hwgen.golden.student import Student
-from hwgen.learning import LearningSpec
+from hwgen.learning import LearningSpec, forward_weights
 from hwgen.params import Params
 
 
@@ -125,7 +126,26 @@ def learn(
     )
 
 
-def _order(n: int, n_samples: int, seed: int) -> "np.ndarray[Any, np.dtype[np.int64]]":
+def adopted(params: Params, shadows: Mapping[int, NDArray[np.integer]]) -> Params:
+    """Params with the shadow weights that a core has learnt, by layer: int [n_pre, n_post].
+
+    They name the digest of `params` as their parent. Raises `ParamsError` if they are not legal.
+    """
+    learning = params.spec.learning
+    if learning is None:
+        raise DataError(f"{params.name}: has no learning unit, so there is nothing to adopt")
+    weights, kept = list(params.weights), list(params.shadows)
+    for index, of_layer in shadows.items():
+        bits = params.spec.layers[index].weight_bits  # type: ignore[union-attr]
+        kept[index] = of_layer.astype(np.int32)
+        weights[index] = forward_weights(kept[index], bits, learning.shadow_bits)
+    provenance = dict(params.provenance) | {"parent": params.digest}
+    made = replace(params, weights=tuple(weights), shadows=tuple(kept), provenance=provenance)
+    made.check(params.name)
+    return made
+
+
+def _order(n: int, n_samples: int, seed: int) -> NDArray[np.int64]:
     rng = np.random.default_rng(seed)
     passes = [rng.permutation(n) for _ in range(-(-n_samples // n))]
     return np.concatenate(passes)[:n_samples]

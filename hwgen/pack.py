@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.spec import ConvSpec, LayerSpec, PoolSpec, WeightedSpec
+from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, PoolSpec, WeightedSpec
 
 
 def n_blocks(n_post: int, lanes: int) -> int:
@@ -44,6 +44,14 @@ def words(
     by_bit = (grouped[:, :, None] >> np.arange(bits)) & 1
     rows = np.packbits(by_bit.reshape(len(grouped), -1).astype(np.uint8), axis=1, bitorder="little")
     return [int.from_bytes(row.tobytes(), "little") for row in rows]
+
+
+def unpacked(values: NDArray[np.integer], layer: DenseSpec, lanes: int) -> NDArray[np.int64]:
+    """Numbers in the order of memory words, lane 0 first, to the shape of the weights of a dense
+    layer: the inverse of `words`."""
+    blocks = n_blocks(layer.n_post, lanes)
+    grid = values.astype(np.int64).reshape(blocks, layer.n_pre, lanes).transpose(1, 0, 2)
+    return grid.reshape(layer.n_pre, blocks * lanes)[:, : layer.n_post]
 
 
 def tap_order(size: int, stride: int) -> list[int]:

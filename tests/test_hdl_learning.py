@@ -9,6 +9,7 @@ from hdl_layers import random_times, use_hostile_banks
 from hdl_streams import LIMIT_CYCLES, collect, drive, simulate, until
 from samples import random_network
 
+from hwgen import learn
 from hwgen.events import Kind
 from hwgen.golden.student import Student
 from hwgen.hdl.core import SpikeCore
@@ -16,6 +17,7 @@ from hwgen.hdl.errors_below import ErrorsBelow
 from hwgen.hdl.output_errors import OutputErrors
 from hwgen.hdl.update import Update
 from hwgen.learning import LearningSpec, forward_weights, shadow_limits
+from hwgen.pack import unpacked
 
 N_STEPS = 6
 N_SAMPLES = 14
@@ -148,6 +150,48 @@ def test_learns_as_golden_does(shape, lanes, psp, bits, options, stall):
     inputs, labels = some_samples(params)
     labels[5] = -1  # not learnt
     check(params, inputs, labels, *run(params, lanes, inputs, labels, stall=stall))
+
+
+@pytest.mark.parametrize(("lanes", "layers"), [((2, 4), "all"), ((3, 2), "last")])
+def test_weights_come_back_out(lanes, layers):
+    """Asked for while samples are still inside; also what is not to be answered."""
+    params = learning_params("phased/ramp", 4, "1x9-7-4", shadow_bits=9, layers=layers)
+    inputs, labels = some_samples(params)
+    core = SpikeCore(params, lanes)
+    results, words = [], []
+    tokens = list(labelled_payloads(inputs, labels, np.random.default_rng(1)))
+    student = Student(params)
+    student.learn(inputs, labels)
+    asked = [*params.spec.learning_layers]
+
+    async def main(ctx):
+        inside = [tokens[0], {"kind": Kind.POTENTIAL, "index": asked[-1]}, *tokens[1:]]
+        await drive(ctx, core.i, inside, 0.0, 0)
+        for index in [9, *asked]:  # layer 9 does not exist
+            await drive(ctx, core.i, [{"kind": Kind.POTENTIAL, "index": index}], 0.0, 0)
+        await drive(
+            ctx, core.i, labelled_payloads(inputs[:1], [-1], np.random.default_rng(1)), 0, 0
+        )
+        await until(ctx, lambda: len(results) == len(inputs) + 1, LIMIT_CYCLES, "results")
+
+    async def take(ctx):
+        await collect(ctx, core.o, results, 0.0, 1)
+
+    async def take_words(ctx):
+        await collect(ctx, core.shadows, words, 0.5, 1)
+
+    simulate(core, main, take, take_words)
+    values, ends = [w["shadow"] for w in words], [n for n, w in enumerate(words) if w["last"]]
+    assert len(ends) == len(asked)
+    read, start = {}, 0
+    for index, end in zip(asked, ends, strict=True):
+        layer = params.spec.layers[index]
+        read[index] = unpacked(np.array(values[start : end + 1]), layer, lanes[index])
+        start = end + 1
+    adopted = learn.adopted(params, read)
+    assert adopted.digest == student.params.digest
+    assert adopted.provenance["parent"] == params.digest
+    assert results[-1]["label"] == student.decide(inputs[0])
 
 
 def rounds_down(monkeypatch):

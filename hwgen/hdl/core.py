@@ -29,8 +29,9 @@ class SpikeCore(wiring.Component):
 
     Members: `i` takes the tokens of samples (`hwgen.events`), `o` gives one result a sample.
     `early_exit` high: once a sample is decided, the rest of its input is swallowed; the decision is
-    the same, what the layers do after it is not. `reg_data` is the register at `reg_addr`
-    (`hwgen.protocol.Register`) of the cycle before.
+    the same, what the layers do after it is not. A core that learns gives the shadow weights of a
+    layer at `shadows` when a POTENTIAL with its number comes in. `reg_data` is the register at
+    `reg_addr` (`hwgen.protocol.Register`) of the cycle before.
     """
 
     def __init__(
@@ -57,9 +58,12 @@ class SpikeCore(wiring.Component):
             n_inputs=params.spec.input.n_inputs,
             max_in_flight=len(layers) + 1,
             n_labels=params.spec.n_classes if self._learns else 0,
+            learning_layers=params.spec.learning_layers if self._learns else range(0),
         )
+        learnt = {"shadows": Out(self._teacher.o.signature)} if self._teacher else {}
         super().__init__(
             {
+                **learnt,
                 "i": In(self._gate.i.signature.flip()),
                 "o": Out(stream.Signature(result_layout(params.spec.n_classes))),
                 "early_exit": In(1),
@@ -86,8 +90,11 @@ class SpikeCore(wiring.Component):
             m.d.comb += [
                 teacher.start.eq(gate.lesson),
                 teacher.label.eq(gate.label),
-                gate.learnt.eq(teacher.learnt),
+                teacher.read.eq(gate.reads),
+                teacher.which.eq(gate.label - spec.learning_layers[0]),
+                gate.learnt.eq(teacher.learnt | teacher.has_read),
             ]
+            wiring.connect(m, teacher.o, wiring.flipped(self.shadows))
         for index, layer in enumerate(self._layers):
             for name, adapter in _adapters(spec, index, shape, self.lanes[index]):
                 m.submodules[f"{name}_{index}"] = adapter

@@ -17,14 +17,24 @@ class Gate(wiring.Component):
 
     With labels, an END_OF_SAMPLE of index k + 1 says that the sample is to be learnt, with label k.
     Nothing comes in behind it until that is done: `lesson` strobes, for `label`, when the core is
-    empty, and `learnt` says that it is done. There is no early exit then.
+    empty, and `learnt` says that it is done. There is no early exit then. In the same way a
+    POTENTIAL between samples asks, by its index, for the weights of a layer that learns: `reads`
+    strobes, for the layer `label`.
 
     Members: `finished` strobes when a sample has left the readout. `event` strobes for each spike
     passed on. `busy` is high while a sample is anywhere inside the core.
     """
 
-    def __init__(self, *, n_inputs: int, max_in_flight: int, n_labels: int = 0) -> None:
+    def __init__(
+        self,
+        *,
+        n_inputs: int,
+        max_in_flight: int,
+        n_labels: int = 0,
+        learning_layers: range = range(0),
+    ) -> None:
         """max_in_flight: samples that may be inside at once; more wait at the door."""
+        self._learning_layers = learning_layers
         self._n_inputs = n_inputs
         self._max_in_flight = max_in_flight
         self._n_labels = n_labels
@@ -33,7 +43,8 @@ class Gate(wiring.Component):
                 "i": In(token_stream(vector(max(n_inputs, n_labels + 1)))),
                 "o": Out(token_stream(vector(n_inputs))),
                 "lesson": Out(1),
-                "label": Out(index_bits(n_labels) if n_labels else 1),
+                "reads": Out(1),
+                "label": Out(index_bits(max(n_labels, learning_layers.stop, 1))),
                 "learnt": In(1),
                 "early_exit": In(1),
                 "decided": In(1),
@@ -65,7 +76,7 @@ class Gate(wiring.Component):
             self.event.eq(take & ~drop & (token.kind == Kind.SPIKE)),
             self.busy.eq(inside | (in_flight != 0)),
         ]
-        with m.If(take):
+        with m.If(take & (token.kind != Kind.POTENTIAL)):
             m.d.sync += inside.eq(~is_end)
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
@@ -77,25 +88,33 @@ class Gate(wiring.Component):
             ]
         m.d.sync += in_flight.eq(in_flight + leave - self.finished)
         if self._n_labels:
-            self._teach(m, leave, closed, in_flight == 0)
+            self._teach(m, take & ~inside, leave, closed, in_flight == 0)
         return m
 
     @property
     def _may_exit(self):
         return self.early_exit & (not self._n_labels)
 
-    def _teach(self, m: Module, leave, closed, empty) -> None:
+    def _teach(self, m: Module, between, leave, closed, empty) -> None:
+        """between: a token is taken that is not within a sample."""
         teaching = Signal()
-        index = self.i.payload.index
-        labelled = (index != 0) & (index <= self._n_labels)
-        m.d.comb += self.lesson.eq(closed & ~teaching & empty)
+        asked = Signal()  # for weights
+        token = self.i.payload
+        labelled = (token.index != 0) & (token.index <= self._n_labels)
+        begins = closed & ~teaching & empty & ~self.o.valid
+        m.d.comb += [self.lesson.eq(begins & ~asked), self.reads.eq(begins & asked)]
         with m.If(leave):
             m.d.sync += [
                 closed.eq(labelled),
-                self.label.eq(index - 1),
+                asked.eq(0),
+                self.label.eq(token.index - 1),
                 self.o.payload.index.eq(0),
             ]
-        with m.If(self.lesson):
+        first, stop = self._learning_layers.start, self._learning_layers.stop
+        learns = (token.index >= first) & (token.index < stop)
+        with m.If(between & (token.kind == Kind.POTENTIAL) & learns):
+            m.d.sync += [closed.eq(1), asked.eq(1), self.label.eq(token.index)]
+        with m.If(begins):
             m.d.sync += teaching.eq(1)
         with m.If(self.learnt):
             m.d.sync += [closed.eq(0), teaching.eq(0)]

@@ -21,7 +21,7 @@ class Shadows(wiring.Component):
         self, image: Sequence[int], *, lanes: int, weight_bits: int, shadow_bits: int
     ) -> None:
         """image: words of `lanes` shadows."""
-        self._lanes = lanes
+        self.lanes, self.depth = lanes, len(image)
         self._weight_bits, self._shadow_bits = weight_bits, shadow_bits
         self.memory = memory.Memory(
             shape=lanes * shadow_bits, depth=len(image), init=image, attrs={"no_rw_check": 1}
@@ -48,7 +48,7 @@ class Shadows(wiring.Component):
         read, write = storage.read_port(domain="comb"), storage.write_port()
         with m.If(self.taught | self.read_en):
             m.d.sync += self.word.eq(read.data)
-        lanes = (self.word.word_select(lane, self._shadow_bits) for lane in range(self._lanes))
+        lanes = (self.word.word_select(lane, self._shadow_bits) for lane in range(self.lanes))
         m.d.comb += [
             read.addr.eq(Mux(self.taught, self.address, self.read_address)),
             self.weights.eq(Cat(lane[self._shadow_bits - self._weight_bits :] for lane in lanes)),

@@ -9,13 +9,14 @@ states what comes of it; `hwgen.golden.student` does the same.
 from collections.abc import Sequence
 
 from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.errors_below import ErrorsBelow
 from hwgen.hdl.lane_words import LaneWords
 from hwgen.hdl.later import falls
 from hwgen.hdl.output_errors import OutputErrors
+from hwgen.hdl.readback import Readback, readback_layout
 from hwgen.hdl.shadows import Shadows
 from hwgen.hdl.spike_log import SpikeLog
 from hwgen.hdl.stream import index_bits
@@ -27,7 +28,8 @@ from hwgen.spec import DenseSpec, NetworkSpec
 class Teacher(wiring.Component):
     """Members: with `start`, while no token moves, the sample that has just ended is learnt with
     `label`. `busy` is high from the next cycle until all is written; `learnt` strobes at the end.
-    `n_updated` is the number of shadow weights written in this cycle.
+    `n_updated` is the number of shadow weights written in this cycle. With `read`, the shadows of
+    layer `which`, of those that learn, come out at `o`; `has_read` strobes after the last.
 
     It watches streams: `logs[n]` those into the n-th layer that learns, `output_errors` that out of
     the last; whoever has the streams connects them.
@@ -57,6 +59,10 @@ class Teacher(wiring.Component):
                 "busy": Out(1),
                 "learnt": Out(1),
                 "n_updated": Out(range(max(self._lanes) + 1)),
+                "read": In(1),
+                "which": In(index_bits(len(stores))),
+                "has_read": Out(1),
+                "o": Out(stream.Signature(readback_layout(learning.shadow_bits))),
             }
         )
 
@@ -64,6 +70,7 @@ class Teacher(wiring.Component):
         m = Module()
         learning, n_layers = self._learning, len(self._layers)
         halvings, state = self._course(m)
+        readback = self._read(m)
         ends = Signal(n_layers + 1)  # nothing is left to learn
         m.d.comb += self.learnt.eq(ends.any())
         with m.If(self.start):
@@ -91,7 +98,8 @@ class Teacher(wiring.Component):
                 below=self._layers[n - 1] if n else None,
             )
             self._place_errors(m, n, errors, update)
-            self._connect(m, update, self._stores[n], log, halvings, state)
+            self._connect(m, n, update, halvings, state)
+            self._share(m, self._stores[n], update, readback)
             m.d.comb += update.start.eq(begins)
             updated.append(Mux(update.write_en, lanes, 0))
             done = falls(m, update.busy)
@@ -151,7 +159,29 @@ class Teacher(wiring.Component):
             with m.If(errors.clear_en):
                 m.d.comb += words.block.eq(errors.block)
 
-    def _connect(self, m: Module, update, store, log, halvings, state) -> None:
+    def _read(self, m: Module) -> Readback:
+        m.submodules.readback = readback = Readback(self._stores, self._learning.shadow_bits)
+        wiring.connect(m, readback.o, wiring.flipped(self.o))
+        m.d.comb += [
+            readback.start.eq(self.read),
+            readback.which.eq(self.which),
+            self.has_read.eq(falls(m, readback.busy)),
+        ]
+        return readback
+
+    def _share(self, m: Module, store, update, readback) -> None:
+        """Who has the memory of a layer."""
+        m.d.comb += [
+            store.taught.eq(self.busy | readback.busy),
+            store.address.eq(Mux(readback.busy, readback.address, update.address)),
+            store.write_en.eq(update.write_en),
+            store.write_address.eq(update.write_address),
+            store.write_word.eq(update.write_word),
+            update.word.eq(store.word),
+        ]
+
+    def _connect(self, m: Module, n: int, update, halvings, state) -> None:
+        log = self.logs[n]
         m.d.comb += [
             update.halvings.eq(halvings),
             update.state.eq(state),
@@ -159,12 +189,6 @@ class Teacher(wiring.Component):
             update.neuron.eq(log.neuron),
             update.step.eq(log.step),
             log.read_en.eq(self.busy),
-            store.taught.eq(self.busy),
-            store.address.eq(update.address),
-            store.write_en.eq(update.write_en),
-            store.write_address.eq(update.write_address),
-            store.write_word.eq(update.write_word),
-            update.word.eq(store.word),
         ]
 
     def _errors_below(self, n: int) -> ErrorsBelow:
