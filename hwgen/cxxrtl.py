@@ -24,7 +24,7 @@ from hwgen.spec import LayerSpec, PoolSpec
 
 LIBRARY = "core.so"
 PHASES = ("yosys", "C++ compiler")
-_FLAGS = ("-std=c++14", "-O3", "-DNDEBUG", "-fPIC", "-shared")  # -O3: twice as fast as -O2 here
+_FLAGS = ("-std=c++14", "-O3", "-DNDEBUG", "-fPIC", "-shared")
 _PORTS = ("o__valid", "o__ready", "o__payload")
 _PROBES = ("probe_strobe", "probe_block", "probe_word")
 _LEFT_S = 24 * 3600  # a folder as old as that was left by a build that was killed

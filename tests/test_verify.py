@@ -132,8 +132,8 @@ def test_pictures(cache, shape, lanes, bits, psp, tau_steps):
 
 def test_own_expressions_mean_what_cxxrtl_s_do(cache):
     """`expressions.h` is only faster. Words here are wide, and their lanes straddle chunks."""
-    net = random_network(3, "5x5-20C3-17-4", psp="ramp", weight_bits=5)
-    inputs, lanes = random_spike_times(7, 20, net), (20, 17, 4)
+    net = random_network(3, "4x4-9C3-4", psp="ramp", weight_bits=5)
+    inputs, lanes = random_spike_times(7, 20, net), (9, 4)
     plain = {"expressions.h": "#include <cxxrtl/cxxrtl.h>\n"}
     ours, theirs = (build(net, lanes, cache, bench=bench).run(inputs) for bench in (None, plain))
     for name in ("spike_times", "potentials", "step_cycles"):

@@ -4,6 +4,8 @@
 // out: `hwgen.compare` does. `core.cc` is what yosys' write_cxxrtl made of the Verilog; `layers.h`
 // names its layers: #define LAYERS(NEURONS, POOL) NEURONS(p_layer__0_2e_) POOL(p_layer__1_2e_) ...
 
+#include "expressions.h"  // before the core that uses them
+
 #include "core.cc"
 #include "layers.h"
 #include "monitor.h"
