@@ -1,5 +1,6 @@
 """Does it fit? What can be said from the parameters alone, before any tool runs."""
 
+from collections.abc import Iterator
 from math import prod
 from typing import NamedTuple
 
@@ -11,7 +12,7 @@ from hwgen.brams import n_brams
 from hwgen.errors import BoardError
 from hwgen.pack import QUEUE_DEPTH, TAG_BITS, is_queued, n_blocks, tags_per_window
 from hwgen.params import Params
-from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, PoolSpec, Shape, taps
+from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, NetworkSpec, PoolSpec, Shape, taps
 
 MAX_OUTPUT_LANES = 16  # an output layer up to this size has all its neurons in parallel
 # Where to start for a dense layer, and for a convolution, whose filters share each address.
@@ -25,7 +26,8 @@ def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
     The output layer gets a lane for each neuron if there are at most 16. The others start with
     8 lanes on an iCE40, 32 on an ECP5, a convolution with twice as many (or one for each filter, if
     there are fewer; a pooling layer has one). As layers work side by side, each but the slowest
-    then gives back what it does not need to be twice as fast as that one. All start lower, half by
+    then gives back what it does not need to be twice as fast as that one; of a layer that learns,
+    lanes are a power of two, unless it has one for each neuron. All start lower, half by
     half, until the estimated memory blocks fit the board; if they never do, the first try it is.
     """
     dense, conv = _LANES[board.family]
@@ -45,16 +47,24 @@ def _balanced(params: Params, dense: int, conv: int) -> tuple[int, ...]:
     n_steps = params.spec.n_steps
     fastest = [_slots(layer, limit, n_steps) for layer, limit in zip(hidden, most, strict=True)]
     enough = max(fastest, default=0) / 2
+    learning = params.spec.learning_layers
     lanes = [
         next(
             fewer
-            for fewer in range(1, limit + 1)
-            if _slots(layer, fewer, n_steps) <= max(own, enough)
+            for fewer in _choices(limit, layer.max_lanes, learns=index in learning)
+            if _slots(layer, fewer, n_steps) <= max(own, enough) or fewer == limit
         )
-        for layer, limit, own in zip(hidden, most, fastest, strict=True)
+        for index, (layer, limit, own) in enumerate(zip(hidden, most, fastest, strict=True))
     ]
     last = output.n_post if output.n_post <= MAX_OUTPUT_LANES else min(dense, output.n_post)
     return (*lanes, last)
+
+
+def _choices(limit: int, n_post: int, *, learns: bool) -> Iterator[int]:
+    """Lanes of a layer, up to a limit."""
+    for lanes in range(1, limit + 1):
+        if not learns or lanes == n_post or lanes & (lanes - 1) == 0:
+            yield lanes
 
 
 def _slots(layer: LayerSpec, lanes: int, n_steps: int) -> int:
@@ -91,6 +101,9 @@ def memory_blocks(params: Params, lanes: tuple[int, ...], board: Board) -> list[
         memories = _memories(layer, *constants, lanes[index], spec.n_steps)
         if index == 0 and not isinstance(layer, DenseSpec):
             memories.append(_Memory(layer.n_pre, _place_bits(layer.pre), written=False))
+        if index in spec.learning_layers and isinstance(layer, DenseSpec):
+            # The first is that of the weights, which shadows take the place of.
+            memories = [*_of_learning(spec, index, layer, lanes[index]), *memories[1:]]
         if index and is_queued(layer, lanes[index]):
             width = 2 + _place_bits(spec.layers[index - 1].post)
             memories.append(_Memory(QUEUE_DEPTH, width, written=True))
@@ -136,6 +149,21 @@ def _memories(
     if layer.psp == "triangle" and layer.tau_steps < n_steps:
         width = 1 + _place_bits(layer.pre)  # the first: a step ends here
         memories.append(_Memory(layer.n_pre + n_steps, width, written=True))
+    return memories
+
+
+def _of_learning(spec: NetworkSpec, index: int, layer: DenseSpec, lanes: int) -> list[_Memory]:
+    """Of a layer that learns: shadows, the log of its inputs, errors that it passes down."""
+    assert spec.learning
+    n_words = layer.n_pre * n_blocks(layer.n_post, lanes)
+    log = (layer.n_pre - 1).bit_length() + (spec.n_steps - 1).bit_length()
+    memories = [
+        _Memory(n_words, lanes * spec.learning.shadow_bits, written=True),
+        _Memory(layer.n_pre, log, written=True),
+    ]
+    if index - 1 in spec.learning_layers:
+        width = (layer.n_post * layer.max_weight << spec.learning.error_bits).bit_length() + 1
+        memories.append(_Memory(layer.n_pre, width, written=True))
     return memories
 
 
