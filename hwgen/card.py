@@ -17,6 +17,10 @@ from hwgen.synth import SynthResult
 from hwgen.verify import VerifyResult
 
 RESULTS = "results.json"
+_ACCURACIES = (
+    "float: shadow weights before rounding, which training does not aim at; fake-quantized: the "
+    "integers, in torch; golden: the integers, in numpy, as the hardware computes them."
+)
 
 
 def record(
@@ -110,18 +114,14 @@ def render(params: Params, results: dict[str, Any]) -> str:
         f"{params.spec.n_steps} steps, {params.spec.n_synapses} synapses",
         f"- data: {made.get('data', {}).get('name')}, seed {made.get('seed')}",
         f"- params: `{params.digest}`",
-        f"- trained by: `hwgen train {params.name}` "
-        f"({made.get('training_s', 0) / 60:.0f} minutes on {made.get('device')})",
+        _origin(params),
         "",
         "| accuracy | |",
         "|---|---|",
     ]
     lines += [f"| {name} | {100 * v:.2f} % |" for name, v in made.get("accuracy", {}).items()]
-    lines += [
-        "",
-        "float: shadow weights before rounding, which training does not aim at; fake-quantized: "
-        "the integers, in torch; golden: the integers, in numpy, as the hardware computes them.",
-    ]
+    if "course" not in made:
+        lines += ["", _ACCURACIES]
     if evaluation := results.get("evaluation"):
         lines += _evaluation_lines(evaluation) + _work_lines(params, evaluation)
     simulated, verified, built = (_of(results, kind) for kind in ("cosim", "verify", "synth"))
@@ -133,6 +133,25 @@ def render(params: Params, results: dict[str, Any]) -> str:
         lines += _synth_lines(built, simulated)
     lines += ["", f"Written by hwgen {hwgen.__version__}; do not edit.", ""]
     return "\n".join(lines)
+
+
+def _origin(params: Params) -> str:
+    made = params.provenance
+    if "course" not in made:
+        minutes, device = made.get("training_s", 0) / 60, made.get("device")
+        return f"- trained by: `hwgen train {params.name}` ({minutes:.0f} minutes on {device})"
+    course, learning = made["course"], params.spec.learning
+    how = ""
+    if learning:
+        how = (
+            f", {'all layers' if learning.layers == 'all' else 'the last layer'}, "
+            f"{learning.shadow_bits}-bit shadow weights, window {learning.window!r}"
+        )
+    return (
+        f"- learnt on chip, in golden's integers: {course['n_samples']:,} samples of "
+        f"{course['dataset']}, of which {course['n_updates']:,} changed a weight{how}; from "
+        f"`{made['parent'][:16]}`"
+    )
 
 
 def _evaluation_lines(evaluation: dict[str, Any]) -> list[str]:

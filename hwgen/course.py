@@ -5,17 +5,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from hwgen import curves, data, learn, model
+from hwgen import card, curves, data, learn, model
+from hwgen import params as params_file
 from hwgen import recipe as recipe_file
+from hwgen import vectors as vectors_file
 from hwgen.data import Dataset
 from hwgen.errors import DataError, ParamsError
-from hwgen.evaluate import own_test_set
+from hwgen.evaluate import evaluate, own_test_set
 from hwgen.files import write_atomic
 from hwgen.learn import Course, OnPoint
 from hwgen.learning import LearningSpec
+from hwgen.model import ModelFolder
 from hwgen.newborn import newborn
 from hwgen.params import Params
 from hwgen.recipe import OnChipRecipe, Recipe
+from hwgen.train import make_vectors
 from hwgen.world import World, only
 
 _N_SAMPLES = 1000  # of a course that nobody says the length of
@@ -38,7 +42,7 @@ def run(
 ) -> tuple[Course, Path]:
     """A course for a model (its folder or name) or a recipe of rule "on-chip"; see `hwgen learn`.
 
-    Returns the course and the folder with params.safetensors, curve.json and curve.svg.
+    Returns the course and the model folder, with curve.json and curve.svg besides.
     """
     params, train, test = _start(what, data_name, data_dir)
     if params.spec.learning is None:
@@ -52,20 +56,23 @@ def run(
             f"{params.name}"
         )
     there = there or World()
+    test = there.seen(test, seed + 1)
     course = learn.learn(
         params,
         only(there.seen(train, seed), labels),
-        there.seen(test, seed + 1),
+        test,
         n_samples=n_samples or int(params.provenance.get("n_samples", _N_SAMPLES)),
         n_points=n_points,
         seed=seed,
         on_point=on_point,
     )
-    folder = out or Path("runs") / f"{params.name}-learnt"
-    learn.save(course, folder)
-    write_atomic(folder / "curve.json", json.dumps(course.to_json(), indent=1) + "\n")
-    curves.draw({params.name: course.curve}, folder / "curve.svg")
-    return course, folder
+    folder = ModelFolder(out or Path("runs") / f"{params.name}-learnt")
+    params_file.save(course.params, folder.params_path)
+    vectors_file.save(make_vectors(course.params, test), folder.vectors_path)
+    write_atomic(folder.path / "curve.json", json.dumps(course.to_json(), indent=1) + "\n")
+    curves.draw({params.name: course.curve}, folder.path / "curve.svg")
+    card.record(folder, evaluate(course.params, test))
+    return course, folder.path
 
 
 def _start(what: str, data_name: str, data_dir: Path | None) -> tuple[Params, Dataset, Dataset]:

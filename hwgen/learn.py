@@ -4,14 +4,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import hwgen
-from hwgen import params as params_file
 from hwgen.data import Dataset
 from hwgen.encode import latency
 from hwgen.errors import DataError
@@ -116,7 +114,16 @@ def learn(
     provenance = dict(params.provenance) | {
         "parent": params.digest,
         "hwgen": hwgen.__version__,
-        "course": {"dataset": train.name, "n_samples": n_samples, "seed": seed},
+        "course": {
+            "dataset": train.name,
+            "n_samples": n_samples,
+            "n_updates": n_updates,
+            "seed": seed,
+        },
+        "accuracy": {
+            "golden, test, before": curve[0].test_accuracy,
+            "golden, test": curve[-1].test_accuracy,
+        },
     }
     return Course(
         params=replace(learnt, provenance=provenance),
@@ -149,11 +156,3 @@ def _order(n: int, n_samples: int, seed: int) -> NDArray[np.int64]:
     rng = np.random.default_rng(seed)
     passes = [rng.permutation(n) for _ in range(-(-n_samples // n))]
     return np.concatenate(passes)[:n_samples]
-
-
-def save(course: Course, folder: Path) -> Path:
-    """Write the parameter file; returns its path."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "params.safetensors"
-    params_file.save(course.params, path)
-    return path

@@ -6,6 +6,7 @@ import typer
 
 import hwgen
 import hwgen.cli.hardware as hardware
+import hwgen.cli.learning as learning
 import hwgen.cli.listing as listing
 import hwgen.cli.training as training
 import hwgen.cli.verify as verifying
@@ -25,6 +26,7 @@ for verb in (
     training.demo,
     training.train,
     training.evaluate,
+    learning.learn,
     hardware.verilog,
     hardware.cosim,
     verifying.verify,
