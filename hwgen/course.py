@@ -1,7 +1,7 @@
 """What `hwgen learn` does: find the network, the data and the world, learn, write what came out."""
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
@@ -88,7 +88,12 @@ def _start(what: str, data_name: str, data_dir: Path | None) -> tuple[Params, Da
     test = data.load(data_name, "test", seed=seed, data_dir=data_dir)
     if recipe is not None:
         params = newborn(recipe, train)
-        made = {"description": recipe.description, "data": {"name": data_name}, "seed": seed}
+        made = {
+            "description": recipe.description,
+            "recipe": asdict(recipe),
+            "data": {"name": data_name},
+            "seed": seed,
+        }
         if isinstance(recipe.training, OnChipRecipe):
             made["n_samples"] = recipe.training.n_samples
         params = replace(params, provenance=made)
