@@ -1,0 +1,61 @@
+"""What its integers cost the on-chip rule: the same course in integers and in real numbers.
+
+Same start, same samples in the same order, same test set; prints accuracies of both.
+
+    python benchmarks/on_chip_rule.py models/mnist-learn/recipe.toml --samples 60000
+"""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.progress import track
+
+from hwgen import data
+from hwgen.encode import latency
+from hwgen.golden import Golden
+from hwgen.golden.student import Student
+from hwgen.newborn import newborn
+from hwgen.recipe import load
+from hwgen.training.online import FloatStudent
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("--samples", type=int, default=10_000)
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    recipe = load(options.recipe)
+    train, test = (
+        data.load(recipe.data.name, part, seed=recipe.seed, data_dir=options.data_dir)
+        for part in ("train", "test")
+    )
+    params = newborn(recipe, train)
+    spec = params.spec
+    inputs, tests = (latency(x.images, spec.input, spec.n_steps) for x in (train, test))
+    rng = np.random.default_rng(options.seed)
+    passes = [rng.permutation(len(train)) for _ in range(-(-options.samples // len(train)))]
+    order = np.concatenate(passes)[: options.samples]
+    integers, floats = Student(params), FloatStudent(params)
+    for chunk in track(np.array_split(order, 100), description="integers"):
+        integers.learn(inputs[chunk], train.labels[chunk])
+    for sample in track(order, description="real numbers"):
+        floats.learn(torch.from_numpy(inputs[sample]).long(), int(train.labels[sample]))
+    decided = {
+        "integers": Golden(integers.params).decide(tests),
+        "real numbers": np.concatenate(
+            [floats.decide(part).numpy() for part in torch.from_numpy(tests).long().split(500)]
+        ),
+    }
+    for name, decisions in decided.items():
+        print(
+            f"{name:<14} {100 * (decisions == test.labels).mean():.2f} % of {len(test)} test images"
+        )
+
+
+if __name__ == "__main__":
+    main()
