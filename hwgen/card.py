@@ -10,6 +10,7 @@ import hwgen
 from hwgen.cosim import CosimResult
 from hwgen.evaluate import Evaluation
 from hwgen.files import write_atomic
+from hwgen.lessons import LearningResult
 from hwgen.model import ModelFolder
 from hwgen.operations import RATE_CODE, multiply_accumulates
 from hwgen.params import Params
@@ -24,7 +25,8 @@ _ACCURACIES = (
 
 
 def record(
-    folder: ModelFolder, result: Evaluation | CosimResult | VerifyResult | SynthResult
+    folder: ModelFolder,
+    result: Evaluation | CosimResult | VerifyResult | LearningResult | SynthResult,
 ) -> None:
     """Add a result to the model's `results.json` and write its card anew.
 
@@ -40,6 +42,9 @@ def record(
     elif isinstance(result, VerifyResult):
         mode = ", early exit" * result.early_exit + f", stall {result.stall:g}" * (result.stall > 0)
         kept[f"verify {_lanes(result.lanes)}{mode}"] = _verify(result)
+    elif isinstance(result, LearningResult):
+        stall = f", stall {result.stall:g}" * (result.stall > 0)
+        kept[f"learning {result.bench} {_lanes(result.lanes)}{stall}"] = _learning(result)
     else:
         kept[f"synth {result.board}"] = _synth(result)
     write_atomic(path, json.dumps(kept, indent=1, sort_keys=True) + "\n")
@@ -81,6 +86,11 @@ def _verify(result: VerifyResult) -> dict[str, Any]:
         "latency_mean": result.latency_mean,
         "latency_worst": result.latency_worst,
     }
+
+
+def _learning(result: LearningResult) -> dict[str, Any]:
+    kept = result.to_json()
+    return {name: value for name, value in kept.items() if name not in ("mismatch", "seconds")}
 
 
 def _synth(result: SynthResult) -> dict[str, Any]:
@@ -129,6 +139,8 @@ def render(params: Params, results: dict[str, Any]) -> str:
         lines += _cosim_lines(simulated)
     if verified:
         lines += _verify_lines(verified)
+    if learnt := _of(results, "learning"):
+        lines += _learning_lines(learnt)
     if built:
         lines += _synth_lines(built, simulated)
     lines += ["", f"Written by hwgen {hwgen.__version__}; do not edit.", ""]
@@ -234,6 +246,30 @@ def _verify_lines(verified: dict[str, dict[str, Any]]) -> list[str]:
         f"| {r['n_compared']:,} | {r['n_mismatches']} | {r['latency_mean']:,.0f} "
         f"| {r['latency_worst']:,} | {r['cycles_per_sample']:,.0f} |"
         for lanes, r in verified.items()
+    ]
+    return lines
+
+
+def _learning_lines(learnt: dict[str, dict[str, Any]]) -> list[str]:
+    lines = [
+        "",
+        "## Learning",
+        "",
+        "Verilog, learning samples of the training set, against golden: all weights that learn, "
+        "spikes, final potentials, decisions, counters. Lessons: samples with a label; updates: "
+        "lessons that wrote weights. Mean and worst: cycles from the result of a sample to the "
+        "next token taken, of updates. Back to back: cycles a sample, learning.",
+        "",
+        "| bench, lanes | samples | lessons | updates | weights | compared | mismatches | mean "
+        "| worst | weights a cycle | back to back |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {r['n_samples']} | {r['n_lessons']} | {r['n_updates']} | {r['n_shadows']} "
+        f"| {r['n_compared']:,} | {r['n_mismatches']} | {r['update_cycles_mean']:,.0f} "
+        f"| {r['update_cycles_worst']:,} | {r['weights_per_cycle']:.1f} "
+        f"| {r['cycles_per_sample']:,.0f} |"
+        for name, r in learnt.items()
     ]
     return lines
 

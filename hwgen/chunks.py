@@ -45,7 +45,7 @@ def run(job_dir: Path, chunks: Sequence[Chunk], n_processes: int) -> Iterator[di
     with ExitStack() as stack, selectors.DefaultSelector() as selector:
         errors = stack.enter_context(log.open("wb"))
         for _ in range(min(n_processes, len(chunks))):
-            child = stack.enter_context(_child(job_dir, errors))
+            child = stack.enter_context(child_process(__name__, job_dir, errors))
             stack.callback(child.kill)  # before its `__exit__` waits for it
             selector.register(child.stdout, selectors.EVENT_READ, child)  # type: ignore[arg-type]
             _ask(child, waiting.popleft())
@@ -66,9 +66,10 @@ def run(job_dir: Path, chunks: Sequence[Chunk], n_processes: int) -> Iterator[di
             yield answer
 
 
-def _child(job_dir: Path, errors: IO[bytes]) -> subprocess.Popen[str]:
+def child_process(module: str, job_dir: Path, errors: IO[bytes]) -> subprocess.Popen[str]:
+    """`python -m MODULE JOB_DIR`, its input and output by pipes."""
     return subprocess.Popen(
-        [sys.executable, "-m", "hwgen.chunks", str(job_dir)],
+        [sys.executable, "-m", module, str(job_dir)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=errors,

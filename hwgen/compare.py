@@ -1,6 +1,6 @@
 """What a compiled core did, against what golden says: every spike, potential, decision, counter."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -59,13 +59,18 @@ def compare(
         places = np.argwhere(part.expected != part.got)
         n_mismatches += len(places)
         if len(places):
-            first = places[places[:, 0] == places[0, 0]]  # in the first sample
-            found += [_mismatch(part, place, params.spec, recording) for place in first.tolist()]
+            early = places[places[:, 0] == places[0, 0]]  # in the first sample
+            found += [_mismatch(part, place, params.spec, recording) for place in early.tolist()]
     return Comparison(
         n_compared=n_compared,
         n_mismatches=n_mismatches,
-        mismatch=min(found, key=_order, default=None),
+        mismatch=first(found),
     )
+
+
+def first(found: Sequence[Mismatch]) -> Mismatch | None:
+    """The one that is first in the order of samples, then of steps."""
+    return min(found, key=_order, default=None)
 
 
 def _order(mismatch: Mismatch) -> tuple[bool, int, int, int]:

@@ -1,9 +1,9 @@
 """A compiled core (`hwgen.cxxrtl`): streams samples through it and records all that comes out."""
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ctypes import c_double, c_int64, c_uint64, c_void_p
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from hwgen.errors import ToolError
 from hwgen.mismatch import Mismatch
+from hwgen.pack import n_blocks, unpacked
 from hwgen.params import Params
 from hwgen.protocol import Register
-from hwgen.spec import LayerSpec, PoolSpec
+from hwgen.spec import DenseSpec, LayerSpec, NetworkSpec, PoolSpec
 
 UNSEEN = -(2**31)  # in place of a potential that did not come; no legal potential is so large
 QUIET_CYCLES = 20_000  # nothing moves for so long, and for two more a neuron: the core hangs
@@ -27,6 +28,7 @@ _FAULTS = (
     "counts of samples",
     "tokens held back by the receiver",
     "counts of potentials",
+    "counts of shadow weights",
     HANG,
 )
 
@@ -41,7 +43,12 @@ class _Layer(ctypes.Structure):
     _fields_ = [
         *_fields(c_int64, "height width channels n_sharing lanes potential_bits lane_bits"),
         *_fields(c_void_p, "times potentials step_cycles"),
+        ("n_shadows", c_int64),
+        ("shadows", c_void_p),
     ]
+
+
+_OnShadows = ctypes.CFUNCTYPE(c_int64, c_int64)
 
 
 class _Fault(ctypes.Structure):
@@ -59,13 +66,33 @@ class _Job(ctypes.Structure):
         *_fields(c_int64, "early_exit quiet_cycles"),
         ("stall", c_double),
         ("seed", c_uint64),
+        ("n_layers", c_int64),
         ("layers", ctypes.POINTER(_Layer)),
+        ("lessons", c_void_p),
+        *_fields(c_int64, "every shadow_bits"),
+        ("on_shadows", _OnShadows),
         ("n_registers", c_int64),
-        *_fields(c_void_p, "registers labels steps by_spike started decided"),
+        *_fields(c_void_p, "registers labels steps by_spike started decided resumed"),
         *_fields(c_uint64, "n_cycles busy_cycles"),
         ("n_faults", c_int64),
         ("fault", _Fault),
     ]
+
+
+Shadows = Mapping[int, NDArray[np.int64]]  # by layer: [n_pre, n_post]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lessons:
+    """How samples are learnt: labels int64 [n], `UNLABELLED` of those that are not.
+
+    After every `every` samples, and after the last, the core is asked for its shadow weights, and
+    `on_shadows(sample, shadows)` is called. If that returns False, the run ends there.
+    """
+
+    labels: NDArray[np.int64]
+    on_shadows: Callable[[int, Shadows], bool]
+    every: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +102,8 @@ class Recording:
     Of each layer: spike_times uint8 [n, n_post] (n_steps: never); potentials int32 [n, n_post] at
     the end of the sample (`UNSEEN`: did not come; [n, 0] of a pooling layer); step_cycles uint64
     [n, n_steps], when the step's end came out. Of each sample: label uint32, step uint8, by_spike
-    uint8 of the result; cycles uint64 in which its first token was taken, and its result.
+    uint8 of the result; cycles uint64 in which its first token was taken, its result came out, and
+    the first token behind it was taken (0: there was none).
     registers: uint32, by number. busy_cycles: in which a sample was inside, counted from outside.
     """
 
@@ -87,11 +115,27 @@ class Recording:
     by_spike: NDArray[np.uint8]
     started: NDArray[np.uint64]
     decided: NDArray[np.uint64]
+    resumed: NDArray[np.uint64]
     registers: NDArray[np.uint32]
     n_cycles: int
     busy_cycles: int
     n_faults: int  # what no stream of tokens may do; the first of them:
     fault: Mismatch | None
+
+    def first(self, n: int) -> "Recording":
+        """Of the first n samples, after which the run ended."""
+        return replace(
+            self,
+            spike_times=tuple(x[:n] for x in self.spike_times),
+            potentials=tuple(x[:n] for x in self.potentials),
+            step_cycles=tuple(x[:n] for x in self.step_cycles),
+            labels=self.labels[:n],
+            steps=self.steps[:n],
+            by_spike=self.by_spike[:n],
+            started=self.started[:n],
+            decided=self.decided[:n],
+            resumed=self.resumed[:n],
+        )
 
 
 class Compiled:
@@ -113,11 +157,12 @@ class Compiled:
         stall: float = 0.0,
         seed: int = 0,
         early_exit: bool = False,
+        lessons: Lessons | None = None,
     ) -> Recording:
         """Samples, back to back: spike times uint8 [n, n_inputs] -> Recording.
 
         Spikes of a step go in in random order. `stall` is the chance of an idle cycle, each cycle,
-        at each end. All that is random depends on `seed` only.
+        at each end. All that is random depends on `seed` only. `lessons`: of a core that learns.
         """
         spec, n = self._spec, len(inputs)
         if not n:
@@ -133,8 +178,9 @@ class Compiled:
         layers = (_Layer * len(spec.layers))(*(_layer(*row) for row in rows))
         registers, labels = np.zeros(len(Register), np.uint32), np.zeros(n, np.uint32)
         steps, by_spike = np.zeros(n, np.uint8), np.zeros(n, np.uint8)
-        started, decided = np.zeros(n, np.uint64), np.zeros(n, np.uint64)
+        started, decided, resumed = (np.zeros(n, np.uint64) for _ in range(3))
         quiet = QUIET_CYCLES + 2 * sum(layer.n_post for layer in spec.layers)
+        quiet += 2 * sum(spec.layers[index].n_synapses for index in spec.learning_layers)
         job = _Job(
             n=n,
             n_inputs=spec.input.n_inputs,
@@ -145,6 +191,7 @@ class Compiled:
             quiet_cycles=int(quiet / (1 - stall)),
             stall=stall,
             seed=seed,
+            n_layers=len(layers),
             layers=layers,
             n_registers=len(registers),
             registers=registers.ctypes.data,
@@ -153,8 +200,12 @@ class Compiled:
             by_spike=by_spike.ctypes.data,
             started=started.ctypes.data,
             decided=decided.ctypes.data,
+            resumed=resumed.ctypes.data,
         )
+        reader = _Reader(self._spec, self._lanes, lessons, job) if lessons else None
         self._run(ctypes.byref(job))
+        if reader and reader.error:
+            raise reader.error
         return Recording(
             spike_times=tuple(times),
             potentials=tuple(potentials),
@@ -164,12 +215,48 @@ class Compiled:
             by_spike=by_spike,
             started=started,
             decided=decided,
+            resumed=resumed,
             registers=registers,
             n_cycles=job.n_cycles,
             busy_cycles=job.busy_cycles,
             n_faults=job.n_faults,
             fault=_fault(job.fault) if job.n_faults else None,
         )
+
+
+class _Reader:
+    """Hands the shadow weights that a core sends to `Lessons.on_shadows`, in order."""
+
+    def __init__(
+        self, spec: NetworkSpec, lanes: Sequence[int], lessons: Lessons, job: _Job
+    ) -> None:
+        """Makes a job one of lessons. Must be kept until it has run."""
+        assert spec.learning is not None
+        self._on_shadows, self._lanes = lessons.on_shadows, lanes
+        self.error: BaseException | None = None  # of `on_shadows`
+        self._layers: dict[int, tuple[DenseSpec, NDArray[np.int32]]] = {}
+        for index in spec.learning_layers:
+            layer = spec.layers[index]
+            assert isinstance(layer, DenseSpec)
+            n = n_blocks(layer.n_post, lanes[index]) * layer.n_pre * lanes[index]
+            values = np.zeros(n, np.int32)
+            self._layers[index] = layer, values
+            job.layers[index].n_shadows, job.layers[index].shadows = n, values.ctypes.data
+        self._lessons = np.ascontiguousarray(lessons.labels, np.int64) + 1
+        job.lessons, job.every = self._lessons.ctypes.data, lessons.every
+        job.shadow_bits = spec.learning.shadow_bits
+        job.on_shadows = self._callback = _OnShadows(self._read)
+
+    def _read(self, sample: int) -> int:
+        try:
+            shadows = {
+                index: unpacked(values, layer, self._lanes[index])
+                for index, (layer, values) in self._layers.items()
+            }
+            return self._on_shadows(sample, shadows)
+        except BaseException as error:  # cannot go through C++
+            self.error = error
+            return 0
 
 
 def _layer(

@@ -18,23 +18,29 @@ class Kind(IntEnum):
     SPIKE = 0
     END_OF_STEP = 1
     END_OF_SAMPLE = 2
-    POTENTIAL = 3  # only on the output layer's stream, before END_OF_SAMPLE
+    # On the output layer's stream, before END_OF_SAMPLE; into a core that learns, between samples:
+    # asks for the weights of the layer `index`.
+    POTENTIAL = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One word of a stream. `index` is the neuron for SPIKE and POTENTIAL, else 0."""
+    """One word of a stream. `index` is the neuron for SPIKE and POTENTIAL, else mostly 0."""
 
     kind: Kind
     index: int = 0
 
 
 def sample_tokens(
-    spike_times: NDArray[np.uint8], n_steps: int, order: np.random.Generator | None = None
+    spike_times: NDArray[np.uint8],
+    n_steps: int,
+    order: np.random.Generator | None = None,
+    lesson: int = 0,
 ) -> Iterator[Token]:
     """Tokens of one sample: spike times uint8 [n] (`n_steps` = never) -> tokens.
 
-    Spikes of a step come in ascending index, or shuffled if a generator is given.
+    Spikes of a step come in ascending index, or shuffled if a generator is given. `lesson` is the
+    index of END_OF_SAMPLE: a label plus 1, or 0 (`docs/learning.md`).
     """
     for step in range(n_steps):
         indices = np.flatnonzero(spike_times == step)
@@ -43,4 +49,4 @@ def sample_tokens(
         for index in indices:
             yield Token(Kind.SPIKE, int(index))
         yield Token(Kind.END_OF_STEP)
-    yield Token(Kind.END_OF_SAMPLE)
+    yield Token(Kind.END_OF_SAMPLE, lesson)

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Mismatch:
-    """-1 where a field does not apply; `layer` -1 is the core itself. Steps count from 0."""
+    """-1 where a field does not apply; `layer` -1 is the core itself. Steps count from 0.
+
+    Of a weight, `pre` is the input and `index` the neuron.
+    """
 
     what: str
     sample: int
@@ -16,11 +19,15 @@ class Mismatch:
     got: int
     cycle: int
     waveform: str = ""
+    pre: int = -1
 
     def __str__(self) -> str:
         place = "core" if self.layer < 0 else f"layer {self.layer}"
+        where = f"step {self.step}, index {self.index}"
+        if self.pre >= 0:
+            where = f"pre {self.pre}, post {self.index}"
         return (
-            f"{self.what} differ: sample {self.sample}, {place}, step {self.step}, "
-            f"index {self.index}: expected {self.expected}, got {self.got}, "
+            f"{self.what} differ: sample {self.sample}, {place}, {where}: "
+            f"expected {self.expected}, got {self.got}, "
             f"cycle {self.cycle}, waveform {self.waveform or 'not recorded'}"
         )

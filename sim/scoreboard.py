@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from hwgen.golden import Golden
+from hwgen.golden import Golden, Trace
 from hwgen.mismatch import Mismatch
 from hwgen.params import Params
 
@@ -13,9 +13,14 @@ from hwgen.params import Params
 class Scoreboard:
     """Expectations for a run of samples; every comparison is counted."""
 
-    def __init__(self, params: Params, inputs: np.ndarray, first_only: bool) -> None:
-        """inputs: uint8 [n, n_inputs]. `first_only`: samples end at their decision (early exit)."""
-        self.trace = Golden(params).run(inputs)
+    def __init__(
+        self, params: Params, inputs: np.ndarray, first_only: bool, trace: Trace | None = None
+    ) -> None:
+        """inputs: uint8 [n, n_inputs]. `first_only`: samples end at their decision (early exit).
+
+        `trace`: what is expected, if not that of these params throughout.
+        """
+        self.trace = trace or Golden(params).run(inputs)
         self.n_steps = params.spec.n_steps
         self.first_only = first_only
         self.n_compared = {"spikes": 0, "potentials": 0, "decisions": 0, "registers": 0}
@@ -23,7 +28,7 @@ class Scoreboard:
 
     def compare(self, kind: str, expected: int, got: int, **where: Any) -> None:
         """Count one comparison; keep the first that fails."""
-        self.n_compared[kind] += 1
+        self.n_compared[kind] = self.n_compared.get(kind, 0) + 1
         if expected != got and self.mismatch is None:
             place = {"sample": -1, "layer": -1, "step": -1, "index": -1, "cycle": -1} | where
             self.mismatch = Mismatch(what=kind, expected=expected, got=got, **place)

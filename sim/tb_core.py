@@ -142,19 +142,24 @@ class Bench:
         if sample < len(self.board.trace.decisions):
             self.board.decision(sample, label, rest & 0xFF, rest >> 8, self.cycle)
 
-    async def send(self, tokens) -> None:
-        for position, token in enumerate(tokens):
-            while self.rng.random() < self.stall:
-                await self.edge()
-            self.dut.i__payload.value = token.index << 2 | token.kind
-            self.dut.i__valid.value = 1
+    async def put(self, token) -> None:
+        """Until a token is taken."""
+        while self.rng.random() < self.stall:
             await self.edge()
-            while not self.in_ready.value:
-                await self.edge()
+        self.dut.i__payload.value = token.index << 2 | token.kind
+        self.dut.i__valid.value = 1
+        await self.edge()
+        while not self.in_ready.value:
+            await self.edge()
+        self.moved = self.cycle
+        self.dut.i__valid.value = 0
+
+    async def send(self, tokens) -> None:
+        """The tokens of a sample."""
+        for position, token in enumerate(tokens):
+            await self.put(token)
             if position == 0:
                 self.started.append(self.cycle)
-            self.moved = self.cycle
-            self.dut.i__valid.value = 0
 
     async def run(self, inputs, order, done) -> None:
         for index, times in enumerate(inputs):
@@ -162,12 +167,16 @@ class Bench:
             (JOB / "progress").write_text(str(done + index + 1))
             if self.board.mismatch:
                 return
+        await self.finish(len(inputs))
+
+    async def finish(self, n) -> None:
+        """Wait for the last of n samples, and see whether all have come."""
         last = self.monitors[-1].board
-        while len(self.decided) < len(inputs) or last.sample < len(inputs):
+        while len(self.decided) < n or last.sample < n:
             await self.edge()
         for _ in range(4):
             await self.edge()
-        self.board.compare("decisions", len(inputs), len(self.decided), cycle=self.cycle)
+        self.board.compare("decisions", n, len(self.decided), cycle=self.cycle)
         for monitor in self.monitors:
             monitor.board.finish(self.cycle)
 

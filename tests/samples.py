@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import cycle, pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwgen.learning import LearningSpec, forward_weights, shadow_limits
 from hwgen.params import Params
 from hwgen.spec import (
     ConvSpec,
@@ -140,6 +142,27 @@ def _tensors(
     drives = drives[:1].repeat(n_thresholds) if uniform else drives
     limits = limits + rng.integers(n_steps * drives // 2, n_steps * drives, endpoint=True)
     return weights.astype(np.int8), limits.astype(np.int32), drives.astype(np.int32)
+
+
+def learning_params(
+    psp: str, bits: int, shape: str, seed: int = 3, *, n_steps: int = 6, **learning: Any
+) -> Params:
+    """A random network whose shadows are anywhere between their limits."""
+    net = random_network(seed, shape, psp=psp, weight_bits=bits, n_steps=n_steps)
+    how = LearningSpec(**learning)
+    spec = replace(net.spec, learning=how)
+    rng = np.random.default_rng(seed)
+    shadows, weights = [], list(net.weights)
+    for index, layer in enumerate(spec.layers):
+        shadow = np.zeros(0, np.int32)
+        if index in spec.learning_layers:
+            assert isinstance(layer, DenseSpec)
+            least, greatest = shadow_limits(bits, how.shadow_bits)
+            shadow = rng.integers(least, greatest, layer.weight_shape, endpoint=True)
+            shadow = shadow.astype(np.int32)
+            weights[index] = forward_weights(shadow, bits, how.shadow_bits)
+        shadows.append(shadow)
+    return replace(net, spec=spec, weights=tuple(weights), shadows=tuple(shadows))
 
 
 def random_spike_times(seed: int, n: int, params: Params) -> NDArray[np.uint8]:

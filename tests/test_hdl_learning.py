@@ -7,7 +7,7 @@ import pytest
 from amaranth.back import rtlil
 from hdl_layers import random_times, use_hostile_banks
 from hdl_streams import LIMIT_CYCLES, collect, drive, simulate, until
-from samples import random_network
+from samples import learning_params, random_network
 
 from hwgen import learn
 from hwgen.events import Kind
@@ -16,7 +16,6 @@ from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.errors_below import ErrorsBelow
 from hwgen.hdl.output_errors import OutputErrors
 from hwgen.hdl.update import Update
-from hwgen.learning import LearningSpec, forward_weights, shadow_limits
 from hwgen.pack import unpacked
 
 N_STEPS = 6
@@ -26,22 +25,6 @@ N_SAMPLES = 14
 @pytest.fixture(autouse=True)
 def hostile_banks(monkeypatch):
     use_hostile_banks(monkeypatch)
-
-
-def learning_params(psp, bits, shape, seed=3, **learning):
-    """A random network whose shadows are anywhere between their limits."""
-    net = random_network(seed, shape, psp=psp, weight_bits=bits, n_steps=N_STEPS)
-    spec = replace(net.spec, learning=LearningSpec(**learning))
-    rng = np.random.default_rng(seed)
-    shadows, weights = [], list(net.weights)
-    for index, layer in enumerate(spec.layers):
-        shadow = np.zeros(0, np.int32)
-        if index in spec.learning_layers:
-            limits = shadow_limits(bits, spec.learning.shadow_bits)
-            shadow = rng.integers(*limits, layer.weight_shape, endpoint=True).astype(np.int32)
-            weights[index] = forward_weights(shadow, bits, spec.learning.shadow_bits)
-        shadows.append(shadow)
-    return replace(net, spec=spec, weights=tuple(weights), shadows=tuple(shadows))
 
 
 def labelled_payloads(inputs, labels, rng):

@@ -193,6 +193,7 @@ def test_mismatch_names_the_place(net, core, inputs):
         "got": 2,
         "cycle": int(recording.step_cycles[1][sample, 2]),
         "waveform": "",
+        "pre": -1,
     }
     potentials = [x.copy() for x in trace.potentials]
     potentials[0][5, 3] += 1

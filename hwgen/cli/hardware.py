@@ -9,7 +9,7 @@ import typer
 from numpy.typing import NDArray
 
 from hwgen import model as model_module
-from hwgen.cli import options
+from hwgen.cli import lessons, options
 from hwgen.cli.console import bar, err, facts, out, phases, print_json
 from hwgen.errors import HwgenError
 from hwgen.model import ModelFolder
@@ -87,6 +87,7 @@ def cosim(
         float, typer.Option(min=0, max=0.95, help="Chance of an idle cycle at each end, each cycle")
     ] = 0.2,
     simulator: Annotated[str, typer.Option(help="icarus or verilator.")] = "icarus",
+    learning: options.Learning = False,
     lanes: options.Lanes = "",
     board: BoardOption = "",
     seed: options.Seed = 0,
@@ -98,7 +99,8 @@ def cosim(
     """Compare the core, in a Verilog simulator, with golden: every spike, potential and decision.
 
     Samples run twice: with random stalls and everything compared, then at full speed with early
-    exit for the cycle counts. Exit code 1 on a mismatch.
+    exit for the cycle counts. Exit code 1 on a mismatch. With `--learning` a core that learns gets
+    labels, and its weights are read and compared, too.
 
     Example: `hwgen cosim mnist-binary --samples 20`
     """
@@ -111,6 +113,20 @@ def cosim(
     folder = model_module.find(model)
     params = folder.params()
     chosen = parse_lanes(lanes, params, board)
+    if learning:
+        lessons.cosim(
+            folder,
+            chosen,
+            n=samples,
+            simulator=simulator,
+            stall=stall,
+            seed=seed,
+            data_dir=data_dir,
+            build_dir=build_dir,
+            record=record,
+            json=json,
+        )
+        return
     inputs = _inputs(folder, params, samples, data_dir)
     with bar(f"cosim, {simulator}") as progress:
         result = flow.run(

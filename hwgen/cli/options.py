@@ -28,6 +28,13 @@ Lanes = Annotated[
         "bits; more lanes are faster and bigger. Default: as the board or a small one likes it.",
     ),
 ]
+Learning = Annotated[
+    bool,
+    typer.Option(
+        "--learning",
+        help="Give lessons: samples of the training set, with labels; compare all weights, too.",
+    ),
+]
 Seed = Annotated[int, typer.Option(help="Seed of all random choices.")]
 BuildDir = Annotated[
     Path | None,

@@ -6,16 +6,19 @@ from typing import Annotated
 import typer
 
 from hwgen import model as model_module
-from hwgen.cli import options
+from hwgen.cli import lessons, options
 from hwgen.cli.console import bar, err, facts, out, percent, phases, print_json
 from hwgen.cli.hardware import BoardOption, Record, parse_lanes
 from hwgen.errors import HwgenError
+
+N_LEARNT = 500  # samples, unless said otherwise
 
 
 def verify(
     model: options.Model,
     samples: Annotated[
-        int | None, typer.Option(help="How many. Default: the whole test set.")
+        int | None,
+        typer.Option(help="How many. Default: the whole test set; with --learning, 500."),
     ] = None,
     data: Annotated[str, typer.Option(help="Data set, if not the one it was trained on.")] = "",
     early_exit: Annotated[
@@ -33,6 +36,11 @@ def verify(
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep what an interrupted run found equal.")
     ] = False,
+    learning: options.Learning = False,
+    every: Annotated[
+        int | None,
+        typer.Option(help="With --learning: read weights after each so many samples. Default: 1."),
+    ] = None,
     lanes: options.Lanes = "",
     board: BoardOption = "",
     seed: options.Seed = 0,
@@ -45,6 +53,7 @@ def verify(
 
     The Verilog is compiled to machine code once, then kept in the user's cache. Exit code 1 on a
     mismatch. `cosim` does the same on a few samples, in a Verilog simulator, with a waveform.
+    With `--learning` a core that learns gets labels, and its weights are read and compared, too.
 
     Example: `hwgen verify mnist-binary --board ulx3s_25f`
     """
@@ -53,9 +62,29 @@ def verify(
     from hwgen import verify as flow
     from hwgen.encode import latency
 
-    for name, number in (("--samples", samples), ("--jobs", jobs)):
+    for name, number in (("--samples", samples), ("--jobs", jobs), ("--every", every)):
         if number is not None and number < 1:
             raise HwgenError(f"{name} is {number}, expected at least 1")
+    if learning:
+        if early_exit or resume or jobs:
+            raise HwgenError("--early-exit, --resume and --jobs do not go with --learning")
+        folder = model_module.find(model)
+        lessons.verify(
+            folder,
+            parse_lanes(lanes, folder.params(), board),
+            n=samples or N_LEARNT,
+            every=every or 1,
+            data=data,
+            stall=stall,
+            seed=seed,
+            data_dir=data_dir,
+            build_dir=build_dir,
+            record=record,
+            json=json,
+        )
+        return
+    if every:
+        raise HwgenError("--every goes with --learning only")
     folder = model_module.find(model)
     params = folder.params()
     chosen = parse_lanes(lanes, params, board)

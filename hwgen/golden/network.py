@@ -1,6 +1,8 @@
 """The whole network, sample by sample or in batches, with everything a test wants to compare."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +30,21 @@ class Trace:
     decisions: NDArray[np.int64]
     decision_steps: NDArray[np.uint8]
     synaptic_ops: NDArray[np.int64]
+
+
+def joined(traces: Sequence[Trace]) -> Trace:
+    """Traces of some samples each, of one network, as one of all."""
+    return Trace(
+        spike_times=_each_layer([trace.spike_times for trace in traces]),
+        potentials=_each_layer([trace.potentials for trace in traces]),
+        decisions=np.concatenate([trace.decisions for trace in traces]),
+        decision_steps=np.concatenate([trace.decision_steps for trace in traces]),
+        synaptic_ops=np.concatenate([trace.synaptic_ops for trace in traces]),
+    )
+
+
+def _each_layer(traces: Sequence[tuple[NDArray[Any], ...]]) -> tuple[NDArray[Any], ...]:
+    return tuple(np.concatenate(layer) for layer in zip(*traces, strict=True))
 
 
 class Golden:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hwgen.golden import stdp
 from hwgen.golden.network import Golden, Trace
-from hwgen.learning import forward_weights, next_state, shadow_limits
+from hwgen.learning import UNLABELLED, forward_weights, next_state, shadow_limits
 from hwgen.params import Params
 from hwgen.spec import DenseSpec
 
@@ -23,7 +23,10 @@ class Progress:
 
 
 class Student:
-    """`params` are those learnt so far, `n_learnt` samples into the course."""
+    """`params` are those learnt so far, `n_learnt` samples into the course.
+
+    `n_written` counts the shadow weights that the last sample's update wrote, changed or not.
+    """
 
     def __init__(self, params: Params) -> None:
         """`params.spec.learning` says how to learn; ValueError without it."""
@@ -35,7 +38,7 @@ class Student:
         self._n_steps = params.spec.n_steps
         self._indices = params.spec.learning_layers
         self._shadows = {index: params.shadows[index].astype(np.int64) for index in self._indices}
-        self.state, self.n_learnt = learning.seed, 0
+        self.state, self.n_learnt, self.n_written = learning.seed, 0, 0
         self._run = 1  # samples to take at once: grows while nothing is learnt
 
     @property
@@ -69,9 +72,14 @@ class Student:
         return Progress(np.concatenate(decisions) if decisions else np.zeros(0, int), n_updates)
 
     def learn_one(self, inputs: NDArray[np.uint8], label: int) -> Trace:
-        """One sample, spike times uint8 [n_inputs]; returns what it did before it was learnt."""
+        """One sample, spike times uint8 [n_inputs]; returns what it did before it was learnt.
+
+        With the label `UNLABELLED`, it is only run.
+        """
         trace = self._golden.run(inputs[None])
-        self._learn_one(inputs[None], trace, 0, label)
+        self.n_written = 0
+        if label != UNLABELLED:
+            self._learn_one(inputs[None], trace, 0, label)
         return trace
 
     def decide(self, inputs: NDArray[np.uint8]) -> int:
@@ -118,6 +126,7 @@ class Student:
         for index, (rows, shadows) in new.items():
             self._shadows[index][rows] = shadows
             self._golden.set_weights(index, rows, self._forward(index, shadows))
+        self.n_written = sum(shadows.size for _, shadows in new.values())
         return bool(new)
 
     def _forward(self, index: int, shadows: NDArray[np.int64]) -> NDArray[np.int8]:

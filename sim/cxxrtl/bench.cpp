@@ -2,13 +2,15 @@
 //
 // This is the half of `hwgen verify` inside the simulator. It knows nothing of what should come
 // out: `hwgen.compare` does. `core.cc` is what yosys' write_cxxrtl made of the Verilog; `layers.h`
-// names its layers: #define LAYERS(NEURONS, POOL) NEURONS(p_layer__0_2e_) POOL(p_layer__1_2e_) ...
+// names its layers: #define LAYERS(NEURONS, POOL) NEURONS(p_layer__0_2e_) POOL(p_layer__1_2e_) ...;
+// LEARNS is defined if it has a port for shadow weights.
 
 #include "expressions.h"  // before the core that uses them
 
 #include "core.cc"
 #include "layers.h"
 #include "monitor.h"
+#include "shadows.h"
 
 #include <memory>
 
@@ -26,7 +28,7 @@ template <size_t N> Bits bits(const cxxrtl::wire<N> &w) { return {w.curr.data, w
 class Bench {
 public:
     explicit Bench(Job &job)
-        : job_(job), random_(job.seed), source_(job, random_), core_(new Core) {
+        : job_(job), random_(job.seed), source_(job, random_), shadows_(job), core_(new Core) {
         int64_t number = 0;
 #define POOL(P) \
     monitors_.emplace_back(job, number++, bits(core_->P##o____valid), \
@@ -36,6 +38,9 @@ public:
     monitors_.back().probe(bits(core_->P##probe__strobe), bits(core_->P##probe__block), \
                            bits(core_->P##probe__word));
         LAYERS(NEURONS, POOL)
+#ifdef LEARNS
+        shadows_.watch(bits(core_->p_shadows____valid), bits(core_->p_shadows____payload));
+#endif
     }
 
     void run() {
@@ -44,7 +49,7 @@ public:
         clock([] {});
         clock([] {});
         core_->p_rst.set<uint32_t>(0);
-        while (!finished() && job_.n_faults < MAX_FAULTS) {
+        while (!finished() && !shadows_.stopped() && job_.n_faults < MAX_FAULTS) {
             cycle();
             if (cycle_ - moved_ > uint64_t(job_.quiet_cycles)) {
                 add_fault(job_, {HANG, n_results_, -1, -1, -1, 1, 0, int64_t(cycle_)});
@@ -52,6 +57,8 @@ public:
             }
         }
         job_.n_cycles = moved_;
+        offers_ = false;
+        ended_ = true;
         for (int64_t i = 0; i < LAST_CYCLES; ++i) cycle();
         for (int64_t i = 0; i < job_.n_registers; ++i) {
             core_->p_reg__addr.set<uint32_t>(uint32_t(i));
@@ -62,8 +69,9 @@ public:
 
 private:
     bool finished() const {
-        return n_results_ == job_.n && std::all_of(monitors_.begin(), monitors_.end(),
-                                                   [](const Monitor &m) { return m.finished(); });
+        return n_results_ == job_.n && shadows_.finished() &&
+               std::all_of(monitors_.begin(), monitors_.end(),
+                           [](const Monitor &m) { return m.finished(); });
     }
 
     // One evaluation a cycle: from the inputs of the cycle it makes its outputs and what the edge
@@ -78,27 +86,38 @@ private:
 
     void cycle() {
         ++cycle_;
-        if (!offers_ && !source_.empty() && !random_.chance(job_.stall)) {
+        if (!offers_ && !ended_ && !source_.empty() && !random_.chance(job_.stall)) {
             offers_ = true;
             core_->p_i____payload.set<uint32_t>(source_.token());
         }
         bool ready = !random_.chance(job_.stall);
         core_->p_i____valid.set<uint32_t>(offers_);
         core_->p_o____ready.set<uint32_t>(ready);
-        clock([this, ready] { look(ready); });
+        bool reads = false;
+#ifdef LEARNS
+        reads = !random_.chance(job_.stall);
+        core_->p_shadows____ready.set<uint32_t>(reads);
+#endif
+        clock([this, ready, reads] { look(ready, reads); });
     }
 
-    void look(bool ready) {
+    void look(bool ready, bool reads) {
         // A sample is inside from the cycle after its first token until the readout has done.
         job_.busy_cycles += inside_ || in_flight_ > 0;
         in_flight_ -= bool(bits(core_->p_readout_2e_finished));
         for (Monitor &monitor : monitors_)
             if (monitor.look(cycle_)) moved_ = cycle_;
+#ifdef LEARNS
+        if (shadows_.look(cycle_, reads)) moved_ = cycle_;
+#endif
         if (ready && bits(core_->p_o____valid)) result(bits(core_->p_o____payload));
         if (offers_ && bits(core_->p_i____ready)) {
             if (source_.begins_sample()) job_.started[source_.sample()] = cycle_;
-            inside_ = !source_.ends_sample();
+            if (before_ >= 0) job_.resumed[before_] = cycle_;
+            before_ = source_.ends_sample() ? source_.sample() : -1;
+            inside_ = !source_.ends_sample() && !source_.asks();
             in_flight_ += source_.ends_sample();
+            if (source_.asks()) shadows_.asked();
             source_.advance();
             offers_ = false;
             moved_ = cycle_;
@@ -121,11 +140,13 @@ private:
     Job &job_;
     Random random_;
     Source source_;
+    Shadows shadows_;
     std::unique_ptr<Core> core_;
     std::vector<Monitor> monitors_;
     uint64_t cycle_ = 0, moved_ = 0;  // now; when something last moved
     int64_t n_results_ = 0, in_flight_ = 0;
-    bool offers_ = false, inside_ = false;
+    int64_t before_ = -1;  // the sample whose end was the last token in; else -1
+    bool offers_ = false, inside_ = false, ended_ = false;
 };
 
 }  // namespace

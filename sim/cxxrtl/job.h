@@ -10,10 +10,12 @@ struct Layer {
     uint8_t *times;         // [n, n_neurons], given as n_steps: the step of the spike
     int32_t *potentials;    // [n, n_neurons], given as UNSEEN: at the end of the sample
     uint64_t *step_cycles;  // [n, n_steps], given as 0: the cycle in which END_OF_STEP came out
+    int64_t n_shadows;      // that the core sends when asked for them; 0: the layer does not learn
+    int32_t *shadows;       // [n_shadows], in the order in which they came
 };
 
 // What no stream of a right core has. What else may be wrong shows in the arrays.
-enum FaultKind { TWICE, NOBODY, STEPS, TOO_MANY, UNSTEADY, POTENTIALS, HANG, UNSETTLED };
+enum FaultKind { TWICE, NOBODY, STEPS, TOO_MANY, UNSTEADY, POTENTIALS, SHADOWS, HANG, UNSETTLED };
 
 struct Fault {
     int64_t kind, sample, layer, step, index, expected, got, cycle;
@@ -26,12 +28,19 @@ struct Job {
     int64_t quiet_cycles;  // nothing moves for so long: the core hangs
     double stall;          // chance of an idle cycle, each cycle, at each end
     uint64_t seed;
+    int64_t n_layers;
     Layer *layers;
+    // For a core that learns; both may be 0.
+    const int64_t *lessons;  // [n], index of the END_OF_SAMPLE; null: 0
+    int64_t every;           // all shadows are read after each so many samples, and after the last
+    int64_t shadow_bits;
+    int64_t (*on_shadows)(int64_t sample);  // all are read; 0 ends the run
     int64_t n_registers;
     uint32_t *registers;           // [n_registers], when all is over
     uint32_t *labels;              // [n], and so the others
     uint8_t *steps, *by_spike;
     uint64_t *started, *decided;   // cycles in which the first token went in, the result came out
+    uint64_t *resumed;             // in which the first token after the sample went in; given as 0
     uint64_t n_cycles;             // until the last token came out
     uint64_t busy_cycles;          // in which a sample was inside
     int64_t n_faults;
@@ -39,6 +48,10 @@ struct Job {
 };
 
 const int32_t UNSEEN = INT32_MIN;
+
+inline bool is_read_after(const Job &job, int64_t sample) {
+    return job.every && ((sample + 1) % job.every == 0 || sample == job.n - 1);
+}
 
 inline void add_fault(Job &job, const Fault &fault) {
     if (job.n_faults++ == 0) job.fault = fault;

@@ -24,7 +24,8 @@ private:
     uint64_t state_;
 };
 
-// The tokens of all samples, the spikes of a step in random order.
+// The tokens of all samples, the spikes of a step in random order; between samples, what asks for
+// shadow weights.
 class Source {
 public:
     Source(const Job &job, Random &random) : job_(job), random_(random) { begin_step(); }
@@ -32,7 +33,14 @@ public:
     int64_t sample() const { return sample_; }
     bool begins_sample() const { return begins_; }
     bool ends_sample() const { return kind_ == END_OF_SAMPLE; }
-    uint32_t token() const { return kind_ == SPIKE ? indices_[next_] << 2 : uint32_t(kind_); }
+    bool asks() const { return kind_ == POTENTIAL; }
+    uint32_t token() const {
+        uint32_t index = 0;
+        if (kind_ == SPIKE) index = indices_[next_];
+        else if (kind_ == END_OF_SAMPLE && job_.lessons) index = uint32_t(job_.lessons[sample_]);
+        else if (kind_ == POTENTIAL) index = uint32_t(asked_);
+        return index << 2 | uint32_t(kind_);
+    }
 
     void advance() {
         begins_ = false;
@@ -40,17 +48,24 @@ public:
             kind_ = ++next_ < indices_.size() ? SPIKE : END_OF_STEP;
         } else if (kind_ == END_OF_STEP && ++step_ == job_.n_steps) {
             kind_ = END_OF_SAMPLE;
-        } else {
-            if (kind_ == END_OF_SAMPLE) {
-                ++sample_;
-                step_ = 0;
-                begins_ = true;
-            }
+        } else if (kind_ == END_OF_STEP) {
+            begin_step();
+        } else if (!ask()) {
+            ++sample_;
+            step_ = 0;
+            begins_ = true;
             if (!empty()) begin_step();
         }
     }
 
 private:
+    // Behind a sample: whether there is a layer (more) whose shadows are to be asked for.
+    bool ask() {
+        asked_ = kind_ == POTENTIAL ? asked_ + 1 : 0;
+        while (asked_ < job_.n_layers && !job_.layers[asked_].n_shadows) ++asked_;
+        kind_ = POTENTIAL;
+        return is_read_after(job_, sample_) && asked_ < job_.n_layers;
+    }
     void begin_step() {
         const uint8_t *times = job_.inputs + sample_ * job_.n_inputs;
         indices_.clear();
@@ -64,7 +79,7 @@ private:
 
     const Job &job_;
     Random &random_;
-    int64_t sample_ = 0, step_ = 0;
+    int64_t sample_ = 0, step_ = 0, asked_ = 0;
     bool begins_ = true;  // the next token is the first of its sample
     Kind kind_ = SPIKE;
     std::vector<uint32_t> indices_;  // of the step's spikes

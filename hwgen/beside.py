@@ -1,0 +1,140 @@
+"""The work of `hwgen verify --learning`: a compiled core and golden's student, side by side.
+
+`python -m hwgen.beside JOB_DIR` prints lines of JSON: "done", the samples that were read and
+compared; in the end "passes", or "error". A crash of the compiled core takes this process, not the
+user's; it ends when nobody reads what it prints.
+"""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen import params as params_file
+from hwgen.compare import compare, first
+from hwgen.compiled import Compiled, Lessons, Shadows
+from hwgen.errors import HwgenError
+from hwgen.golden.network import Trace, joined
+from hwgen.golden.student import Student
+from hwgen.mismatch import Mismatch
+from hwgen.params import Params
+
+
+class Beside:
+    """Golden's student beside a core. `traces` and `n_written` are of each sample so far."""
+
+    def __init__(
+        self, params: Params, inputs: NDArray[np.uint8], labels: NDArray[np.int64]
+    ) -> None:
+        """Spike times uint8 [n, n_inputs]; labels int64 [n], some of them `UNLABELLED`."""
+        self._student, self._inputs, self._labels = Student(params), inputs, labels
+        self.traces: list[Trace] = []
+        self.n_written: list[int] = []
+        self.n_compared = self.n_mismatches = 0
+        self.mismatch: Mismatch | None = None  # the first, of shadow weights
+
+    def follow(self, n: int) -> None:
+        """Take lessons until n samples are learnt."""
+        for sample in range(len(self.traces), n):
+            label = int(self._labels[sample])
+            self.traces.append(self._student.learn_one(self._inputs[sample], label))
+            self.n_written.append(self._student.n_written)
+
+    def agrees(self, sample: int, shadows: Shadows) -> bool:
+        """Whether these are the shadow weights after a sample: of each layer [n_pre, n_post]."""
+        self.follow(sample + 1)
+        for layer, got in shadows.items():
+            expected = self._student.shadows(layer)
+            self.n_compared += expected.size
+            places = np.argwhere(expected != got)
+            self.n_mismatches += len(places)
+            if len(places) and self.mismatch is None:
+                pre, post = places[0].tolist()
+                self.mismatch = Mismatch(
+                    what="shadow weights",
+                    sample=sample,
+                    layer=layer,
+                    step=-1,
+                    index=post,
+                    pre=pre,
+                    expected=int(expected[pre, post]),
+                    got=int(got[pre, post]),
+                    cycle=-1,
+                )
+        return self.mismatch is None
+
+
+def run(
+    params: Params,
+    core: Compiled,
+    inputs: NDArray[np.uint8],
+    labels: NDArray[np.int64],
+    *,
+    every: int = 1,
+    stall: float = 0.0,
+    seed: int = 0,
+    on_sample: Callable[[int], None] = lambda n: None,
+) -> dict[str, Any]:
+    """A pass, from reset to the first difference in shadow weights; returns what
+    `hwgen.lessons.verdict` takes. Arguments as of `Beside`, `Lessons`, `Compiled.run`."""
+    beside = Beside(params, inputs, labels)
+
+    def on_shadows(sample: int, shadows: Shadows) -> bool:
+        on_sample(sample + 1)
+        return beside.agrees(sample, shadows)
+
+    lessons = Lessons(labels=labels, on_shadows=on_shadows, every=every)
+    recording = core.run(inputs, stall=stall, seed=seed, lessons=lessons)
+    n = len(beside.traces) if beside.mismatch else len(inputs)
+    beside.follow(n)
+    recording = recording.first(n)
+    found = compare(params, inputs[:n], joined(beside.traces), recording)
+    both = [found.mismatch] if found.mismatch else []
+    if beside.mismatch:
+        cycle = int(recording.decided[-1])
+        both.append(replace(beside.mismatch, cycle=cycle))
+    mismatch = first(both)
+    started, decided, resumed = (
+        x.astype(np.int64) for x in (recording.started, recording.decided, recording.resumed)
+    )
+    return {
+        "n_compared": found.n_compared | {"shadow weights": beside.n_compared},
+        "n_mismatches": found.n_mismatches + beside.n_mismatches,
+        "mismatch": asdict(mismatch) if mismatch else None,
+        "decisions": recording.labels.tolist(),
+        "waits": (resumed - decided).tolist(),
+        "n_written": beside.n_written,
+        "n_cycles": int(resumed[-1] - started[0]),
+    }
+
+
+def _passes(job_dir: Path) -> list[dict[str, Any]]:
+    """Those of the job, until one has a mismatch."""
+    job = json.loads((job_dir / "job.json").read_text())
+    params = params_file.load(job_dir / "params.safetensors")
+    inputs, labels = np.load(job_dir / "inputs.npy"), np.load(job_dir / "labels.npy")
+    core = Compiled(Path(job["library"]), params, job["lanes"])
+    passes: list[dict[str, Any]] = []
+    for options in job["passes"]:
+        passes.append(
+            run(params, core, inputs, labels, on_sample=lambda n: _say(done=n), **options)
+        )
+        if passes[-1]["mismatch"]:
+            break
+    return passes
+
+
+def _say(**what: Any) -> None:
+    print(json.dumps(what), flush=True)
+
+
+if __name__ == "__main__":
+    try:
+        _say(passes=_passes(Path(sys.argv[1])))
+    except HwgenError as error:
+        _say(error=str(error))

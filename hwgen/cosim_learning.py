@@ -1,0 +1,96 @@
+"""Lessons in a Verilog simulator: a few samples, everything compared; the half outside of it.
+
+The half inside is `sim/tb_learning.py`.
+"""
+
+import json
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hwgen import params as params_file
+from hwgen.errors import ToolError
+from hwgen.files import write_atomic
+from hwgen.hdl.verilog import TOP, to_verilog
+from hwgen.lessons import LearningResult, Samples, verdict
+from hwgen.params import Params
+from hwgen.progress import Progress
+from hwgen.simulate import Simulator, run_bench, waveform
+
+
+def run(
+    params: Params,
+    samples: Samples,
+    *,
+    lanes: Sequence[int],
+    build_dir: Path,
+    simulator: Simulator = "icarus",
+    stall: float = 0.2,
+    seed: int = 0,
+    verilog: str | None = None,
+    on_progress: Progress | None = None,
+) -> LearningResult:
+    """Compare a core that learns with golden's student; see `LearningResult`.
+
+    `verilog` replaces the generated text (to plant a fault). A mismatch is reported, not raised:
+    see `check`; it is run again to record a waveform. Raises `ToolError`.
+    """
+    n = len(samples.inputs)
+    if not n:
+        raise ToolError("cosim: no samples given: nothing would be compared; give at least one")
+    build_dir = build_dir.resolve()
+    build_dir.mkdir(parents=True, exist_ok=True)
+    passes = [
+        {"every": 1, "stall": stall, "seed": seed},
+        {"every": n, "stall": 0.0, "seed": seed},
+    ]
+    write_atomic(build_dir / "core.v", verilog or to_verilog(params, lanes))
+    write_atomic(build_dir / "job.json", json.dumps({"lanes": list(lanes), "passes": passes}))
+    params_file.save(params, build_dir / "params.safetensors")
+    np.save(build_dir / "inputs.npy", samples.inputs)
+    np.save(build_dir / "labels.npy", samples.labels)
+    started = time.monotonic()
+    result = verdict(
+        params,
+        samples,
+        _simulate(build_dir, simulator, on_progress, n_total=len(passes) * n),
+        bench=simulator,
+        lanes=tuple(lanes),
+        stall=stall,
+        seed=seed,
+        every=1,
+        seconds=time.monotonic() - started,
+    )
+    if result.mismatch:
+        with suppress(ToolError):  # the verdict stands, with or without a picture of it
+            _simulate(build_dir, simulator, None, waves=True)
+        path = str(waveform(build_dir, TOP) or "")
+        result = replace(result, mismatch=replace(result.mismatch, waveform=path))
+    return result
+
+
+def _simulate(
+    build_dir: Path,
+    simulator: Simulator,
+    on_progress: Progress | None,
+    *,
+    n_total: int = 0,
+    waves: bool = False,
+) -> list[dict[str, Any]]:
+    result = run_bench(
+        "tb_learning",
+        top=TOP,
+        sources=[build_dir / "core.v"],
+        job_dir=build_dir,
+        simulator=simulator,
+        waves=waves,
+        on_progress=on_progress,
+        n_total=n_total,
+    )
+    passes: list[dict[str, Any]] = result["passes"]
+    return passes

@@ -1,0 +1,137 @@
+"""Lessons for a core that learns, and the verdict on them; common to both benches.
+
+A bench streams samples with labels, reads the core's shadow weights through its port, and compares
+all with golden's student. `hwgen verify --learning` does it in the compiled core, `hwgen cosim
+--learning` in a Verilog simulator.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen import data
+from hwgen.encode import latency
+from hwgen.errors import DataError, HwgenError, MismatchError, ToolError
+from hwgen.evaluate import check_input, own_test_set
+from hwgen.learning import UNLABELLED
+from hwgen.mismatch import Mismatch
+from hwgen.params import Params
+
+KINDS = ("spikes", "potentials", "decisions", "shadow weights", "registers")
+N_PASSES = 2
+UNLABELLED_EVERY = 10  # samples, of which the last comes without a label
+
+
+@dataclass(frozen=True, kw_only=True)
+class LearningResult:
+    """Verdict. Samples run twice from reset: with stalls, and the shadow weights read after every
+    `every` of them; then without, and the shadow weights read in the end. Cycles are of the latter.
+
+    A lesson is a sample with a label; an update, a lesson that wrote weights. Its cycles are from
+    the result of the sample, coming out, to the next token, going in.
+    """
+
+    digest: str
+    bench: str  # "cxxrtl", "icarus", "verilator"
+    lanes: tuple[int, ...]
+    stall: float
+    seed: int
+    every: int
+    n_samples: int
+    n_lessons: int
+    n_updates: int
+    n_shadows: int  # weights that learn
+    n_correct: int  # of the core's decisions, each before the sample was learnt
+    n_compared: int
+    compared: dict[str, int]  # by kind
+    n_mismatches: int
+    mismatch: Mismatch | None
+    update_cycles_mean: float
+    update_cycles_worst: int
+    weights_per_cycle: float  # written by updates, as golden counts them, over cycles of updates
+    cycles_per_sample: float
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @property
+    def verdict(self) -> str:
+        return f"{self.n_mismatches} mismatches of {self.n_compared} compared"
+
+    def check(self) -> None:
+        """Raise `MismatchError` unless everything compared was equal."""
+        if self.mismatch:
+            raise MismatchError(str(self.mismatch))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Samples:
+    """In the order of lessons: inputs uint8 [n, n_inputs], spike times; truths int64 [n];
+    labels int64 [n], the same, but some of them `UNLABELLED`."""
+
+    dataset: str
+    inputs: NDArray[np.uint8]
+    truths: NDArray[np.int64]
+    labels: NDArray[np.int64]
+
+
+def choose(
+    params: Params, n: int, *, name: str = "", seed: int = 0, data_dir: Path | None = None
+) -> Samples:
+    """n samples in random order, of the training set of a data set, by default the params' own."""
+    if params.spec.learning is None:
+        raise HwgenError(f"{params.name}: has no learning unit; `hwgen learn` makes a model of one")
+    name = name or own_test_set(params, data_dir).name
+    own_seed = int(params.provenance.get("seed", 0))
+    train = data.load(name, "train", seed=own_seed, data_dir=data_dir)
+    check_input(params, train)
+    if n > len(train):
+        raise DataError(f"--samples is {n}, but the training set of {name} has {len(train)}")
+    order = np.random.default_rng(seed).permutation(len(train))[:n]
+    truths = train.labels[order].astype(np.int64)
+    labels = truths.copy()
+    labels[UNLABELLED_EVERY - 1 :: UNLABELLED_EVERY] = UNLABELLED
+    inputs = latency(train.images[order], params.spec.input, params.spec.n_steps)
+    return Samples(dataset=name, inputs=inputs, truths=truths, labels=labels)
+
+
+def verdict(
+    params: Params, samples: Samples, passes: Sequence[dict[str, Any]], **rest: Any
+) -> LearningResult:
+    """Of what both benches report of each pass, until the first mismatch:
+
+    `n_compared` by kind; `n_mismatches`; `mismatch`, as a dict or None; `decisions` of the core,
+    int of each sample; `waits`, cycles of each sample from its result to the next token;
+    `n_written`, shadow weights that golden wrote after it; `n_cycles`, from the first token to the
+    one behind the last sample.
+    """
+    last = passes[-1]
+    if not last["mismatch"] and len(passes) < N_PASSES:
+        raise ToolError(f"the bench ended after {len(passes)} of {N_PASSES} passes: not a verdict")
+    compared = {kind: sum(done["n_compared"].get(kind, 0) for done in passes) for kind in KINDS}
+    decisions, written = np.array(last["decisions"]), np.array(last["n_written"])
+    n = min(len(decisions), len(written), len(last["waits"]))
+    waits = np.array(last["waits"][:n], int)[written[:n] > 0]
+    found = last["mismatch"]
+    return LearningResult(
+        digest=params.digest,
+        n_samples=n,
+        n_lessons=int((samples.labels[:n] != UNLABELLED).sum()),
+        n_updates=len(waits),
+        n_shadows=sum(params.shadows[index].size for index in params.spec.learning_layers),
+        n_correct=int((decisions[:n] == samples.truths[:n]).sum()),
+        n_compared=sum(compared.values()),
+        compared=compared,
+        n_mismatches=sum(done["n_mismatches"] for done in passes),
+        mismatch=Mismatch(**found) if found else None,
+        update_cycles_mean=float(waits.mean()) if len(waits) else 0.0,
+        update_cycles_worst=int(waits.max(initial=0)),
+        weights_per_cycle=float(written[:n].sum() / max(1, waits.sum())),
+        cycles_per_sample=last["n_cycles"] / max(1, n),
+        **rest,
+    )
