@@ -111,6 +111,7 @@ class AugmentRecipe:
     """Random changes to training images: each uniform between minus and plus the value."""
 
     shift_pixels: Annotated[float, Range(0, 100)] = 0.0
+    whole_pixels: bool = False  # shifts are: nothing is blurred
     rotate_degrees: Annotated[float, Range(0, 180)] = 0.0
     zoom: Annotated[float, Range(0, 0.9)] = 0.0  # 0.1: from 0.9 to 1.1 times as large
     shear: Annotated[float, Range(0, 1)] = 0.0

@@ -159,3 +159,22 @@ def test_measured_accuracy_is_golden_s():
     before = [net.dense[0].rounded]
     accuracy(learner, dataset, shape, rounded=False)
     assert before == [net.dense[0].rounded] == [True]
+
+
+def test_whole_pixels_blur_nothing():
+    images = torch.randint(0, 17, (40, 8, 9), generator=torch.Generator().manual_seed(1))
+    images = images.to(torch.uint8)
+    recipe = AugmentRecipe(shift_pixels=1.0, whole_pixels=True)
+    moved = augment(images, recipe, 16, torch.Generator().manual_seed(2))
+    found = set()
+    for before, after in zip(images, moved, strict=True):
+        framed = torch.nn.functional.pad(before, [1, 1, 1, 1])
+        ways = [
+            (y, x)
+            for y in range(3)
+            for x in range(3)
+            if torch.equal(framed[y : y + 8, x : x + 9], after)
+        ]
+        assert len(ways) == 1
+        found.add(ways[0])
+    assert len(found) == 9

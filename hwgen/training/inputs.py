@@ -46,6 +46,9 @@ def augment(
         uniform(2 * recipe.shift_pixels / width),
         uniform(2 * recipe.shift_pixels / height),
     )
+    if recipe.whole_pixels:
+        across = (across * width / 2).round() * 2 / width
+        down = (down * height / 2).round() * 2 / height
     mirror = 1 - 2 * (torch.rand(n, generator=generator) < 0.5).float() if recipe.flip else 1.0
     rows = [
         torch.stack([cos * mirror, shear - sin, across], dim=1),
