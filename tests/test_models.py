@@ -26,7 +26,8 @@ def test_what_ships():
     assert {"digits", "mnist-binary", "mnist-real", "mnist-up5k"} <= set(model.shipped())
     assert {"fashion-binary", "fashion-real", "mnist-csnn-binary"} <= set(model.shipped())
     assert {"mnist-csnn-real", "mnist-csnn-fast", "caltech-csnn-binary"} <= set(model.shipped())
-    assert {"mnist-csnn-25f", "mnist-csnn-up5k"} <= set(model.shipped())
+    assert {"mnist-csnn-25f", "mnist-csnn-up5k", "fashion-csnn-real"} <= set(model.shipped())
+    assert {"digits-learn", "mnist-learn"} <= set(model.shipped())
     assert set(model.shipped()) - set(TRAINED) == {"digits"}  # trained by the demo itself
 
 
@@ -99,6 +100,9 @@ def test_card_tells_the_truth(name):
         ("mnist-csnn-25f", 0.985),
         ("mnist-csnn-up5k", 0.97),
         ("caltech-csnn-binary", 0.992),
+        ("fashion-csnn-real", 0.928),
+        ("digits-learn", 0.95),
+        ("mnist-learn", 0.965),
     ],
 )
 def test_accuracy_promised(name, at_least):
