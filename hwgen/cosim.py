@@ -25,6 +25,8 @@ from hwgen.params import Params
 from hwgen.progress import Progress
 from hwgen.simulate import Simulator, run_bench, waveform
 
+BENCH = "tb_core"
+
 
 @dataclass(frozen=True, kw_only=True)
 class CosimResult:
@@ -86,11 +88,11 @@ def run(
     params_file.save(params, build_dir / "params.safetensors")
     np.save(build_dir / "inputs.npy", inputs)
     started = time.monotonic()
-    outcome = _simulate(build_dir, simulator, on_progress, n_total=n_stalled + len(inputs))
+    outcome = simulate(BENCH, build_dir, simulator, on_progress, n_total=n_stalled + len(inputs))
     mismatch = _mismatch(outcome, "")
     if mismatch:
         with suppress(ToolError):  # the verdict stands, with or without a picture of it
-            _simulate(build_dir, simulator, None, waves=True)
+            simulate(BENCH, build_dir, simulator, None, waves=True)
         mismatch = _mismatch(outcome, str(waveform(build_dir, TOP) or ""))
     return _verdict(params, lanes, len(inputs), simulator, outcome, mismatch, started)
 
@@ -123,7 +125,8 @@ def _verdict(
     )
 
 
-def _simulate(
+def simulate(
+    bench: str,
     build_dir: Path,
     simulator: Simulator,
     on_progress: Progress | None,
@@ -131,8 +134,9 @@ def _simulate(
     n_total: int = 0,
     waves: bool = False,
 ) -> list[dict[str, Any]]:
+    """What a bench of `sim/` reports of each pass of the job in the folder, beside `core.v`."""
     result = run_bench(
-        "tb_core",
+        bench,
         top=TOP,
         sources=[build_dir / "core.v"],
         job_dir=build_dir,

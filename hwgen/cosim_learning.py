@@ -9,18 +9,20 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from hwgen import params as params_file
+from hwgen.cosim import simulate
 from hwgen.errors import ToolError
 from hwgen.files import write_atomic
 from hwgen.hdl.verilog import TOP, to_verilog
 from hwgen.lessons import LearningResult, Samples, verdict
 from hwgen.params import Params
 from hwgen.progress import Progress
-from hwgen.simulate import Simulator, run_bench, waveform
+from hwgen.simulate import Simulator, waveform
+
+BENCH = "tb_learning"
 
 
 def run(
@@ -58,7 +60,7 @@ def run(
     result = verdict(
         params,
         samples,
-        _simulate(build_dir, simulator, on_progress, n_total=len(passes) * n),
+        simulate(BENCH, build_dir, simulator, on_progress, n_total=len(passes) * n),
         bench=simulator,
         lanes=tuple(lanes),
         stall=stall,
@@ -68,29 +70,7 @@ def run(
     )
     if result.mismatch:
         with suppress(ToolError):  # the verdict stands, with or without a picture of it
-            _simulate(build_dir, simulator, None, waves=True)
+            simulate(BENCH, build_dir, simulator, None, waves=True)
         path = str(waveform(build_dir, TOP) or "")
         result = replace(result, mismatch=replace(result.mismatch, waveform=path))
     return result
-
-
-def _simulate(
-    build_dir: Path,
-    simulator: Simulator,
-    on_progress: Progress | None,
-    *,
-    n_total: int = 0,
-    waves: bool = False,
-) -> list[dict[str, Any]]:
-    result = run_bench(
-        "tb_learning",
-        top=TOP,
-        sources=[build_dir / "core.v"],
-        job_dir=build_dir,
-        simulator=simulator,
-        waves=waves,
-        on_progress=on_progress,
-        n_total=n_total,
-    )
-    passes: list[dict[str, Any]] = result["passes"]
-    return passes

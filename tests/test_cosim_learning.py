@@ -9,7 +9,7 @@ from samples import learning_params, random_spike_times
 from test_cli import model_folder, run_json
 from test_verify_learning import SHADOWS, EndsEarly, Flickers, wrong_core
 
-from hwgen import cosim_learning
+from hwgen import cosim, cosim_learning
 from hwgen.errors import MismatchError, ToolError
 from hwgen.hdl.gate import Gate
 from hwgen.hdl.verilog import to_verilog
@@ -126,12 +126,12 @@ def test_a_word_withdrawn_is_no_verdict(net, tmp_path, monkeypatch):
 
 def test_half_a_run_is_no_verdict(net, tmp_path, monkeypatch):
     """The first pass is equal, the second never comes."""
-    run_bench = cosim_learning.run_bench
+    run_bench = cosim.run_bench
 
     def halved(*arguments, **options):
         return {"passes": run_bench(*arguments, **options)["passes"][:1]}
 
-    monkeypatch.setattr(cosim_learning, "run_bench", halved)
+    monkeypatch.setattr(cosim, "run_bench", halved)
     with pytest.raises(ToolError, match="ended after 1 of 2 passes: not a verdict"):
         cosim_learning.run(net, samples_of(net), lanes=LANES, build_dir=tmp_path)
     none = replace(samples_of(net), inputs=np.zeros((0, 9), np.uint8))

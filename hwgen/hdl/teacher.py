@@ -28,8 +28,8 @@ from hwgen.spec import DenseSpec, NetworkSpec
 class Teacher(wiring.Component):
     """Members: with `start`, while no token moves, the sample that has just ended is learnt with
     `label`. `busy` is high from the next cycle until all is written; `learnt` strobes at the end.
-    `n_updated` is the number of shadow weights written in this cycle. With `read`, the shadows of
-    layer `which`, of those that learn, come out at `o`; `has_read` strobes after the last.
+    With `read`, the shadows of layer `which`, of those that learn, come out at `o`; `has_read`
+    strobes after the last.
 
     It watches streams: `logs[n]` those into the n-th layer that learns, `output_errors` that out of
     the last; whoever has the streams connects them.
@@ -58,7 +58,6 @@ class Teacher(wiring.Component):
                 "label": In(index_bits(spec.n_classes)),
                 "busy": Out(1),
                 "learnt": Out(1),
-                "n_updated": Out(range(max(self._lanes) + 1)),
                 "read": In(1),
                 "which": In(index_bits(len(stores))),
                 "has_read": Out(1),
@@ -85,7 +84,6 @@ class Teacher(wiring.Component):
             ends[n_layers].eq(errors.done & ~errors.any),
         ]
         begins = errors.done & errors.any
-        updated = []
         for n in reversed(range(n_layers)):
             layer, lanes = self._layers[n], self._lanes[n]
             m.submodules[f"log_{n}"] = log = self.logs[n]
@@ -101,7 +99,6 @@ class Teacher(wiring.Component):
             self._connect(m, n, update, halvings, state)
             self._share(m, self._stores[n], update, readback)
             m.d.comb += update.start.eq(begins)
-            updated.append(Mux(update.write_en, lanes, 0))
             done = falls(m, update.busy)
             if n == 0:
                 m.d.comb += [ends[0].eq(done), log.at.eq(update.at)]
@@ -120,7 +117,6 @@ class Teacher(wiring.Component):
                 ends[n].eq(errors.done & ~errors.any),
             ]
             begins = errors.done & errors.any
-        m.d.comb += self.n_updated.eq(sum(updated))
         return m
 
     def _course(self, m: Module):
