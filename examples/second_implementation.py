@@ -112,7 +112,9 @@ class Neurons:
             if self.psp == "triangle":
                 for ago, factor in ((tau, -2), (2 * tau, 1)):
                     if ago <= step:
-                        added = [a + factor * s for a, s in zip(added, sums[step - ago])]
+                        added = [
+                            a + factor * s for a, s in zip(added, sums[step - ago], strict=True)
+                        ]
             if self.psp != "step":
                 added = slopes = list(map(add, slopes, added))
             self.potentials = list(map(add, self.potentials, added))
