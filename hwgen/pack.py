@@ -46,9 +46,18 @@ def words(
     return [int.from_bytes(row.tobytes(), "little") for row in rows]
 
 
+def packed(values: NDArray[np.integer], layer: DenseSpec, lanes: int) -> NDArray[np.int64]:
+    """Numbers of the shape of the weights of a dense layer, in the order of memory words, lane 0
+    first; 0 in lanes without a neuron."""
+    blocks = n_blocks(layer.n_post, lanes)
+    padded = np.zeros((layer.n_pre, blocks * lanes), np.int64)
+    padded[:, : layer.n_post] = values
+    return padded.reshape(layer.n_pre, blocks, lanes).transpose(1, 0, 2).reshape(-1)
+
+
 def unpacked(values: NDArray[np.integer], layer: DenseSpec, lanes: int) -> NDArray[np.int64]:
     """Numbers in the order of memory words, lane 0 first, to the shape of the weights of a dense
-    layer: the inverse of `words`."""
+    layer: the inverse of `packed`."""
     blocks = n_blocks(layer.n_post, lanes)
     grid = values.astype(np.int64).reshape(blocks, layer.n_pre, lanes).transpose(1, 0, 2)
     return grid.reshape(layer.n_pre, blocks * lanes)[:, : layer.n_post]
@@ -82,3 +91,6 @@ TAG_BITS = 4  # of the memory of a pooling layer, a neuron
 def tags_per_window(layer: PoolSpec) -> int:
     """Places for the channels of a window in that memory: a power of two, so that addresses add."""
     return int(2 ** (layer.channels - 1).bit_length())
+
+
+SPRAM_BITS, SPRAM_WORDS = 16, 16384  # of a large memory of the iCE40UP5K

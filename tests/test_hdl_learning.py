@@ -1,10 +1,12 @@
 """The core with a learning unit against golden's student: every weight after every sample."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from amaranth.back import rtlil
+from amaranth.hdl import Signal
 from hdl_layers import random_times, use_hostile_banks
 from hdl_streams import LIMIT_CYCLES, collect, drive, simulate, until
 from samples import learning_params, random_network
@@ -16,10 +18,12 @@ from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.errors_below import ErrorsBelow
 from hwgen.hdl.output_errors import OutputErrors
 from hwgen.hdl.update import Update
-from hwgen.pack import unpacked
+from hwgen.hdl.shadows import SpramShadows
+from hwgen.pack import packed, unpacked
 
 N_STEPS = 6
 N_SAMPLES = 14
+CHANGE, ERROR, TWIN, PACKED = Update._change, Update._error, SpramShadows._twin, packed
 
 
 @pytest.fixture(autouse=True)
@@ -51,13 +55,26 @@ def shadows_of(ctx, layer, spec, lanes, shadow_bits):
     return found[:, : spec.n_post]
 
 
-def run(params, lanes, inputs, labels, *, stall=0.0, seed=0):
+async def fill(ctx, core, params, lanes, stall, seed):
+    """Send all shadows to a core that begins with none."""
+    n_layers = len(params.spec.layers)
+    for index in params.spec.learning_layers:
+        layer, bits = params.spec.layers[index], params.spec.learning.shadow_bits
+        await drive(ctx, core.i, [{"kind": Kind.POTENTIAL, "index": n_layers + index}], stall, seed)
+        values = packed(params.shadows[index], layer, lanes[index])
+        assert (abs(values) < 2 ** (bits - 1)).all()
+        await drive(ctx, core.fill, values.tolist(), stall, seed)
+
+
+def run(params, lanes, inputs, labels, *, stall=0.0, seed=0, spram=False):
     """Returns results, and the shadows of all learning layers after each sample with a label."""
-    core = SpikeCore(params, lanes)
+    core = SpikeCore(params, lanes, spram=spram)
     spec, results, learnt = params.spec, [], []
     payloads = labelled_payloads(inputs, labels, np.random.default_rng(seed))
 
     async def main(ctx):
+        if spram:
+            await fill(ctx, core, params, lanes, stall, seed)
         await drive(ctx, core.i, payloads, stall, seed)
         await until(ctx, lambda: len(results) == len(inputs), LIMIT_CYCLES, "results")
         n_lessons = int((np.array(labels) >= 0).sum())
@@ -68,8 +85,10 @@ def run(params, lanes, inputs, labels, *, stall=0.0, seed=0):
 
     async def watch(ctx):
         while True:
-            _, _, done = await ctx.tick().sample(core._gate.learnt)
+            _, _, done = await ctx.tick().sample(core._teacher.learnt)
             if done:
+                if spram:  # the last word is written a cycle later
+                    await ctx.tick()
                 learnt.append(
                     [
                         shadows_of(
@@ -133,6 +152,47 @@ def test_learns_as_golden_does(shape, lanes, psp, bits, options, stall):
     inputs, labels = some_samples(params)
     labels[5] = -1  # not learnt
     check(params, inputs, labels, *run(params, lanes, inputs, labels, stall=stall))
+
+
+@pytest.mark.parametrize("stall", [0.0, 0.5])
+@pytest.mark.parametrize(
+    ("shape", "lanes", "layers"),
+    [
+        ("1x9-7-4", (4, 2), "all"),
+        ("1x9-7-4", (7, 4), "all"),
+        ("1x9-7-4", (3, 1), "last"),
+        ("1x9-8-7-4", (2, 1, 4), "all"),
+    ],
+)
+def test_shadows_in_memories_with_one_port(shape, lanes, layers, stall, monkeypatch):
+    monkeypatch.setattr(SpramShadows, "_twin", undefined_behind_a_write)
+    psp = "phased/" * (len(lanes) - 1) + "ramp"
+    learning = {"shadow_bits": 10, "hidden_shift": 2, "output_shift": 1, "layers": layers}
+    params = learning_params(psp, 4, shape, **learning)
+    inputs, labels = some_samples(params)
+    check(params, inputs, labels, *run(params, lanes, inputs, labels, stall=stall, spram=True))
+
+
+def undefined_behind_a_write(self, m, read_en, address, writes, data):
+    """The twin; behind a write, what it reads is wrong, as in the data sheet."""
+    shown = Signal.like(self.word)
+    TWIN(SimpleNamespace(memory=self.memory, word=shown), m, read_en, address, writes, data)
+    wrote = Signal()
+    with m.If(writes | read_en):
+        m.d.sync += wrote.eq(writes)
+    m.d.comb += self.word.eq(shown ^ wrote.replicate(len(shown)))
+
+
+@pytest.mark.parametrize("plant", ["one word a cycle", "a value is lost"])
+def test_a_fault_of_such_a_memory_is_found(plant, monkeypatch):
+    params = learning_params("phased/ramp", 4, "1x9-7-4", shadow_bits=10)
+    inputs, labels = some_samples(params)
+    if plant == "one word a cycle":
+        monkeypatch.setattr(SpramShadows, "cycles_per_word", 1)
+    else:
+        monkeypatch.setitem(globals(), "packed", lambda *given: np.roll(PACKED(*given), 1))
+    with pytest.raises(AssertionError):
+        check(params, inputs, labels, *run(params, (2, 4), inputs, labels, spram=True))
 
 
 @pytest.mark.parametrize(("lanes", "layers"), [((2, 4), "all"), ((3, 2), "last")])
@@ -224,9 +284,6 @@ def margin_too_small(monkeypatch):
 
 def dither_stands_still(monkeypatch):
     monkeypatch.setattr("hwgen.hdl.teacher.TAPS", 0)
-
-
-CHANGE, ERROR = Update._change, Update._error
 
 
 @pytest.mark.parametrize(

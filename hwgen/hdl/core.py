@@ -30,16 +30,24 @@ class SpikeCore(wiring.Component):
     Members: `i` takes the tokens of samples (`hwgen.events`), `o` gives one result a sample.
     `early_exit` high: once a sample is decided, the rest of its input is swallowed; the decision is
     the same, what the layers do after it is not. A core that learns gives the shadow weights of a
-    layer at `shadows` when a POTENTIAL with its number comes in. `reg_data` is the register at
-    `reg_addr` (`hwgen.protocol.Register`) of the cycle before.
+    layer at `shadows` when a POTENTIAL with its number comes in. One whose shadows lie in SPRAM
+    takes them from `fill` after a POTENTIAL whose index is greater by the number of layers;
+    `filled` strobes after the last. `reg_data` is the register at `reg_addr`
+    (`hwgen.protocol.Register`) of the cycle before.
     """
 
     def __init__(
-        self, params: Params, lanes: Sequence[int], *, learning: bool | None = None
+        self,
+        params: Params,
+        lanes: Sequence[int],
+        *,
+        learning: bool | None = None,
+        spram: bool = False,
     ) -> None:
         """lanes: one number a layer: neurons, or filters, updated at once; 1 of a pooling layer.
 
         `learning` says whether there is a learning unit; default: if the params say how to learn.
+        `spram`: weights that learn are in the large memories of an iCE40UP5K.
         """
         params.check()
         self._learns = bool(params.spec.learning) if learning is None else learning
@@ -50,8 +58,10 @@ class SpikeCore(wiring.Component):
             raise ValueError(f"lanes must have {len(layers)} numbers, not {list(lanes)!r}")
         self._params = params
         self.lanes = tuple(lanes)
+        self._spram = spram and self._learns
         self._layers = [
-            _layer(params, index, lanes[index], learns=self._learns) for index in range(len(layers))
+            _layer(params, index, lanes[index], learns=self._learns, spram=spram)
+            for index in range(len(layers))
         ]
         self._teacher = self._make_teacher() if self._learns else None
         self._gate = Gate(
@@ -59,8 +69,13 @@ class SpikeCore(wiring.Component):
             max_in_flight=len(layers) + 1,
             n_labels=params.spec.n_classes if self._learns else 0,
             learning_layers=params.spec.learning_layers if self._learns else range(0),
+            can_fill=self._spram,
         )
-        learnt = {"shadows": Out(self._teacher.o.signature)} if self._teacher else {}
+        learnt: dict[str, wiring.Member] = {}
+        if self._teacher:
+            learnt["shadows"] = Out(self._teacher.o.signature)
+            if self._spram:
+                learnt |= {"fill": In(self._teacher.i.signature.flip()), "filled": Out(1)}
         super().__init__(
             {
                 **learnt,
@@ -91,10 +106,14 @@ class SpikeCore(wiring.Component):
                 teacher.start.eq(gate.lesson),
                 teacher.label.eq(gate.label),
                 teacher.read.eq(gate.reads),
+                teacher.fill.eq(gate.fills),
                 teacher.which.eq(gate.label - spec.learning_layers[0]),
-                gate.learnt.eq(teacher.learnt | teacher.has_read),
+                gate.learnt.eq(teacher.learnt | teacher.has_read | teacher.has_filled),
             ]
             wiring.connect(m, teacher.o, wiring.flipped(self.shadows))
+            if self._spram:
+                wiring.connect(m, wiring.flipped(self.fill), teacher.i)
+                m.d.comb += self.filled.eq(teacher.has_filled)
         for index, layer in enumerate(self._layers):
             for name, adapter in _adapters(spec, index, shape, self.lanes[index]):
                 m.submodules[f"{name}_{index}"] = adapter
@@ -130,7 +149,7 @@ class SpikeCore(wiring.Component):
         """The learning unit of the layers that learn."""
         dense = [layer for layer in self._layers if isinstance(layer, Dense)]
         stores = [layer.store for layer in dense if layer.store is not None]
-        return Teacher(self._params.spec, self.lanes, stores)
+        return Teacher(self._params.spec, self.lanes, stores, can_fill=self._spram)
 
 
 def _watch(m: Module, watcher, tokens) -> None:
@@ -144,7 +163,9 @@ def _watch(m: Module, watcher, tokens) -> None:
         m.d.comb += watcher.drive.eq(tokens.payload.drive)
 
 
-def _layer(params: Params, index: int, lanes: int, *, learns: bool) -> Dense | Conv | Pool:
+def _layer(
+    params: Params, index: int, lanes: int, *, learns: bool, spram: bool
+) -> Dense | Conv | Pool:
     layer = params.spec.layers[index]
     is_output = index == len(params.spec.layers) - 1
     tensors = params.weights[index], params.thresholds[index], params.drives[index]
@@ -164,6 +185,7 @@ def _layer(params: Params, index: int, lanes: int, *, learns: bool) -> Dense | C
         is_output=is_output,
         shadows=params.shadows[index],
         shadow_bits=learning.shadow_bits,
+        spram=spram,
     )
 
 

@@ -24,7 +24,7 @@ from hwgen.hdl.bank import StateBank
 from hwgen.hdl.constants import read_constants
 from hwgen.hdl.neurons import Neurons
 from hwgen.hdl.serializer import Serializer
-from hwgen.hdl.shadows import Shadows
+from hwgen.hdl.shadows import Shadows, SpramShadows
 from hwgen.hdl.slot import Op
 from hwgen.hdl.stream import index_bits, mark_of, token_stream
 from hwgen.pack import memory_image, n_blocks, words
@@ -55,12 +55,13 @@ class Dense(wiring.Component):
         is_output: bool = False,
         shadows: NDArray[np.int32] | None = None,
         shadow_bits: int = 0,
+        spram: bool = False,
     ) -> None:
         """weights: int8 [n_pre, n_post]; thresholds: int32 [n_post]; drives: the same of a phased
         layer, else [0]; 1 <= lanes <= n_post.
 
         With `shadows`, int32 [n_pre, n_post], the weights are their top bits, in the memory
-        `store`, which a learning unit can write.
+        `store`, which a learning unit can write; with `spram`, see `SpramShadows`.
         """
         if not 1 <= lanes <= layer.n_post:
             raise ValueError(f"lanes must be 1..{layer.n_post}, not {lanes!r}")
@@ -71,11 +72,15 @@ class Dense(wiring.Component):
         self._image = memory_image(weights, layer, lanes)
         self.store: Shadows | None = None
         if shadows is not None:
-            self.store = Shadows(
-                words(shadows, layer, lanes, shadow_bits),
-                lanes=lanes,
-                weight_bits=layer.weight_bits,
-                shadow_bits=shadow_bits,
+            shape = {
+                "lanes": lanes,
+                "weight_bits": layer.weight_bits,
+                "shadow_bits": shadow_bits,
+            }
+            self.store = (
+                SpramShadows(layer.n_pre * self._n_blocks, **shape)
+                if spram
+                else Shadows(words(shadows, layer, lanes, shadow_bits), **shape)
             )
         self._thresholds, self._drives = thresholds.tolist(), drives.tolist()
         self._word_bits = lanes * (layer.potential_bits + layer.slope_bits + 1)

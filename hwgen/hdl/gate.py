@@ -19,7 +19,8 @@ class Gate(wiring.Component):
     Nothing comes in behind it until that is done: `lesson` strobes, for `label`, when the core is
     empty, and `learnt` says that it is done. There is no early exit then. In the same way a
     POTENTIAL between samples asks, by its index, for the weights of a layer that learns: `reads`
-    strobes, for the layer `label`.
+    strobes, for the layer `label`. With `can_fill`, an index greater by the number of layers says
+    that weights for that layer are to come: `fills` strobes.
 
     Members: `finished` strobes when a sample has left the readout. `event` strobes for each spike
     passed on. `busy` is high while a sample is anywhere inside the core.
@@ -32,18 +33,24 @@ class Gate(wiring.Component):
         max_in_flight: int,
         n_labels: int = 0,
         learning_layers: range = range(0),
+        can_fill: bool = False,
     ) -> None:
-        """max_in_flight: samples that may be inside at once; more wait at the door."""
+        """max_in_flight: samples that may be inside at once; more wait at the door.
+        learning_layers: up to the last of all layers.
+        """
         self._learning_layers = learning_layers
+        self._can_fill = can_fill
+        n_asked = learning_layers.stop * (2 if can_fill else 1)
         self._n_inputs = n_inputs
         self._max_in_flight = max_in_flight
         self._n_labels = n_labels
         super().__init__(
             {
-                "i": In(token_stream(vector(max(n_inputs, n_labels + 1)))),
+                "i": In(token_stream(vector(max(n_inputs, n_labels + 1, n_asked)))),
                 "o": Out(token_stream(vector(n_inputs))),
                 "lesson": Out(1),
                 "reads": Out(1),
+                "fills": Out(1),
                 "label": Out(index_bits(max(n_labels, learning_layers.stop, 1))),
                 "learnt": In(1),
                 "early_exit": In(1),
@@ -98,22 +105,31 @@ class Gate(wiring.Component):
     def _teach(self, m: Module, between, leave, closed, empty) -> None:
         """between: a token is taken that is not within a sample."""
         teaching = Signal()
-        asked = Signal()  # for weights
+        asked, sent = Signal(), Signal()  # for weights; weights
         token = self.i.payload
         labelled = (token.index != 0) & (token.index <= self._n_labels)
         begins = closed & ~teaching & empty & ~self.o.valid
-        m.d.comb += [self.lesson.eq(begins & ~asked), self.reads.eq(begins & asked)]
+        m.d.comb += [
+            self.lesson.eq(begins & ~asked & ~sent),
+            self.reads.eq(begins & asked),
+            self.fills.eq(begins & sent),
+        ]
         with m.If(leave):
             m.d.sync += [
                 closed.eq(labelled),
                 asked.eq(0),
+                sent.eq(0),
                 self.label.eq(token.index - 1),
                 self.o.payload.index.eq(0),
             ]
-        first, stop = self._learning_layers.start, self._learning_layers.stop
-        learns = (token.index >= first) & (token.index < stop)
-        with m.If(between & (token.kind == Kind.POTENTIAL) & learns):
-            m.d.sync += [closed.eq(1), asked.eq(1), self.label.eq(token.index)]
+        layers = self._learning_layers
+        for flag, other, shift in ((asked, sent, 0), (sent, asked, layers.stop)):
+            if flag is sent and not self._can_fill:
+                continue
+            layer = token.index - shift
+            learns = (layer >= layers.start) & (layer < layers.stop)
+            with m.If(between & (token.kind == Kind.POTENTIAL) & learns):
+                m.d.sync += [closed.eq(1), flag.eq(1), other.eq(0), self.label.eq(layer)]
         with m.If(begins):
             m.d.sync += teaching.eq(1)
         with m.If(self.learnt):

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, Module, Mux
+from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.stream import index_bits
+from hwgen.pack import SPRAM_BITS, SPRAM_WORDS
 
 
 class Shadows(wiring.Component):
@@ -16,6 +17,8 @@ class Shadows(wiring.Component):
     is read: `weights` in the next cycle, and until the next read, for the forward path, `word` for
     the unit, which writes with `write_en`. A word must not be read in the cycle of its writing.
     """
+
+    cycles_per_word = 1  # of reading one and writing another
 
     def __init__(
         self, image: Sequence[int], *, lanes: int, weight_bits: int, shadow_bits: int
@@ -43,17 +46,86 @@ class Shadows(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
+        lanes = (self.word.word_select(lane, self._shadow_bits) for lane in range(self.lanes))
+        m.d.comb += self.weights.eq(
+            Cat(lane[self._shadow_bits - self._weight_bits :] for lane in lanes)
+        )
+        address = Mux(self.taught, self.address, self.read_address)
+        self._store(m, platform, self.taught | self.read_en, address)
+        return m
+
+    def _store(self, m: Module, platform: object, read_en, address) -> None:
         m.submodules.memory = storage = self.memory
         # A port without clock, and a register: yosys merges them, and heeds `no_rw_check` then.
         read, write = storage.read_port(domain="comb"), storage.write_port()
-        with m.If(self.taught | self.read_en):
+        with m.If(read_en):
             m.d.sync += self.word.eq(read.data)
-        lanes = (self.word.word_select(lane, self._shadow_bits) for lane in range(self.lanes))
         m.d.comb += [
-            read.addr.eq(Mux(self.taught, self.address, self.read_address)),
-            self.weights.eq(Cat(lane[self._shadow_bits - self._weight_bits :] for lane in lanes)),
+            read.addr.eq(address),
             write.en.eq(self.write_en),
             write.addr.eq(self.write_address),
             write.data.eq(self.write_word),
         ]
-        return m
+
+
+class SpramShadows(Shadows):
+    """As `Shadows`, in the large memories of an iCE40UP5K. They have one port: a write takes place
+    in the cycle after its `write_en`, nothing is read then, and `word` is undefined behind it. They
+    begin with nothing, too, so they must be filled before the first sample.
+    """
+
+    cycles_per_word = 2
+
+    def __init__(self, depth: int, *, lanes: int, weight_bits: int, shadow_bits: int) -> None:
+        if depth > SPRAM_WORDS:
+            raise ValueError(f"{depth} words of shadow weights, but an SPRAM has {SPRAM_WORDS}")
+        super().__init__([0] * depth, lanes=lanes, weight_bits=weight_bits, shadow_bits=shadow_bits)
+
+    def _store(self, m: Module, platform: object, read_en, address) -> None:
+        writes, data = Signal(), Signal.like(self.write_word)
+        write_address = Signal.like(self.write_address)
+        m.d.sync += [
+            writes.eq(self.write_en),
+            write_address.eq(self.write_address),
+            data.eq(self.write_word),
+        ]
+        address = Mux(writes, write_address, address)
+        if platform is None:  # a simulator, or Verilog for anything
+            self._twin(m, read_en, address, writes, data)
+            return
+        for start in range(0, len(data), SPRAM_BITS):
+            part = slice(start, start + SPRAM_BITS)
+            taken = self._block(m, read_en | writes, address, writes, data[part])
+            m.d.comb += self.word[part].eq(taken)
+
+    def _twin(self, m: Module, read_en, address, writes, data) -> None:
+        m.submodules.memory = storage = self.memory
+        read, write = storage.read_port(), storage.write_port()
+        m.d.comb += [
+            read.en.eq(read_en & ~writes),
+            read.addr.eq(address),
+            self.word.eq(read.data),
+            write.en.eq(writes),
+            write.addr.eq(address),
+            write.data.eq(data),
+        ]
+
+    def _block(self, m: Module, enable, address, writes, data):
+        """One SB_SPRAM256KA; returns what it reads."""
+        wide_address, wide_data = Signal(14), Signal(SPRAM_BITS)
+        out = Signal(SPRAM_BITS)
+        m.d.comb += [wide_address.eq(address), wide_data.eq(data)]
+        m.submodules += Instance(
+            "SB_SPRAM256KA",
+            i_CLOCK=ClockSignal(),
+            i_CHIPSELECT=enable,
+            i_WREN=writes,
+            i_MASKWREN=Const(0b1111, 4),
+            i_ADDRESS=wide_address,
+            i_DATAIN=wide_data,
+            i_STANDBY=Const(0),
+            i_SLEEP=Const(0),
+            i_POWEROFF=Const(1),  # active low
+            o_DATAOUT=out,
+        )
+        return out

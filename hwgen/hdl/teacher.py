@@ -13,6 +13,7 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.errors_below import ErrorsBelow
+from hwgen.hdl.fill import Fill
 from hwgen.hdl.lane_words import LaneWords
 from hwgen.hdl.later import falls
 from hwgen.hdl.output_errors import OutputErrors
@@ -28,17 +29,26 @@ from hwgen.spec import DenseSpec, NetworkSpec
 class Teacher(wiring.Component):
     """Members: with `start`, while no token moves, the sample that has just ended is learnt with
     `label`. `busy` is high from the next cycle until all is written; `learnt` strobes at the end.
-    With `read`, the shadows of layer `which`, of those that learn, come out at `o`; `has_read`
-    strobes after the last.
+    With `read`, the shadows of layer `which`, of those that learn, come out at `o`; with `fill`,
+    they are taken from `i`, if there is one; `has_read` and `has_filled` strobe after the last.
 
     It watches streams: `logs[n]` those into the n-th layer that learns, `output_errors` that out of
     the last; whoever has the streams connects them.
     """
 
-    def __init__(self, spec: NetworkSpec, lanes: Sequence[int], stores: Sequence[Shadows]) -> None:
-        """lanes: of all layers; stores: of the layers that learn, in order."""
+    def __init__(
+        self,
+        spec: NetworkSpec,
+        lanes: Sequence[int],
+        stores: Sequence[Shadows],
+        *,
+        can_fill: bool = False,
+    ) -> None:
+        """lanes: of all layers; stores: of the layers that learn, in order. With `can_fill`, it has
+        the stream `i`."""
         learning, n_steps = spec.learning, spec.n_steps
         assert learning is not None
+        self._fill = Fill(stores, learning.shadow_bits) if can_fill else None
         self._learning, self._n_steps, self._stores = learning, n_steps, stores
         self._layers: list[DenseSpec] = [spec.layers[n] for n in spec.learning_layers]
         self._lanes = [lanes[n] for n in spec.learning_layers]
@@ -53,14 +63,17 @@ class Teacher(wiring.Component):
             bits=learning.error_bits,
         )
         super().__init__(
-            {
+            ({"i": In(self._fill.i.signature.flip())} if self._fill else {})
+            | {
                 "start": In(1),
                 "label": In(index_bits(spec.n_classes)),
                 "busy": Out(1),
                 "learnt": Out(1),
                 "read": In(1),
                 "which": In(index_bits(len(stores))),
+                "fill": In(1),
                 "has_read": Out(1),
+                "has_filled": Out(1),
                 "o": Out(stream.Signature(readback_layout(learning.shadow_bits))),
             }
         )
@@ -94,10 +107,11 @@ class Teacher(wiring.Component):
                 n_steps=self._n_steps,
                 is_output=n == n_layers - 1,
                 below=self._layers[n - 1] if n else None,
+                cycles_per_word=self._stores[n].cycles_per_word,
             )
             self._place_errors(m, n, errors, update)
             self._connect(m, n, update, halvings, state)
-            self._share(m, self._stores[n], update, readback)
+            self._share(m, n, update, readback)
             m.d.comb += update.start.eq(begins)
             done = falls(m, update.busy)
             if n == 0:
@@ -156,6 +170,7 @@ class Teacher(wiring.Component):
                 m.d.comb += words.block.eq(errors.block)
 
     def _read(self, m: Module) -> Readback:
+        """The way of shadows out, and, if there is one, in."""
         m.submodules.readback = readback = Readback(self._stores, self._learning.shadow_bits)
         wiring.connect(m, readback.o, wiring.flipped(self.o))
         m.d.comb += [
@@ -163,10 +178,19 @@ class Teacher(wiring.Component):
             readback.which.eq(self.which),
             self.has_read.eq(falls(m, readback.busy)),
         ]
+        if self._fill:
+            m.submodules.fill = self._fill
+            wiring.connect(m, wiring.flipped(self.i), self._fill.i)
+            m.d.comb += [
+                self._fill.start.eq(self.fill),
+                self._fill.which.eq(self.which),
+                self.has_filled.eq(falls(m, self._fill.busy)),
+            ]
         return readback
 
-    def _share(self, m: Module, store, update, readback) -> None:
-        """Who has the memory of a layer."""
+    def _share(self, m: Module, n: int, update, readback) -> None:
+        """Who has the memory of layer n."""
+        store, fill = self._stores[n], self._fill
         m.d.comb += [
             store.taught.eq(self.busy | readback.busy),
             store.address.eq(Mux(readback.busy, readback.address, update.address)),
@@ -175,6 +199,13 @@ class Teacher(wiring.Component):
             store.write_word.eq(update.write_word),
             update.word.eq(store.word),
         ]
+        if fill:
+            with m.If(fill.busy):
+                m.d.comb += [
+                    store.write_en.eq(fill.write_en[n]),
+                    store.write_address.eq(fill.address),
+                    store.write_word.eq(fill.word[-len(store.write_word) :]),
+                ]
 
     def _connect(self, m: Module, n: int, update, halvings, state) -> None:
         log = self.logs[n]

@@ -7,8 +7,9 @@
     4  add it, stop at the limits; sum of the lanes
     5  write; sum of the blocks
 
-No word is visited twice in an update, so no stage waits for another. What is computed is
-`hwgen.golden.stdp.changes` and `hidden_errors`.
+No word is visited twice in an update, so no stage waits for another. If the shadows' memory needs
+two cycles for a word, stage 0 takes two for each. What is computed is `hwgen.golden.stdp.changes`
+and `hidden_errors`.
 """
 
 from itertools import pairwise
@@ -52,8 +53,10 @@ class Update(wiring.Component):
         n_steps: int,
         is_output: bool,
         below: DenseSpec | None,
+        cycles_per_word: int = 1,
     ) -> None:
-        """below: the layer that errors are passed to, if it learns, too."""
+        """below: the layer that errors are passed to, if it learns, too. cycles_per_word: 1, 2."""
+        self._cycles_per_word = cycles_per_word
         self._layer, self._learning, self._below = layer, learning, below
         self._lanes, self._n_steps = lanes, n_steps
         self._n_blocks = n_blocks(layer.n_post, lanes)
@@ -90,7 +93,9 @@ class Update(wiring.Component):
         control = [Signal(data.StructLayout(fields), name=f"control_{n}") for n in range(6)]
         for before, now in pairwise(control):
             m.d.sync += now.eq(before)
-        neurons_before = self._issue(m, control[0])
+        goes_on = self._pace(m)
+        m.d.sync += control[1].valid.eq(control[0].valid & goes_on)
+        neurons_before = self._issue(m, control[0], goes_on)
         step, noise = Signal.like(self.step), Signal(MAX_SHIFT)
         m.d.sync += [step.eq(self.step), noise.eq(self.state + self.neuron + neurons_before)]
 
@@ -111,7 +116,8 @@ class Update(wiring.Component):
             words.append(self._limited(m, later(m, shadow, 2), later(m, change, 1)))
         if self._below:
             of_block = later(m, sum(passed), 1)
-            m.d.sync += self.passed.eq(Mux(control[4].first, 0, self.passed) + of_block)
+            with m.If(control[4].valid):
+                m.d.sync += self.passed.eq(Mux(control[4].first, 0, self.passed) + of_block)
         m.d.comb += [
             # For a cycle at least, even if no input came.
             self.busy.eq(Cat(stage.valid for stage in control).any() | later(m, self.start, 1)),
@@ -123,7 +129,15 @@ class Update(wiring.Component):
         ]
         return m
 
-    def _issue(self, m: Module, control):
+    def _pace(self, m: Module):
+        """Whether stage 0 moves on in this cycle."""
+        if self._cycles_per_word == 1:
+            return Const(1)
+        second = Signal()
+        m.d.sync += second.eq(~second & ~self.start)
+        return second
+
+    def _issue(self, m: Module, control, goes_on):
         """Stage 0, and the addresses of stage 1. Returns how many neurons are in blocks before."""
         block = Signal.like(self.block)
         words_before = Signal.like(self.address)
@@ -139,7 +153,7 @@ class Update(wiring.Component):
         m.d.comb += next_entry.eq(control.entry + 1)
         with m.If(self.start):
             m.d.sync += [control.valid.eq(self.count != 0), control.entry.eq(0)]
-        with m.Elif(control.valid & control.last):
+        with m.Elif(control.valid & control.last & goes_on):
             m.d.sync += [
                 control.valid.eq(next_entry != self.count),
                 control.entry.eq(next_entry),
@@ -147,7 +161,7 @@ class Update(wiring.Component):
                 words_before.eq(0),
                 neurons_before.eq(0),
             ]
-        with m.Elif(control.valid):
+        with m.Elif(control.valid & goes_on):
             m.d.sync += [
                 block.eq(block + 1),
                 words_before.eq(words_before + self._layer.n_pre),
