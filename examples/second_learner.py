@@ -28,7 +28,7 @@ class Learner(Network):
 
     def learn(self, label):
         """Change the weights by the sample that was run last."""
-        rule, T = self.rule, self.n_steps  # noqa: N806
+        rule, end = self.rule, self.n_steps - 1
         halvings = min(rule["n_halvings"], self.n_lessons >> rule["halve_log2"])
         errors = self.output_errors(self.layers[-1].times, label)
         for index in sorted(self.shadows, reverse=True):
@@ -36,11 +36,11 @@ class Learner(Network):
             if not any(errors):
                 break
             layer = self.layers[index]
-            references = [T - 1 if layer.phased or t == T else t for t in layer.times]
+            references = [end if layer.phased else min(t, end) for t in layer.times]
             last = index == len(self.layers) - 1
             shift = halvings + rule["output_shift" if last else "hidden_shift"]
             self.update(index, errors, references, shift)
-            if index:
+            if index - 1 in self.shadows:
                 errors = self.passed_down(layer, errors, references, self.layers[index - 1].phased)
         for index, shadows in self.shadows.items():  # now only: all is done with the weights before
             b = self.spec["layers"][index]["weight_bits"]

@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
-from hwgen import card, curves, data, learn, model
+from hwgen import answers, card, curves, data, learn, model
 from hwgen import params as params_file
 from hwgen import recipe as recipe_file
 from hwgen import vectors as vectors_file
@@ -68,7 +68,10 @@ def run(
     )
     folder = ModelFolder(out or Path("runs") / f"{params.name}-learnt")
     params_file.save(course.params, folder.params_path)
-    vectors_file.save(make_vectors(course.params, test), folder.vectors_path)
+    vectors = make_vectors(course.params, test)
+    vectors_file.save(vectors, folder.vectors_path)
+    to_teach = answers.to_teach(vectors.labels, course.params.spec.n_classes)
+    vectors_file.save(answers.lessons(course.params, vectors.inputs, to_teach), folder.lessons_path)
     write_atomic(folder.path / "curve.json", json.dumps(course.to_json(), indent=1) + "\n")
     curves.draw({params.name: course.curve}, folder.path / "curve.svg")
     card.record(folder, evaluate(course.params, test))

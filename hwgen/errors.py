@@ -13,6 +13,10 @@ class ParamsError(HwgenError):
     """A parameter or vector file is damaged, or breaks the contract."""
 
 
+class ResultsError(HwgenError):
+    """A file of another implementation's results cannot be read."""
+
+
 class DataError(HwgenError):
     """A data set is missing or damaged."""
 

@@ -14,7 +14,8 @@ from hwgen.vectors import Vectors
 
 @dataclass(frozen=True)
 class ModelFolder:
-    """`models/NAME/`: recipe.toml, params.safetensors, vectors.safetensors, card.md."""
+    """`models/NAME/`: recipe.toml, params.safetensors, vectors.safetensors, card.md; and
+    lessons.safetensors, if it learns."""
 
     path: Path
 
@@ -31,6 +32,10 @@ class ModelFolder:
         return self.path / "vectors.safetensors"
 
     @property
+    def lessons_path(self) -> Path:
+        return self.path / "lessons.safetensors"
+
+    @property
     def card_path(self) -> Path:
         return self.path / "card.md"
 
@@ -40,6 +45,10 @@ class ModelFolder:
     def vectors(self, params: Params) -> Vectors:
         """The vectors that belong to `params`, the folder's."""
         return vectors_file.load(self.vectors_path, params)
+
+    def lessons(self, params: Params) -> Vectors:
+        """The lessons that belong to `params`, the folder's."""
+        return vectors_file.load(self.lessons_path, params, lessons=True)
 
 
 def shipped() -> list[str]:

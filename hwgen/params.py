@@ -31,7 +31,7 @@ from hwgen.spec import (
 )
 
 FORMAT = 1  # bumped when an old reader would misread a new file
-_KINDS = ("weights", "thresholds", "drives", "shadows")  # of tensors, one of each a layer
+KINDS = ("weights", "thresholds", "drives", "shadows")  # of tensors, one of each a layer
 HEADER_KEY = "hwgen"  # the only metadata key, so that the file is the same byte for byte
 
 
@@ -84,7 +84,7 @@ class Params:
         """Raise `ParamsError` if anything breaks the contract; `where` opens the message."""
         check_spec(self.spec, where)
         n_layers = len(self.spec.layers)
-        for kind in _KINDS:
+        for kind in KINDS:
             tensors = getattr(self, kind)
             if len(tensors) != n_layers:
                 raise ParamsError(f"{where}: {len(tensors)} {kind} for {n_layers} layers")
@@ -259,7 +259,7 @@ def to_bytes(params: Params) -> bytes:
         "provenance": dict(params.provenance),
     }
     tensors: dict[str, NDArray[Any]] = {}
-    for kind in _KINDS:
+    for kind in KINDS:
         for index, tensor in enumerate(getattr(params, kind)):
             if tensor.size:  # a pooling layer has none
                 tensors[f"{index}.{kind}"] = np.ascontiguousarray(tensor)

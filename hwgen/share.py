@@ -1,4 +1,4 @@
-"""Where `sim/`, `boards/` and `models/` are: in the wheel, or beside the package in a checkout."""
+"""Where the data of hwgen are: in the wheel, or beside the package in a checkout."""
 
 from pathlib import Path
 from typing import Literal
@@ -8,7 +8,7 @@ from hwgen.errors import HwgenError
 _PACKAGE = Path(__file__).resolve().parent
 
 
-def share(kind: Literal["sim", "boards", "models"]) -> Path:
+def share(kind: Literal["sim", "boards", "models", "conformance"]) -> Path:
     """The folder of that kind. Never looks at the current folder, which is the user's."""
     shipped = _PACKAGE / "_share"
     if shipped.is_dir():

@@ -6,10 +6,8 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import hwgen
-from hwgen import card, data
+from hwgen import answers, card, data
 from hwgen import params as params_file
 from hwgen import recipe as recipe_file
 from hwgen import vectors as vectors_file
@@ -17,7 +15,6 @@ from hwgen.data import Dataset
 from hwgen.encode import latency
 from hwgen.evaluate import Evaluation, evaluate
 from hwgen.files import write_atomic
-from hwgen.golden import Golden
 from hwgen.model import ModelFolder
 from hwgen.params import Params
 from hwgen.progress import Progress
@@ -124,16 +121,7 @@ def make_vectors(params: Params, test: Dataset) -> Vectors:
     bytes_per_sample = spec.input.n_inputs + sum(5 * layer.n_post for layer in spec.layers)
     n = max(_MIN_VECTORS, min(_MAX_VECTORS, _VECTOR_BYTES // bytes_per_sample))
     inputs = latency(test.images[:n], spec.input, spec.n_steps)
-    trace = Golden(params).run(inputs)
-    return Vectors(
-        digest=params.digest,
-        inputs=inputs,
-        labels=test.labels[:n].astype(np.uint8),
-        spike_times=trace.spike_times,
-        potentials=tuple(potential.astype(np.int32) for potential in trace.potentials),
-        decisions=trace.decisions.astype(np.uint8),
-        decision_steps=trace.decision_steps,
-    )
+    return answers.vectors(params, inputs, test.labels[:n])
 
 
 def device_name(device: str) -> str:

@@ -4,6 +4,10 @@
 never), `labels` uint8 [n], one `<l>.spike_times` uint8 [n, n_post] a layer, one `<l>.potentials`
 int32 [n, n_post] a layer with potentials, `decisions` uint8 [n], `decision_steps` uint8 [n]; and
 the digest of the params.
+
+`lessons.safetensors`, of a network that learns, holds the same of n lessons, one after the other
+from the params: each label is taught after its sample (`UNTAUGHT`: none is), and one `<l>.shadows`
+int32 [n_pre, n_post] a layer that learns is what the shadow weights are in the end.
 """
 
 from dataclasses import dataclass
@@ -20,12 +24,14 @@ from hwgen.files import write_atomic
 from hwgen.params import Params
 from hwgen.spec import PoolSpec
 
+UNTAUGHT = 255  # in place of a label, in lessons
 _DIGEST_KEY = "hwgen-digest"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Vectors:
-    """See the module's text for shapes. The potentials of a pooling layer are [n, 0]."""
+    """See the module's text for shapes. The potentials of a pooling layer are [n, 0], the shadows
+    of a layer that does not learn [0]; given as (), there are none in any layer."""
 
     digest: str
     inputs: NDArray[np.uint8]
@@ -34,6 +40,7 @@ class Vectors:
     potentials: tuple[NDArray[np.int32], ...]
     decisions: NDArray[np.uint8]
     decision_steps: NDArray[np.uint8]
+    shadows: tuple[NDArray[np.int32], ...] = ()
 
 
 def save(vectors: Vectors, path: Path) -> None:
@@ -54,12 +61,25 @@ def _tensors(vectors: Vectors) -> dict[str, NDArray[Any]]:
         tensors[f"{index}.spike_times"] = times
         if vectors.potentials[index].shape[1]:
             tensors[f"{index}.potentials"] = vectors.potentials[index]
+    for index, shadows in enumerate(vectors.shadows):
+        if shadows.size:
+            tensors[f"{index}.shadows"] = shadows
     return tensors
 
 
-def load(path: Path, params: Params) -> Vectors:
-    """Read vectors that belong to `params`. Raises `ParamsError`."""
+def digest_of(path: Path) -> str:
+    """Of which params a file is; "" if it cannot be read."""
+    try:
+        with safe_open(path, framework="np") as file:
+            return str((file.metadata() or {}).get(_DIGEST_KEY, ""))
+    except (SafetensorError, OSError, ValueError, TypeError):
+        return ""
+
+
+def load(path: Path, params: Params, *, lessons: bool = False) -> Vectors:
+    """Read vectors, or lessons, that belong to `params`. Raises `ParamsError`."""
     layers = params.spec.layers
+    learning = params.spec.learning_layers if lessons else range(0)
     try:
         with safe_open(path, framework="np") as file:
             digest = (file.metadata() or {}).get(_DIGEST_KEY, "")
@@ -77,10 +97,15 @@ def load(path: Path, params: Params) -> Vectors:
                 ),
                 decisions=file.get_tensor("decisions"),
                 decision_steps=file.get_tensor("decision_steps"),
+                shadows=tuple(
+                    file.get_tensor(f"{i}.shadows") if i in learning else np.zeros(0, np.int32)
+                    for i in range(len(layers))
+                ),
             )
             names = set(file.keys())
     except FileNotFoundError:
-        raise ParamsError(f"{path}: no such file; `hwgen train` writes one") from None
+        writer = "learn" if lessons else "train"
+        raise ParamsError(f"{path}: no such file; `hwgen {writer}` writes one") from None
     except (SafetensorError, OSError, ValueError, TypeError) as error:
         raise ParamsError(f"{path}: not a whole vector file: {error}") from None
     if digest != params.digest:
@@ -88,13 +113,13 @@ def load(path: Path, params: Params) -> Vectors:
             f"{path}: made for params {digest[:16]!r}, expected {params.digest[:16]!r}; "
             "`hwgen train` writes both together"
         )
-    _check(vectors, params, path)
+    _check(vectors, params, learning, path)
     if extra := names - set(_tensors(vectors)):
         raise ParamsError(f"{path}: unexpected tensor {min(extra)!r}")
     return vectors
 
 
-def _check(vectors: Vectors, params: Params, path: Path) -> None:
+def _check(vectors: Vectors, params: Params, learning: range, path: Path) -> None:
     n = len(vectors.labels)
     expected: dict[str, tuple[NDArray[Any], list[int], str]] = {
         "inputs": (vectors.inputs, [n, params.spec.input.n_inputs], "uint8")
@@ -104,6 +129,9 @@ def _check(vectors: Vectors, params: Params, path: Path) -> None:
         expected[f"{index}.spike_times"] = (vectors.spike_times[index], shape, "uint8")
         if not isinstance(layer, PoolSpec):
             expected[f"{index}.potentials"] = (vectors.potentials[index], shape, "int32")
+    for index in learning:
+        shape = list(params.shadows[index].shape)
+        expected[f"{index}.shadows"] = (vectors.shadows[index], shape, "int32")
     for name in ("labels", "decisions", "decision_steps"):
         expected[name] = (getattr(vectors, name), [n], "uint8")
     for name, (tensor, shape, dtype) in expected.items():
@@ -111,3 +139,9 @@ def _check(vectors: Vectors, params: Params, path: Path) -> None:
             raise ParamsError(
                 f"{path}: {name} is {tensor.dtype} {list(tensor.shape)}, expected {dtype} {shape}"
             )
+    wrong = (vectors.labels >= params.spec.n_classes) & (vectors.labels != UNTAUGHT)
+    if learning and wrong.any():
+        raise ParamsError(
+            f"{path}: labels hold {vectors.labels[wrong][0]}, expected less than "
+            f"{params.spec.n_classes}, or {UNTAUGHT} for none"
+        )

@@ -13,6 +13,7 @@ from hwgen import recipe as recipe_file
 from hwgen.errors import DataError, HwgenError, ParamsError, RecipeError
 from hwgen.golden import Golden
 from hwgen.learning import LearningSpec
+from hwgen.model import ModelFolder
 from hwgen.newborn import newborn
 from hwgen.share import share
 from hwgen.world import World, only
@@ -109,6 +110,10 @@ def test_worlds(sets):
 def test_the_flow_writes_a_model_folder(tmp_path):
     made, folder = course.run(str(DIGITS), n_samples=60, n_points=2, out=tmp_path / "made", seed=5)
     assert params_file.load(folder / "params.safetensors").digest == made.params.digest
+    written = ModelFolder(folder)
+    lessons = written.lessons(made.params)
+    assert (lessons.inputs == written.vectors(made.params).inputs).all()
+    assert (lessons.shadows[1] != made.params.shadows[1]).any()
     curve = json.loads((folder / "curve.json").read_text())
     assert [point["n_learnt"] for point in curve["curve"]] == [0, 30, 60]
     assert (folder / "curve.svg").read_text().startswith("<?xml")

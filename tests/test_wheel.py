@@ -43,7 +43,7 @@ def test_wheel(tmp_path):
     run(python, "-m", "pip", *quiet, "-c", ROOT / "requirements.txt", f"{wheel}[sim]", cwd=tmp_path)
 
     hostile = tmp_path / "hostile"
-    for name in ("models", "boards", "sim"):
+    for name in ("models", "boards", "sim", "conformance"):
         (hostile / name).mkdir(parents=True)
         for file in ("__init__.py", "tb_core.py", "scoreboard.py"):
             (hostile / name / file).write_text(TRAP)
@@ -53,6 +53,8 @@ def test_wheel(tmp_path):
     assert "icebreaker" in {board["name"] for board in boards}
     models = json.loads(run(command, "models", "--json", cwd=hostile))
     assert "digits" in {model["name"] for model in models}
+    vectors = json.loads(run(command, "vectors", "list", "--json", cwd=hostile))
+    assert {"ties", "mnist-binary"} <= {entry["name"] for entry in vectors}
     script = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from pathlib import Path; from hwgen import cosim, params; from samples import *\n"

@@ -9,6 +9,7 @@ import hwgen.cli.hardware as hardware
 import hwgen.cli.learning as learning
 import hwgen.cli.listing as listing
 import hwgen.cli.training as training
+import hwgen.cli.vectors as vectors
 import hwgen.cli.verify as verifying
 from hwgen.cli.console import err
 from hwgen.errors import HwgenError, MismatchError
@@ -36,6 +37,7 @@ for verb in (
     listing.boards,
 ):
     app.command()(verb)
+app.add_typer(vectors.app, name="vectors")
 
 
 def _version(wanted: bool) -> None:

@@ -45,16 +45,24 @@ def bar(what: str) -> Iterator["Bar"]:
         TimeRemainingColumn(),
         TextColumn("{task.fields[note]}"),
     )
-    with Progress(*columns, console=err) as progress:
-        task = progress.add_task(what, start=False, visible=False, note="")
+    progress, started = Progress(*columns, console=err), False
+    task = progress.add_task(what, start=False, visible=False, note="")
 
-        def update(done: int, total: int, note: str = "") -> None:
-            if note and not err.is_terminal:  # a log: a line for each that has something to say
-                err.print(f"{what} {done}/{total} {note}", markup=False)
-            progress.start_task(task)  # only the first call counts
-            progress.update(task, completed=done, total=total, note=note, visible=True)
+    def update(done: int, total: int, note: str = "") -> None:
+        nonlocal started
+        if not started:  # not before: without a terminal, even an empty bar ends in a line
+            progress.start()
+            progress.start_task(task)
+            started = True
+        if note and not err.is_terminal:  # a log: a line for each that has something to say
+            err.print(f"{what} {done}/{total} {note}", markup=False)
+        progress.update(task, completed=done, total=total, note=note, visible=True)
 
+    try:
         yield update
+    finally:
+        if started:
+            progress.stop()
 
 
 @contextmanager

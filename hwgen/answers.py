@@ -1,0 +1,69 @@
+"""Golden's answers, as vectors and lessons that travel with a model (`hwgen.vectors`)."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.golden import Golden
+from hwgen.golden.network import Trace, joined
+from hwgen.golden.student import Student
+from hwgen.learning import UNLABELLED
+from hwgen.params import Params
+from hwgen.vectors import UNTAUGHT, Vectors
+
+
+def vectors(params: Params, inputs: NDArray[np.uint8], labels: NDArray[np.integer]) -> Vectors:
+    """Of spike times uint8 [n, n_inputs] and labels [n]."""
+    return _vectors(params, inputs, labels, Golden(params).run(inputs))
+
+
+def lessons(params: Params, inputs: NDArray[np.uint8], labels: NDArray[np.integer]) -> Vectors:
+    """The same of a network that learns each sample after it; labels [n], some `UNLABELLED`."""
+    student = Student(params)
+    traces = [student.learn_one(*lesson) for lesson in zip(inputs, labels.tolist(), strict=True)]
+    learning = params.spec.learning_layers
+    shadows = tuple(
+        student.shadows(index).astype(np.int32) if index in learning else np.zeros(0, np.int32)
+        for index in range(len(params.spec.layers))
+    )
+    taught = np.where(labels == UNLABELLED, UNTAUGHT, labels)
+    return _vectors(params, inputs, taught, joined(traces), shadows)
+
+
+def to_teach(truths: NDArray[np.integer], n_classes: int) -> NDArray[np.int64]:
+    """Labels [n] for lessons that change weights, though the network knows its samples.
+
+    Every other one is the next class instead, and each tenth sample has none.
+    """
+    labels = truths.astype(np.int64)
+    labels[1::2] = (labels[1::2] + 1) % n_classes
+    labels[9::10] = UNLABELLED
+    return labels
+
+
+def shadows_by_lesson(params: Params, given: Vectors) -> list[dict[int, NDArray[np.int32]]]:
+    """After each lesson, the shadow weights [n_pre, n_post] of each layer that learns."""
+    student, after = Student(params), []
+    for inputs, label in zip(given.inputs, given.labels.tolist(), strict=True):
+        student.learn_one(inputs, UNLABELLED if label == UNTAUGHT else label)
+        learning = params.spec.learning_layers
+        after.append({layer: student.shadows(layer).astype(np.int32) for layer in learning})
+    return after
+
+
+def _vectors(
+    params: Params,
+    inputs: NDArray[np.uint8],
+    labels: NDArray[np.integer],
+    trace: Trace,
+    shadows: tuple[NDArray[np.int32], ...] = (),
+) -> Vectors:
+    return Vectors(
+        digest=params.digest,
+        inputs=inputs,
+        labels=labels.astype(np.uint8),
+        spike_times=trace.spike_times,
+        potentials=tuple(potential.astype(np.int32) for potential in trace.potentials),
+        decisions=trace.decisions.astype(np.uint8),
+        decision_steps=trace.decision_steps,
+        shadows=shadows,
+    )

@@ -1,0 +1,152 @@
+"""What another implementation answers: a text file, one JSON object a line (`docs/conformance.md`).
+
+The first line says of which params, and how: `Header`. Each other line is a sample.
+"""
+
+import difflib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen import checked
+from hwgen.errors import ResultsError
+from hwgen.params import Params
+from hwgen.spec import PoolSpec
+
+FORMAT: Literal["hwgen-results-1"] = "hwgen-results-1"
+DECIDED = ("decision", "decision_step")  # the fields that every sample has
+
+
+@dataclass(frozen=True, kw_only=True)
+class Header:
+    """The first line. `digest` is that of the params; `learning`: the samples are lessons."""
+
+    format: Literal["hwgen-results-1"]
+    digest: str
+    implementation: str = ""
+    learning: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A line of one sample: by field int64 [n], n as `lengths` says; 1 of those `DECIDED`."""
+
+    line: int  # in the file, from 1
+    sample: int
+    fields: dict[str, NDArray[np.int64]]
+
+
+def lengths(params: Params, *, learning: bool) -> dict[str, int]:
+    """How many integers each field of a sample has, in the order of the network."""
+    n: dict[str, int] = {}
+    for index, layer in enumerate(params.spec.layers):
+        n[f"{index}.spike_times"] = layer.n_post
+        if not isinstance(layer, PoolSpec):
+            n[f"{index}.potentials"] = layer.n_post
+    n |= dict.fromkeys(DECIDED, 1)
+    if learning:
+        layers = params.spec.learning_layers
+        n |= {f"{index}.shadows": params.shadows[index].size for index in layers}
+    return n
+
+
+def read_header(path: Path) -> Header:
+    """The first line. Raises `ResultsError`."""
+    for number, table in _lines(path):
+        return checked.build(Header, table, where=f"{path}:{number}", error=ResultsError)
+    raise ResultsError(f'{path}: is empty, expected a line {{"format": "{FORMAT}", ...}} first')
+
+
+def read_answers(path: Path, n_samples: int, expected: Mapping[str, int]) -> Iterator[Answer]:
+    """All lines but the first, each checked. `expected` are `lengths`. Raises `ResultsError`."""
+    seen: dict[int, int] = {}
+    lines = _lines(path)
+    next(lines)
+    for number, table in lines:
+        answer = _answer(table, expected, f"{path}:{number}", number)
+        if not 0 <= answer.sample < n_samples:
+            raise ResultsError(
+                f"{path}:{number}: sample is {answer.sample}, expected 0..{n_samples - 1}: "
+                f"there are {n_samples}"
+            )
+        if answer.sample in seen:
+            raise ResultsError(
+                f"{path}:{number}: sample {answer.sample} was in line {seen[answer.sample]} already"
+            )
+        seen[answer.sample] = number
+        yield answer
+    if not seen:
+        raise ResultsError(f"{path}: has no sample: nothing would be compared; give at least one")
+
+
+def _answer(table: Any, expected: Mapping[str, int], where: str, number: int) -> Answer:
+    if not isinstance(table, dict):
+        raise ResultsError(f"{where}: must be a JSON object, not {_short(table)}")
+    known = ("sample", *expected)
+    for name in table:
+        if name not in known:
+            close = difflib.get_close_matches(name, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
+            raise ResultsError(f"{where}: has an unknown field {name!r}; {hint}")
+    for name in ("sample", *DECIDED):
+        if name not in table:
+            raise ResultsError(f"{where}: lacks the field {name!r} (an integer)")
+        if not _is_integer(table[name]):
+            raise ResultsError(f"{where}: {name} must be an integer, not {_short(table[name])}")
+    fields = {
+        name: _integers([value] if name in DECIDED else value, expected[name], f"{where}: {name}")
+        for name, value in table.items()
+        if name != "sample"
+    }
+    return Answer(line=number, sample=table["sample"], fields=fields)
+
+
+def _integers(values: Any, n: int, where: str) -> NDArray[np.int64]:
+    if not isinstance(values, list):
+        raise ResultsError(f"{where} must be a list of {n} integers, not {_short(values)}")
+    if len(values) != n:
+        raise ResultsError(f"{where} has {len(values)} values, expected {n}")
+    for index, value in enumerate(values):
+        if not _is_integer(value):
+            raise ResultsError(f"{where}[{index}] must be an integer, not {_short(value)}")
+    return np.array(values, np.int64)
+
+
+def _is_integer(value: Any) -> bool:
+    """Of 32 bits, as all numbers of a network are; true and false are none."""
+    return type(value) is int and -(2**31) <= value < 2**31
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value)
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """Numbers, from 1, and values of all lines that are not empty."""
+    try:
+        with path.open(encoding="utf-8-sig") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    try:
+                        yield number, json.loads(line)
+                    except (ValueError, RecursionError) as error:
+                        raise ResultsError(
+                            f"{path}:{number}: is not JSON ({error}); each line is one object"
+                        ) from None
+    except FileNotFoundError:
+        raise ResultsError(
+            f"{path}: no such file; docs/conformance.md says how to write one"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise ResultsError(f"{path}: is not text in UTF-8: {error}") from None
+    except OSError as error:
+        raise ResultsError(f"{path}: cannot be read: {error.strerror}") from None
