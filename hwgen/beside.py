@@ -78,17 +78,22 @@ def run(
     every: int = 1,
     stall: float = 0.0,
     seed: int = 0,
+    spram: bool = False,
     on_sample: Callable[[int], None] = lambda n: None,
 ) -> dict[str, Any]:
     """A pass, from reset to the first difference in shadow weights; returns what
-    `hwgen.lessons.verdict` takes. Arguments as of `Beside`, `Lessons`, `Compiled.run`."""
+    `hwgen.lessons.verdict` takes. Arguments as of `Beside`, `Lessons`, `Compiled.run`; with
+    `spram`, the core is filled first."""
     beside = Beside(params, inputs, labels)
 
     def on_shadows(sample: int, shadows: Shadows) -> bool:
         on_sample(sample + 1)
         return beside.agrees(sample, shadows)
 
-    lessons = Lessons(labels=labels, on_shadows=on_shadows, every=every)
+    given = {n: params.shadows[n].astype(np.int64) for n in params.spec.learning_layers}
+    lessons = Lessons(
+        labels=labels, on_shadows=on_shadows, every=every, given=given if spram else None
+    )
     recording = core.run(inputs, stall=stall, seed=seed, lessons=lessons)
     n = len(beside.traces) if beside.mismatch else len(inputs)
     beside.follow(n)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from hwgen.errors import ToolError
 from hwgen.mismatch import Mismatch
-from hwgen.pack import n_blocks, unpacked
+from hwgen.pack import n_blocks, packed, unpacked
 from hwgen.params import Params
 from hwgen.protocol import Register
 from hwgen.spec import DenseSpec, LayerSpec, NetworkSpec, PoolSpec
@@ -44,7 +44,7 @@ class _Layer(ctypes.Structure):
         *_fields(c_int64, "height width channels n_sharing lanes potential_bits lane_bits"),
         *_fields(c_void_p, "times potentials step_cycles"),
         ("n_shadows", c_int64),
-        ("shadows", c_void_p),
+        *_fields(c_void_p, "shadows given"),
     ]
 
 
@@ -87,12 +87,14 @@ class Lessons:
     """How samples are learnt: labels int64 [n], `UNLABELLED` of those that are not.
 
     After every `every` samples, and after the last, the core is asked for its shadow weights, and
-    `on_shadows(sample, shadows)` is called. If that returns False, the run ends there.
+    `on_shadows(sample, shadows)` is called. If that returns False, the run ends there. The core is
+    filled with `given` first; a core with shadows in SPRAM needs it, others do not take it.
     """
 
     labels: NDArray[np.int64]
     on_shadows: Callable[[int, Shadows], bool]
     every: int = 1
+    given: Shadows | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -235,6 +237,7 @@ class _Reader:
         self._on_shadows, self._lanes = lessons.on_shadows, lanes
         self.error: BaseException | None = None  # of `on_shadows`
         self._layers: dict[int, tuple[DenseSpec, NDArray[np.int32]]] = {}
+        self._given: list[NDArray[np.int32]] = []
         for index in spec.learning_layers:
             layer = spec.layers[index]
             assert isinstance(layer, DenseSpec)
@@ -242,6 +245,10 @@ class _Reader:
             values = np.zeros(n, np.int32)
             self._layers[index] = layer, values
             job.layers[index].n_shadows, job.layers[index].shadows = n, values.ctypes.data
+            if lessons.given:
+                first = packed(lessons.given[index], layer, lanes[index]).astype(np.int32)
+                self._given.append(first)
+                job.layers[index].given = first.ctypes.data
         self._lessons = np.ascontiguousarray(lessons.labels, np.int64) + 1
         job.lessons, job.every = self._lessons.ctypes.data, lessons.every
         job.shadow_bits = spec.learning.shadow_bits

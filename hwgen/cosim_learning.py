@@ -34,13 +34,14 @@ def run(
     simulator: Simulator = "icarus",
     stall: float = 0.2,
     seed: int = 0,
+    spram: bool = False,
     verilog: str | None = None,
     on_progress: Progress | None = None,
 ) -> LearningResult:
     """Compare a core that learns with golden's student; see `LearningResult`.
 
-    `verilog` replaces the generated text (to plant a fault). A mismatch is reported, not raised:
-    see `check`; it is run again to record a waveform. Raises `ToolError`.
+    `spram`: as of `SpikeCore`. `verilog` replaces the generated text (to plant a fault). A mismatch
+    is reported, not raised: see `check`; it is run again to record a waveform. Raises `ToolError`.
     """
     n = len(samples.inputs)
     if not n:
@@ -51,7 +52,7 @@ def run(
         {"every": 1, "stall": stall, "seed": seed},
         {"every": n, "stall": 0.0, "seed": seed},
     ]
-    write_atomic(build_dir / "core.v", verilog or to_verilog(params, lanes))
+    write_atomic(build_dir / "core.v", verilog or to_verilog(params, lanes, spram=spram))
     write_atomic(build_dir / "job.json", json.dumps({"lanes": list(lanes), "passes": passes}))
     params_file.save(params, build_dir / "params.safetensors")
     np.save(build_dir / "inputs.npy", samples.inputs)

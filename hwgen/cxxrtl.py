@@ -27,7 +27,8 @@ PHASES = ("yosys", "C++ compiler")
 _FLAGS = ("-std=c++14", "-O3", "-DNDEBUG", "-fPIC", "-shared")
 _PORTS = ("o__valid", "o__ready", "o__payload")
 _PROBES = ("probe_strobe", "probe_block", "probe_word")
-_SHADOWS = "shadows__payload"  # a port of cores that learn
+# Ports of cores that learn, and what the bench calls a core that has them.
+_MAY_HAVE = {"shadows__payload": "LEARNS", "fill__payload": "FILLS"}
 _LEFT_S = 24 * 3600  # a folder as old as that was left by a build that was killed
 _INIT = re.compile(r"  initial begin\n((?:    \S+\[\d+\] = \d+'[hd][0-9a-f]+;\n)+)  end\n")
 _WORD = re.compile(r"    (\S+)\[(\d+)\] = \d+'([hd])([0-9a-f]+);\n")
@@ -49,7 +50,7 @@ def library(
     yosys, compiler, runtime = tools.find("yosys"), _compiler(), _runtime()
     files = {path.name: path.read_text() for path in sorted((share("sim") / "cxxrtl").iterdir())}
     files |= dict(bench or {}) | _memories(verilog)
-    files |= {"layers.h": _layers(layers, _SHADOWS in verilog), "core.ys": _script(layers)}
+    files |= {"layers.h": _layers(layers, verilog), "core.ys": _script(layers)}
     known = [_version(yosys, "-V"), _version(*compiler, "--version"), *_FLAGS]
     key = hashlib.sha256(repr((known, sorted(files.items()))).encode()).hexdigest()[:32]
     cache = cache or _user_cache()
@@ -129,11 +130,12 @@ def _memories(verilog: str) -> dict[str, str]:
     return {"core.v": _INIT.sub(to_file, verilog)} | files
 
 
-def _layers(layers: Sequence[LayerSpec], learns: bool) -> str:
+def _layers(layers: Sequence[LayerSpec], verilog: str) -> str:
     """`layers.h`: members of the C++ class that CXXRTL makes, as it spells their names."""
     kinds = ["POOL" if isinstance(layer, PoolSpec) else "NEURONS" for layer in layers]
     calls = " ".join(f"{kind}(p_layer__{index}_2e_)" for index, kind in enumerate(kinds))
-    return f"#define LAYERS(NEURONS, POOL) {calls}\n" + "#define LEARNS\n" * learns
+    has = [f"#define {name}\n" for port, name in _MAY_HAVE.items() if port in verilog]
+    return f"#define LAYERS(NEURONS, POOL) {calls}\n" + "".join(has)
 
 
 def _script(layers: Sequence[LayerSpec]) -> str:

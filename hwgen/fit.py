@@ -1,6 +1,6 @@
 """Does it fit? What can be said from the parameters alone, before any tool runs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import NamedTuple
 
@@ -10,7 +10,15 @@ from numpy.typing import NDArray
 from hwgen.board import Board, Family
 from hwgen.brams import n_brams
 from hwgen.errors import BoardError
-from hwgen.pack import QUEUE_DEPTH, TAG_BITS, is_queued, n_blocks, tags_per_window
+from hwgen.pack import (
+    QUEUE_DEPTH,
+    SPRAM_BITS,
+    SPRAM_WORDS,
+    TAG_BITS,
+    is_queued,
+    n_blocks,
+    tags_per_window,
+)
 from hwgen.params import Params
 from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, NetworkSpec, PoolSpec, Shape, taps
 
@@ -29,19 +37,35 @@ def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
     then gives back what it does not need to be twice as fast as that one; of a layer that learns,
     lanes are a power of two, unless it has one for each neuron. All start lower, half by
     half, until the estimated memory blocks fit the board; if they never do, the first try it is.
+    Where there are SPRAM blocks, the last layer, if it alone learns, has as many lanes as they are
+    wide.
     """
     dense, conv = _LANES[board.family]
-    first = _balanced(params, dense, conv)
+    first = _balanced(params, dense, conv, board)
     lanes = first
     while sum(memory_blocks(params, lanes, board)) + _FIFO_BLOCKS > board.capacity.bram:
         if conv == 1:
             return first
         dense, conv = max(1, dense // 2), conv // 2
-        lanes = _balanced(params, dense, conv)
+        lanes = _balanced(params, dense, conv, board)
     return lanes
 
 
-def _balanced(params: Params, dense: int, conv: int) -> tuple[int, ...]:
+def in_spram(params: Params, lanes: Sequence[int], board: Board) -> bool:
+    """Whether the weights that learn are to lie in SPRAM: where there is enough of it."""
+    spec, n_blocks_taken = params.spec, 0
+    if spec.learning is None or spec.learning.shadow_bits > SPRAM_BITS:
+        return False
+    for index in spec.learning_layers:
+        layer = spec.layers[index]
+        assert isinstance(layer, DenseSpec)  # Params.check
+        if layer.n_pre * n_blocks(layer.n_post, lanes[index]) > SPRAM_WORDS:
+            return False
+        n_blocks_taken += -(-lanes[index] * spec.learning.shadow_bits // SPRAM_BITS)
+    return n_blocks_taken <= board.capacity.spram
+
+
+def _balanced(params: Params, dense: int, conv: int, board: Board) -> tuple[int, ...]:
     *hidden, output = params.spec.layers
     most = [min(conv if isinstance(x, ConvSpec) else dense, x.max_lanes) for x in hidden]
     n_steps = params.spec.n_steps
@@ -57,6 +81,9 @@ def _balanced(params: Params, dense: int, conv: int) -> tuple[int, ...]:
         for index, (layer, limit, own) in enumerate(zip(hidden, most, fastest, strict=True))
     ]
     last = output.n_post if output.n_post <= MAX_OUTPUT_LANES else min(dense, output.n_post)
+    if len(learning) == 1 and board.capacity.spram:
+        fitting = (n for n in (last, 8, 4, 2, 1) if n <= last)
+        last = next((n for n in fitting if in_spram(params, (*lanes, n), board)), last)
     return (*lanes, last)
 
 
@@ -103,7 +130,8 @@ def memory_blocks(params: Params, lanes: tuple[int, ...], board: Board) -> list[
             memories.append(_Memory(layer.n_pre, _place_bits(layer.pre), written=False))
         if index in spec.learning_layers and isinstance(layer, DenseSpec):
             # The first is that of the weights, which shadows take the place of.
-            memories = [*_of_learning(spec, index, layer, lanes[index]), *memories[1:]]
+            own = _of_learning(spec, index, layer, lanes[index])
+            memories = [*own[in_spram(params, lanes, board) :], *memories[1:]]
         if index and is_queued(layer, lanes[index]):
             width = 2 + _place_bits(spec.layers[index - 1].post)
             memories.append(_Memory(QUEUE_DEPTH, width, written=True))
@@ -153,7 +181,7 @@ def _memories(
 
 
 def _of_learning(spec: NetworkSpec, index: int, layer: DenseSpec, lanes: int) -> list[_Memory]:
-    """Of a layer that learns: shadows, the log of its inputs, errors that it passes down."""
+    """Of a layer that learns: first its shadows; the log of its inputs, errors it passes down."""
     assert spec.learning
     n_words = layer.n_pre * n_blocks(layer.n_post, lanes)
     log = (layer.n_pre - 1).bit_length() + (spec.n_steps - 1).bit_length()

@@ -4,8 +4,14 @@ An event word is 16 bits, sent high byte first: two bits of kind, fourteen of in
 those of `hwgen.events.Kind`; kind 3 asks for the register whose number is the index, and is
 answered by its four bytes, high byte first. Each sample is answered by a result of two bytes: the
 label (bit 7: decided by a spike), then the step.
+
+Of a core that learns, kind 3 with the index `READ_SHADOWS` plus the number of a layer that learns
+asks for its shadow weights: each as many bytes as it needs, high byte first, sign extended, in the
+order of `hwgen.pack.packed`. If they lie in SPRAM, `WRITE_SHADOWS` says that they follow: each a
+word of 16 bits.
 """
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 from hwgen.events import Token
@@ -13,6 +19,7 @@ from hwgen.events import Token
 VERSION = 1  # of this protocol and register map
 READ_REGISTER = 3  # the kind of a request word
 INDEX_BITS = 14
+READ_SHADOWS, WRITE_SHADOWS = 1 << 8, 2 << 8
 BY_SPIKE_BIT = 7
 
 
@@ -38,3 +45,14 @@ def token_word(token: Token) -> bytes:
 def register_request(register: Register) -> bytes:
     """The two bytes that ask for a register."""
     return (READ_REGISTER << INDEX_BITS | register).to_bytes(2, "big")
+
+
+def shadows_request(layer: int, *, write: bool = False) -> bytes:
+    """The two bytes that ask for the shadow weights of a layer, or say that they follow."""
+    index = (WRITE_SHADOWS if write else READ_SHADOWS) + layer
+    return (READ_REGISTER << INDEX_BITS | index).to_bytes(2, "big")
+
+
+def shadow_words(shadows: Iterable[int]) -> bytes:
+    """Shadow weights as they follow."""
+    return b"".join(shadow.to_bytes(2, "big", signed=True) for shadow in shadows)

@@ -93,7 +93,8 @@ def build(
     build_dir = build_dir.resolve()
 
     on_phase(PHASES[0])
-    top = BoardTop(SpikeCore(params, lanes), board, divisor=divisor, early_exit=early_exit)
+    core = SpikeCore(params, lanes, spram=fit.in_spram(params, lanes, board))
+    top = BoardTop(core, board, divisor=divisor, early_exit=early_exit)
     commands = _prepare(top, board, build_dir, seed)
     subject = f"{board.name}: {params.spec.shape}"
 

@@ -32,25 +32,26 @@ def run(
     every: int = 1,
     stall: float = 0.0,
     seed: int = 0,
+    spram: bool = False,
     verilog: str | None = None,
     on_phase: Callable[[str], None] = lambda phase: None,
     on_progress: Progress | None = None,
 ) -> LearningResult:
     """Compare a core that learns with golden's student; see `LearningResult`.
 
-    `verilog` replaces the generated text (to plant a fault). A mismatch is reported, not raised:
-    see `check`. Raises `ToolError`.
+    `spram`: as of `SpikeCore`. `verilog` replaces the generated text (to plant a fault). A mismatch
+    is reported, not raised: see `check`. Raises `ToolError`.
     """
     n = len(samples.inputs)
     if not n:
         raise ToolError("verify: no samples given: nothing would be compared; give at least one")
     started = time.monotonic()
     on_phase("Verilog")
-    text = verilog or to_verilog(params, lanes)
+    text = verilog or to_verilog(params, lanes, spram=spram)
     library = cxxrtl.library(text, params.spec.layers, on_phase=on_phase)
     passes = [
-        {"every": every, "stall": stall, "seed": seed},
-        {"every": n, "stall": 0.0, "seed": seed},
+        {"every": every, "stall": stall, "seed": seed, "spram": spram},
+        {"every": n, "stall": 0.0, "seed": seed, "spram": spram},
     ]
     build_dir = build_dir.resolve()
     job = {"library": str(library), "lanes": list(lanes), "passes": passes}

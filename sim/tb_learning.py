@@ -3,7 +3,7 @@
 Samples come with labels (`labels.npy`, int64 [n], `UNLABELLED` of those not to be learnt). After
 every `every` samples of a pass, and after the last, the core is asked for its shadow weights, and
 what it sends is compared with those of golden's student. A reset does not undo what was learnt, so
-each pass goes on from the weights of the last.
+each pass goes on from the weights of the last. A core with the port `fill` is filled first.
 """
 
 import json
@@ -19,7 +19,7 @@ from hwgen import params as params_file
 from hwgen.events import Kind, Token, sample_tokens
 from hwgen.golden.network import joined
 from hwgen.golden.student import Student
-from hwgen.pack import n_blocks, unpacked
+from hwgen.pack import n_blocks, packed, unpacked
 
 SHADOWS = "shadow weights"
 
@@ -74,6 +74,23 @@ class LearningBench(Bench):
             self.resumed.append(self.cycle)
         self.ended = token.kind == Kind.END_OF_SAMPLE
 
+    async def fill(self) -> None:
+        """Send the core the shadow weights that it is to begin with."""
+        spec = self.params.spec
+        for index in spec.learning_layers:
+            await self.put(Token(Kind.POTENTIAL, len(spec.layers) + index))
+            values = packed(self.params.shadows[index], spec.layers[index], self.lanes[index])
+            for value in values.tolist():
+                while self.rng.random() < self.stall:
+                    await self.edge()
+                self.dut.fill__payload.value = value & ((1 << self.bits) - 1)
+                self.dut.fill__valid.value = 1
+                await self.edge()
+                while not self.dut.fill__ready.value:
+                    await self.edge()
+                self.dut.fill__valid.value = 0
+                self.moved = self.cycle
+
     async def learn(self, inputs, labels, every, order, done) -> None:
         """All samples, and all that is to be compared but registers. `done`: samples before."""
         n, n_steps = len(inputs), self.params.spec.n_steps
@@ -127,7 +144,12 @@ async def core_learns_as_golden(dut) -> None:
             dut, params, job["lanes"], board, random.Random(seed), stall, expected
         )
         dut.shadows__ready.value = 1
+        fills = number == 0 and hasattr(dut, "fill__valid")
+        if fills:
+            dut.fill__valid.value = 0
         await reset(dut, False)
+        if fills:
+            await bench.fill()
         order, done = np.random.default_rng(seed), number * len(inputs)
         await bench.learn(inputs, labels, options["every"], order, done)
         if board.mismatch is None:

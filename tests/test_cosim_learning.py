@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from amaranth.hdl import Cat
 from samples import learning_params, random_spike_times
 from test_cli import model_folder, run_json
 from test_verify_learning import SHADOWS, EndsEarly, Flickers, wrong_core
@@ -53,6 +54,15 @@ def test_equal(tmp_path, shape, lanes, psp, bits, how):
     assert result.compared[SHADOWS] == expected
     assert result.n_updates > 5
     assert 0 < result.update_cycles_mean <= result.update_cycles_worst
+
+
+def test_a_core_that_has_to_be_filled(net, tmp_path, monkeypatch):
+    samples = samples_of(net)
+    options = {"lanes": LANES, "build_dir": tmp_path, "stall": 0.3, "spram": True}
+    assert cosim_learning.run(net, samples, **options).mismatch is None
+    monkeypatch.setattr("hwgen.hdl.fill.Cat", lambda others, last: Cat(others, last ^ 1))
+    found = cosim_learning.run(net, samples, **options).mismatch
+    assert (found.what, found.sample, found.layer) == (SHADOWS, 0, 0)
 
 
 def flipped(net, monkeypatch):

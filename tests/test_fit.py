@@ -1,7 +1,7 @@
 """Estimates before any tool runs. Expected numbers are worked out by hand beside them."""
 
 import pytest
-from samples import random_network, random_params
+from samples import learning_params, random_network, random_params
 
 from hwgen import board, fit
 from hwgen.brams import n_brams
@@ -130,6 +130,26 @@ def test_default_lanes_on_the_up5k(sizes: tuple[int, ...], expected: tuple[int, 
 
 def test_default_lanes_on_the_ecp5() -> None:
     assert fit.default_lanes(random_params(0, (784, 600, 10)), ULX3S) == (32, 10)
+
+
+@pytest.mark.parametrize(
+    ("board", "how", "expected", "spram"),
+    [
+        # 4 blocks of 16 bits: 4 lanes of 16, 8 of 8, all 10 of 6. Beside 22 blocks of weights, 6 of
+        # state, the log and the FIFO there is none left for a queue, which less than all need.
+        (ICEBREAKER, {"shadow_bits": 16, "layers": "last"}, (4, 4), True),
+        (ICEBREAKER, {"shadow_bits": 8, "layers": "last"}, (4, 8), True),
+        (ICEBREAKER, {"shadow_bits": 6, "layers": "last"}, (8, 10), True),
+        # 8 lanes of 16 bits alone are 8 blocks wide.
+        (ICEBREAKER, {"shadow_bits": 16, "layers": "all"}, (8, 10), False),
+        (ULX3S, {"shadow_bits": 16, "layers": "last"}, (32, 10), False),
+    ],
+)
+def test_weights_that_learn_in_spram(board, how, expected, spram) -> None:
+    params = learning_params("step", 1, "20x20-224-10", **how)
+    lanes = fit.default_lanes(params, board)
+    assert lanes == expected
+    assert fit.in_spram(params, lanes, board) == spram
 
 
 def test_weights_beyond_the_memory_are_refused_at_once() -> None:

@@ -17,8 +17,8 @@ from hwgen.golden.student import Student
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.errors_below import ErrorsBelow
 from hwgen.hdl.output_errors import OutputErrors
-from hwgen.hdl.update import Update
 from hwgen.hdl.shadows import SpramShadows
+from hwgen.hdl.update import Update
 from hwgen.pack import packed, unpacked
 
 N_STEPS = 6

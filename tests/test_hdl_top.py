@@ -8,10 +8,16 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
+from samples import learning_params, random_spike_times
 
+from hwgen import protocol
+from hwgen.events import sample_tokens
+from hwgen.golden.student import Student
 from hwgen.hdl import top
+from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.stream import result_layout, token_stream, vector
 from hwgen.hdl.top import UartTop
+from hwgen.pack import packed
 
 DIVISOR = 4
 END_OF_STEP, END_OF_SAMPLE = b"\x40\x00", b"\x80\x00"
@@ -21,6 +27,8 @@ class StubCore(wiring.Component):
     """Takes a token every `period` cycles. A sample's label is its number of spikes, its step its
     number of steps. Its result comes `latency` cycles after its end, or after its first step if it
     is `early`. Register n reads 0x11223300 + n, register 15 reads 0."""
+
+    learning_layers = range(0)
 
     def __init__(
         self,
@@ -207,3 +215,37 @@ def test_more_classes_than_a_label_has_bits_are_refused() -> None:
     with pytest.raises(ValueError, match=r"^an answer has room for 128 classes, the core has more"):
         UartTop(StubCore(n_classes=129), DIVISOR)
     gc.collect()  # the refused component complains, here, that nobody used it
+
+
+@pytest.mark.parametrize(("spram", "shadow_bits"), [(False, 8), (True, 10)])
+def test_a_core_learns_over_the_line(spram, shadow_bits) -> None:
+    """Filled, taught, and asked for its weights; register requests in between."""
+    params = learning_params("phased/ramp", 4, "1x4-3-3", shadow_bits=shadow_bits)
+    lanes, layers = (2, 3), params.spec.learning_layers
+    inputs, labels = random_spike_times(3, 4, params), [0, 1, -1, 2]
+    sent = b""
+    for n in layers if spram else ():
+        shadows = packed(params.shadows[n], params.spec.layers[n], lanes[n])
+        sent += protocol.shadows_request(n, write=True) + protocol.shadow_words(shadows.tolist())
+    student, expected = Student(params), b""
+    for times, label in zip(inputs, labels, strict=True):
+        tokens = sample_tokens(times, params.spec.n_steps, lesson=label + 1)
+        sent += b"".join(map(protocol.token_word, tokens))
+        trace = student.learn_one(times, label)
+        step = int(trace.decision_steps[0])
+        by_spike = (step < params.spec.n_steps) << protocol.BY_SPIKE_BIT
+        expected += bytes([int(trace.decisions[0]) | by_spike, step])
+    assert student.params.digest != params.digest
+    for n in layers:
+        sent += protocol.shadows_request(n) + protocol.register_request(protocol.Register.VERSION)
+        shadows = packed(student.shadows(n), params.spec.layers[n], lanes[n])
+        n_bytes = (shadow_bits + 7) // 8
+        expected += b"".join(x.to_bytes(n_bytes, "big", signed=True) for x in shadows.tolist())
+        expected += protocol.VERSION.to_bytes(4, "big")
+    # No layer 5, and no shadow weights of two kinds at once: registers beyond the map.
+    sent += b"\xc1\x05" + b"\xc3\x00" + (b"" if spram else b"\xc2\x00")
+    expected += bytes(8 if spram else 12)
+    core = SpikeCore(params, lanes, spram=spram)
+    result = talk(core, sent, rest_cycles=5000)
+    assert result.answer == expected
+    assert result.error == 0

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from hwgen import beside, cxxrtl, verify_learning
 from hwgen import params as params_file
 from hwgen.cli import app, main
-from hwgen.compiled import Lessons
+from hwgen.compiled import Compiled, Lessons
 from hwgen.errors import ToolError
 from hwgen.hdl.readback import Readback
 from hwgen.hdl.verilog import to_verilog
@@ -203,6 +203,20 @@ def test_an_error_while_comparing_is_raised(core, lessons):
         core.run(inputs, lessons=Lessons(labels=labels, on_shadows=fails))
 
 
+@pytest.mark.parametrize(("lanes", "layers"), [((2, 4), "all"), ((3, 2), "last")])
+def test_a_core_that_has_to_be_filled(cache, lanes, layers):
+    net = learning_params("phased/ramp", 4, "1x9-7-4", shadow_bits=10, layers=layers)
+    inputs, labels = lessons_of(net, 60)
+    library = cxxrtl.library(to_verilog(net, lanes, spram=True), net.spec.layers, cache=cache)
+    core = Compiled(library, net, lanes)
+    for options in ({}, {"stall": 0.4}):
+        found = beside.run(net, core, inputs, labels, spram=True, **options)
+        assert found["mismatch"] is None
+        assert found["n_compared"]["registers"] == 9
+    # If it is not, it has other weights.
+    assert beside.run(net, core, inputs, labels)["mismatch"] is not None
+
+
 class EndsEarly(Readback):
     """Says at the end of every word that it was the last."""
 
@@ -306,7 +320,9 @@ def test_command(folder):
 
 def test_command_with_a_fault(folder, monkeypatch, capsys):
     monkeypatch.setattr(
-        verify_learning, "to_verilog", lambda net, lanes: wrong_core(net, lanes, hidden_shift=1)
+        verify_learning,
+        "to_verilog",
+        lambda net, lanes, spram: wrong_core(net, lanes, hidden_shift=1),
     )
     arguments = ["verify", "m", "--learning", "--samples", "20", "--lanes", "6,2"]
     monkeypatch.setattr(sys, "argv", ["hwgen", *arguments])

@@ -48,6 +48,14 @@ def parse_lanes(text: str, params: Params, board: str = "") -> tuple[int, ...]:
     return lanes
 
 
+def in_spram(lanes: tuple[int, ...], params: Params, board: str) -> bool:
+    """Whether a core for this board, if there is one, has weights in SPRAM."""
+    from hwgen import board as board_module
+    from hwgen import fit
+
+    return bool(board) and fit.in_spram(params, lanes, board_module.load(board))
+
+
 def verilog(
     model: options.Model,
     output: Annotated[
@@ -69,7 +77,7 @@ def verilog(
     path = output or Path(f"{params.name}.v")
     with phases("verilog") as phase:
         phase("elaborate")
-        text = to_verilog(params, chosen)
+        text = to_verilog(params, chosen, spram=in_spram(chosen, params, board))
         write_atomic(path, text)
     result = {"path": path, "top": TOP, "digest": params.digest, "lanes": chosen}
     if json:
@@ -119,6 +127,7 @@ def cosim(
             chosen,
             n=samples,
             simulator=simulator,
+            spram=in_spram(chosen, params, board),
             stall=stall,
             seed=seed,
             data_dir=data_dir,

@@ -16,6 +16,7 @@ def verify(
     folder: ModelFolder,
     lanes: tuple[int, ...],
     *,
+    spram: bool,
     n: int,
     every: int,
     data: str,
@@ -41,6 +42,7 @@ def verify(
             every=every,
             stall=stall,
             seed=seed,
+            spram=spram,
             on_phase=phase,
             on_progress=progress,
         )
@@ -51,6 +53,7 @@ def cosim(
     folder: ModelFolder,
     lanes: tuple[int, ...],
     *,
+    spram: bool,
     n: int,
     simulator: Any,
     stall: float,
@@ -75,6 +78,7 @@ def cosim(
             simulator=simulator,
             stall=stall,
             seed=seed,
+            spram=spram,
             on_progress=progress,
         )
     _tell(folder, f"{params.name} learns {samples.dataset}", result, record=record, json=json)

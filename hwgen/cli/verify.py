@@ -8,7 +8,7 @@ import typer
 from hwgen import model as model_module
 from hwgen.cli import lessons, options
 from hwgen.cli.console import bar, err, facts, out, percent, phases, print_json
-from hwgen.cli.hardware import BoardOption, Record, parse_lanes
+from hwgen.cli.hardware import BoardOption, Record, in_spram, parse_lanes
 from hwgen.errors import HwgenError
 
 N_LEARNT = 500  # samples, unless said otherwise
@@ -69,9 +69,12 @@ def verify(
         if early_exit or resume or jobs:
             raise HwgenError("--early-exit, --resume and --jobs do not go with --learning")
         folder = model_module.find(model)
+        params = folder.params()
+        chosen = parse_lanes(lanes, params, board)
         lessons.verify(
             folder,
-            parse_lanes(lanes, folder.params(), board),
+            chosen,
+            spram=in_spram(chosen, params, board),
             n=samples or N_LEARNT,
             every=every or 1,
             data=data,

@@ -58,6 +58,7 @@ class SpikeCore(wiring.Component):
             raise ValueError(f"lanes must have {len(layers)} numbers, not {list(lanes)!r}")
         self._params = params
         self.lanes = tuple(lanes)
+        self.learning_layers = params.spec.learning_layers if self._learns else range(0)
         self._spram = spram and self._learns
         self._layers = [
             _layer(params, index, lanes[index], learns=self._learns, spram=spram)
@@ -68,7 +69,7 @@ class SpikeCore(wiring.Component):
             n_inputs=params.spec.input.n_inputs,
             max_in_flight=len(layers) + 1,
             n_labels=params.spec.n_classes if self._learns else 0,
-            learning_layers=params.spec.learning_layers if self._learns else range(0),
+            learning_layers=self.learning_layers,
             can_fill=self._spram,
         )
         learnt: dict[str, wiring.Member] = {}

@@ -5,7 +5,7 @@ from typing import Any
 
 from amaranth.back import verilog
 from amaranth.build import ResourceError
-from amaranth.hdl import Cat, Elaboratable, Module, Signal, signed
+from amaranth.hdl import Cat, Elaboratable, Module, Mux, Signal, signed
 from amaranth.lib import io, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -15,7 +15,14 @@ from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.fifo import Fifo
 from hwgen.hdl.uart import Receiver, Transmitter
 from hwgen.params import Params
-from hwgen.protocol import BY_SPIKE_BIT, INDEX_BITS, READ_REGISTER, Register
+from hwgen.protocol import (
+    BY_SPIKE_BIT,
+    INDEX_BITS,
+    READ_REGISTER,
+    READ_SHADOWS,
+    WRITE_SHADOWS,
+    Register,
+)
 
 TOP = "hwgen_uart"
 FIFO_WORDS = 256  # 256 x 16 bits are just one memory block of an iCE40
@@ -82,19 +89,61 @@ class UartTop(wiring.Component):
             m.d.sync += held.eq(0)
         kind, index = word[INDEX_BITS:], word[:INDEX_BITS]
         token = core.i.payload
+        moving = Signal()  # shadow weights are on their way out
         too_far = (kind == Kind.SPIKE) & index[len(token.index) :].any()
         m.d.comb += [token.kind.eq(kind), token.index.eq(index)]
         m.d.sync += address.eq(index[:4] | index[4:].any().replicate(4))
         with m.If(held):
             with m.If(kind == READ_REGISTER):
-                m.d.comb += asked.eq(pending <= 0)
+                m.d.comb += asked.eq((pending <= 0) & ~moving)
             with m.Elif(too_far):
                 m.d.comb += done.eq(1)
             with m.Else():
                 m.d.comb += [core.i.valid.eq(1), done.eq(core.i.ready)]
                 m.d.comb += ended.eq(core.i.ready & (kind == Kind.END_OF_SAMPLE))
+        if core.learning_layers:
+            self._move_shadows(m, core, word, held, asked=asked, done=done, moving=moving)
         self._answer(m, core, asked=asked, request_done=done, answered=answered)
         return m
+
+    def _move_shadows(self, m: Module, core, word, held, *, asked, done, moving) -> None:
+        """What else words may be if the core learns."""
+        layers, can_fill = core.learning_layers, hasattr(core, "fill")
+        filling, fills = Signal(), Signal()
+        kind, layer = word[INDEX_BITS:], word[:8]
+        what = word[8:INDEX_BITS]
+        reads = Signal()
+        known = (kind == READ_REGISTER) & (layer >= layers.start) & (layer < layers.stop)
+        m.d.comb += [
+            reads.eq(held & known & (what == READ_SHADOWS >> 8)),
+            fills.eq(held & known & (what == WRITE_SHADOWS >> 8) & can_fill),
+        ]
+        with m.If(reads | fills):
+            m.d.comb += [
+                asked.eq(0),
+                core.i.valid.eq(1),
+                core.i.payload.kind.eq(Kind.POTENTIAL),
+                core.i.payload.index.eq(layer + Mux(fills, layers.stop, 0)),
+                done.eq(core.i.ready),
+            ]
+        with m.If(reads & core.i.ready):
+            m.d.sync += moving.eq(1)
+        with m.Elif(core.shadows.valid & core.shadows.ready & core.shadows.payload.last):
+            m.d.sync += moving.eq(0)
+        if not can_fill:
+            return
+        m.d.comb += core.fill.payload.eq(word)
+        with m.If(filling):
+            m.d.comb += [
+                asked.eq(0),
+                core.i.valid.eq(0),
+                core.fill.valid.eq(held),
+                done.eq(core.fill.ready),
+            ]
+            with m.If(core.filled):
+                m.d.sync += filling.eq(0)
+        with m.Elif(fills & core.i.ready):
+            m.d.sync += filling.eq(1)
 
     def _receive(self, m: Module, words: Fifo) -> None:
         """Bytes to words, high byte first, into the FIFO."""
@@ -135,6 +184,12 @@ class UartTop(wiring.Component):
             m.d.comb += [core.o.ready.eq(1), answered.eq(1)]
             m.d.sync += rest[24:].eq(result.label | result.by_spike << BY_SPIKE_BIT)
             m.d.sync += [rest[16:24].eq(result.step), n_rest.eq(2)]
+        if core.learning_layers:
+            shadow = core.shadows.payload.shadow
+            n_bytes = -(-len(shadow) // 8)
+            with m.Elif(~line.valid & ~addressed & core.shadows.valid):
+                m.d.comb += core.shadows.ready.eq(1)
+                m.d.sync += [rest.eq(shadow << 8 * (4 - n_bytes)), n_rest.eq(n_bytes)]
         with m.Elif(~line.valid & ~addressed):
             m.d.sync += addressed.eq(asked)
 

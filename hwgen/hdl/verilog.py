@@ -11,9 +11,12 @@ from hwgen.params import Params
 TOP = "hwgen_core"
 
 
-def to_verilog(params: Params, lanes: Sequence[int]) -> str:
-    """The core as Verilog, module `hwgen_core`; ports are documented in `docs/architecture.md`."""
-    core = SpikeCore(params, lanes)
+def to_verilog(params: Params, lanes: Sequence[int], *, spram: bool = False) -> str:
+    """The core as Verilog, module `hwgen_core`; ports are documented in `docs/architecture.md`.
+
+    `spram`: as of `SpikeCore`; in place of the part's own memory there is one for simulators.
+    """
+    core = SpikeCore(params, lanes, spram=spram)
     text: str = verilog.convert(core, name=TOP, emit_src=False, strip_internal_attrs=True)
     header = (
         f"// {TOP}: {params.name}, {params.spec.shape}, {params.spec.n_steps} steps\n"

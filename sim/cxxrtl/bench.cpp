@@ -3,11 +3,12 @@
 // This is the half of `hwgen verify` inside the simulator. It knows nothing of what should come
 // out: `hwgen.compare` does. `core.cc` is what yosys' write_cxxrtl made of the Verilog; `layers.h`
 // names its layers: #define LAYERS(NEURONS, POOL) NEURONS(p_layer__0_2e_) POOL(p_layer__1_2e_) ...;
-// LEARNS is defined if it has a port for shadow weights.
+// LEARNS is defined if it has a port for shadow weights, FILLS if one that takes them.
 
 #include "expressions.h"  // before the core that uses them
 
 #include "core.cc"
+#include "filler.h"
 #include "layers.h"
 #include "monitor.h"
 #include "shadows.h"
@@ -28,7 +29,8 @@ template <size_t N> Bits bits(const cxxrtl::wire<N> &w) { return {w.curr.data, w
 class Bench {
 public:
     explicit Bench(Job &job)
-        : job_(job), random_(job.seed), source_(job, random_), shadows_(job), core_(new Core) {
+        : job_(job), random_(job.seed), source_(job, random_), filler_(job), shadows_(job),
+          core_(new Core) {
         int64_t number = 0;
 #define POOL(P) \
     monitors_.emplace_back(job, number++, bits(core_->P##o____valid), \
@@ -98,6 +100,11 @@ private:
         reads = !random_.chance(job_.stall);
         core_->p_shadows____ready.set<uint32_t>(reads);
 #endif
+#ifdef FILLS
+        fills_ = fills_ || (!filler_.empty() && !random_.chance(job_.stall));
+        if (fills_) core_->p_fill____payload.set<uint32_t>(filler_.value());
+        core_->p_fill____valid.set<uint32_t>(fills_);
+#endif
         clock([this, ready, reads] { look(ready, reads); });
     }
 
@@ -110,12 +117,19 @@ private:
 #ifdef LEARNS
         if (shadows_.look(cycle_, reads)) moved_ = cycle_;
 #endif
+#ifdef FILLS
+        if (fills_ && bits(core_->p_fill____ready)) {
+            filler_.advance();
+            fills_ = false;
+            moved_ = cycle_;
+        }
+#endif
         if (ready && bits(core_->p_o____valid)) result(bits(core_->p_o____payload));
         if (offers_ && bits(core_->p_i____ready)) {
             if (source_.begins_sample()) job_.started[source_.sample()] = cycle_;
             if (before_ >= 0) job_.resumed[before_] = cycle_;
             before_ = source_.ends_sample() ? source_.sample() : -1;
-            inside_ = !source_.ends_sample() && !source_.asks();
+            inside_ = !source_.ends_sample() && !source_.asks() && !source_.fills();
             in_flight_ += source_.ends_sample();
             if (source_.asks()) shadows_.asked();
             source_.advance();
@@ -140,13 +154,14 @@ private:
     Job &job_;
     Random random_;
     Source source_;
+    Filler filler_;
     Shadows shadows_;
     std::unique_ptr<Core> core_;
     std::vector<Monitor> monitors_;
     uint64_t cycle_ = 0, moved_ = 0;  // now; when something last moved
     int64_t n_results_ = 0, in_flight_ = 0;
     int64_t before_ = -1;  // the sample whose end was the last token in; else -1
-    bool offers_ = false, inside_ = false, ended_ = false;
+    bool offers_ = false, fills_ = false, inside_ = false, ended_ = false;
 };
 
 }  // namespace

@@ -12,6 +12,7 @@ struct Layer {
     uint64_t *step_cycles;  // [n, n_steps], given as 0: the cycle in which END_OF_STEP came out
     int64_t n_shadows;      // that the core sends when asked for them; 0: the layer does not learn
     int32_t *shadows;       // [n_shadows], in the order in which they came
+    const int32_t *given;   // [n_shadows], in that order: to fill the core with at first; null: no
 };
 
 // What no stream of a right core has. What else may be wrong shows in the arrays.

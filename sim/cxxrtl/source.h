@@ -7,6 +7,7 @@
 #include <vector>
 
 enum Kind { SPIKE, END_OF_STEP, END_OF_SAMPLE, POTENTIAL };
+const Kind FILL = Kind(POTENTIAL + 1);  // a POTENTIAL that says that shadow weights come
 
 class Random {  // xorshift64*
 public:
@@ -25,24 +26,32 @@ private:
 };
 
 // The tokens of all samples, the spikes of a step in random order; between samples, what asks for
-// shadow weights.
+// shadow weights; before all, what says that some come.
 class Source {
 public:
-    Source(const Job &job, Random &random) : job_(job), random_(random) { begin_step(); }
+    Source(const Job &job, Random &random) : job_(job), random_(random) {
+        if (!fill(0)) begin_step();
+    }
     bool empty() const { return sample_ == job_.n; }
     int64_t sample() const { return sample_; }
-    bool begins_sample() const { return begins_; }
+    bool begins_sample() const { return begins_ && kind_ != FILL; }
     bool ends_sample() const { return kind_ == END_OF_SAMPLE; }
     bool asks() const { return kind_ == POTENTIAL; }
+    bool fills() const { return kind_ == FILL; }
     uint32_t token() const {
         uint32_t index = 0;
         if (kind_ == SPIKE) index = indices_[next_];
         else if (kind_ == END_OF_SAMPLE && job_.lessons) index = uint32_t(job_.lessons[sample_]);
         else if (kind_ == POTENTIAL) index = uint32_t(asked_);
-        return index << 2 | uint32_t(kind_);
+        else if (kind_ == FILL) index = uint32_t(job_.n_layers + filled_);
+        return index << 2 | uint32_t(kind_ == FILL ? POTENTIAL : kind_);
     }
 
     void advance() {
+        if (kind_ == FILL) {
+            if (!fill(filled_ + 1)) begin_step();
+            return;
+        }
         begins_ = false;
         if (kind_ == SPIKE) {
             kind_ = ++next_ < indices_.size() ? SPIKE : END_OF_STEP;
@@ -59,6 +68,12 @@ public:
     }
 
 private:
+    // Whether there is a layer to be filled, from this one on.
+    bool fill(int64_t from) {
+        for (filled_ = from; filled_ < job_.n_layers && !job_.layers[filled_].given;) ++filled_;
+        kind_ = FILL;
+        return filled_ < job_.n_layers;
+    }
     // Behind a sample: whether there is a layer (more) whose shadows are to be asked for.
     bool ask() {
         asked_ = kind_ == POTENTIAL ? asked_ + 1 : 0;
@@ -79,7 +94,7 @@ private:
 
     const Job &job_;
     Random &random_;
-    int64_t sample_ = 0, step_ = 0, asked_ = 0;
+    int64_t sample_ = 0, step_ = 0, asked_ = 0, filled_ = 0;
     bool begins_ = true;  // the next token is the first of its sample
     Kind kind_ = SPIKE;
     std::vector<uint32_t> indices_;  // of the step's spikes
