@@ -8,6 +8,13 @@ import typer
 from hwgen.cli import options
 from hwgen.cli.console import bar, facts, out, print_json, table
 
+KINDS = {  # fields of results, in words
+    "spike_times": "spikes",
+    "potentials": "potentials",
+    "decision": "decisions",
+    "decision_step": "steps of decisions",
+    "shadows": "shadow weights",
+}
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -53,7 +60,7 @@ def check(
     else:
         kinds: dict[str, int] = {}
         for name, count in result.compared.items():
-            kind = name.split(".")[-1].replace("_", " ")
+            kind = KINDS[name.split(".")[-1]]
             kinds[kind] = kinds.get(kind, 0) + count
         what = "lessons" if result.learning else "samples"
         by = f" by {result.implementation}" if result.implementation else ""
