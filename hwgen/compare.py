@@ -7,14 +7,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.compiled import HANG, Recording
+from hwgen.compiled import Recording
 from hwgen.golden import Trace
-from hwgen.mismatch import Mismatch
+from hwgen.mismatch import HANG, Mismatch
 from hwgen.params import Params
 from hwgen.protocol import VERSION, Register
 from hwgen.spec import NetworkSpec
 
 NEVER = -1  # in a mismatch of spikes, in place of a step
+_CONSTANTS = (Register.ID0, Register.ID1, Register.VERSION, Register.SHAPE)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,9 +104,19 @@ def _parts(
     yield _Part("decisions", "steps of decisions", -1, last, got.steps)
     yield _Part("decisions", "decisions by a spike", -1, last < n_steps, got.by_spike)
     expected = _registers(params, inputs, trace, got, early_exit)
-    numbers = tuple(int(number) for number in expected)
-    values = np.array(list(expected.values())) % 2**32
-    yield _Part("registers", "registers", -1, values, got.registers[list(numbers)], numbers)
+    yield _registers_part("registers", expected, got.registers)
+    least, greatest = got.reads.T
+    constants = {
+        number: expected[number] for number in _CONSTANTS if least[number] <= greatest[number]
+    }
+    for values in (least, greatest):
+        yield _registers_part("registers (read on the way)", constants, values)
+
+
+def _registers_part(what: str, expected: dict[Register, int], got: NDArray[np.uint32]) -> _Part:
+    numbers = [int(number) for number in expected]
+    values = np.array([*expected.values()], np.int64) % 2**32
+    return _Part("registers", what, -1, values, got[numbers], tuple(numbers))
 
 
 def _registers(

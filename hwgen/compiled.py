@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.errors import ToolError
-from hwgen.mismatch import Mismatch
+from hwgen.mismatch import HANG, HELD, Mismatch
 from hwgen.pack import n_blocks, packed, unpacked
 from hwgen.params import Params
 from hwgen.protocol import Register
@@ -19,14 +19,13 @@ from hwgen.spec import DenseSpec, LayerSpec, NetworkSpec, PoolSpec
 
 UNSEEN = -(2**31)  # in place of a potential that did not come; no legal potential is so large
 QUIET_CYCLES = 20_000  # nothing moves for so long, and for two more a neuron: the core hangs
-HANG = "transfers (the core hangs)"
 # What a `Mismatch` calls them, by `FaultKind` in sim/cxxrtl/job.h.
 _FAULTS = (
     "spikes (the neuron fired before)",
     "spikes (no such neuron)",
     "counts of END_OF_STEP",
     "counts of samples",
-    "tokens held back by the receiver",
+    HELD,
     "counts of potentials",
     "counts of shadow weights",
     HANG,
@@ -69,10 +68,11 @@ class _Job(ctypes.Structure):
         ("n_layers", c_int64),
         ("layers", ctypes.POINTER(_Layer)),
         ("lessons", c_void_p),
-        *_fields(c_int64, "every shadow_bits"),
+        *_fields(c_int64, "every reads_first shadow_bits"),
         ("on_shadows", _OnShadows),
         ("n_registers", c_int64),
-        *_fields(c_void_p, "registers labels steps by_spike started decided resumed"),
+        *_fields(c_void_p, "registers least greatest"),
+        *_fields(c_void_p, "labels steps by_spike started decided resumed"),
         *_fields(c_uint64, "n_cycles busy_cycles"),
         ("n_faults", c_int64),
         ("fault", _Fault),
@@ -89,24 +89,29 @@ class Lessons:
     After every `every` samples, and after the last, the core is asked for its shadow weights, and
     `on_shadows(sample, shadows)` is called. If that returns False, the run ends there. The core is
     filled with `given` first; a core with shadows in SPRAM needs it, others do not take it.
+    `reads_first`: also before the first, with sample -1; then the samples that a reset cuts off
+    before the run are lessons, too, from the first on, and have changed the weights.
     """
 
     labels: NDArray[np.int64]
     on_shadows: Callable[[int, Shadows], bool]
     every: int = 1
     given: Shadows | None = None
+    reads_first: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recording:
-    """What a core did with n samples, from reset.
+    """What a core did with n samples, from a reset that has cut off others.
 
     Of each layer: spike_times uint8 [n, n_post] (n_steps: never); potentials int32 [n, n_post] at
     the end of the sample (`UNSEEN`: did not come; [n, 0] of a pooling layer); step_cycles uint64
     [n, n_steps], when the step's end came out. Of each sample: label uint32, step uint8, by_spike
     uint8 of the result; cycles uint64 in which its first token was taken, its result came out, and
     the first token behind it was taken (0: there was none).
-    registers: uint32, by number. busy_cycles: in which a sample was inside, counted from outside.
+    registers: uint32, by number, in the end; reads: uint32 [n_registers, 2], the least and the
+    greatest value of each, if it was read on the way; else the greatest is less than the least.
+    busy_cycles: in which a sample was inside, counted from outside.
     """
 
     spike_times: tuple[NDArray[np.uint8], ...]
@@ -119,6 +124,7 @@ class Recording:
     decided: NDArray[np.uint64]
     resumed: NDArray[np.uint64]
     registers: NDArray[np.uint32]
+    reads: NDArray[np.uint32]
     n_cycles: int
     busy_cycles: int
     n_faults: int  # what no stream of tokens may do; the first of them:
@@ -163,8 +169,10 @@ class Compiled:
     ) -> Recording:
         """Samples, back to back: spike times uint8 [n, n_inputs] -> Recording.
 
-        Spikes of a step go in in random order. `stall` is the chance of an idle cycle, each cycle,
-        at each end. All that is random depends on `seed` only. `lessons`: of a core that learns.
+        Other samples go in before, which a reset cuts off at a random moment. Spikes of a step go
+        in in random order. `stall` is the chance of an idle cycle, each cycle, at each end; with
+        stalls, some tokens go in between that the core must drop, and registers are read. All that
+        is random depends on `seed` only. `lessons`: of a core that learns.
         """
         spec, n = self._spec, len(inputs)
         if not n:
@@ -179,6 +187,7 @@ class Compiled:
         rows = zip(spec.layers, self._lanes, times, potentials, step_cycles, strict=True)
         layers = (_Layer * len(spec.layers))(*(_layer(*row) for row in rows))
         registers, labels = np.zeros(len(Register), np.uint32), np.zeros(n, np.uint32)
+        least, greatest = ~np.zeros_like(registers), np.zeros_like(registers)
         steps, by_spike = np.zeros(n, np.uint8), np.zeros(n, np.uint8)
         started, decided, resumed = (np.zeros(n, np.uint64) for _ in range(3))
         quiet = QUIET_CYCLES + 2 * sum(layer.n_post for layer in spec.layers)
@@ -197,6 +206,8 @@ class Compiled:
             layers=layers,
             n_registers=len(registers),
             registers=registers.ctypes.data,
+            least=least.ctypes.data,
+            greatest=greatest.ctypes.data,
             labels=labels.ctypes.data,
             steps=steps.ctypes.data,
             by_spike=by_spike.ctypes.data,
@@ -219,6 +230,7 @@ class Compiled:
             decided=decided,
             resumed=resumed,
             registers=registers,
+            reads=np.stack([least, greatest], axis=1),
             n_cycles=job.n_cycles,
             busy_cycles=job.busy_cycles,
             n_faults=job.n_faults,
@@ -251,6 +263,7 @@ class _Reader:
                 job.layers[index].given = first.ctypes.data
         self._lessons = np.ascontiguousarray(lessons.labels, np.int64) + 1
         job.lessons, job.every = self._lessons.ctypes.data, lessons.every
+        job.reads_first = lessons.reads_first
         job.shadow_bits = spec.learning.shadow_bits
         job.on_shadows = self._callback = _OnShadows(self._read)
 

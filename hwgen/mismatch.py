@@ -2,6 +2,11 @@
 
 from dataclasses import dataclass
 
+# What no stream of a right core does: a `Mismatch` of its own, and no way on.
+HANG = "transfers (the core hangs)"
+HELD = "tokens held back by the receiver"
+UNKNOWN = "signals (one is neither 0 nor 1)"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Mismatch:

@@ -6,8 +6,12 @@ from typing import Any
 import numpy as np
 
 from hwgen.golden import Golden, Trace
-from hwgen.mismatch import Mismatch
+from hwgen.mismatch import HELD, Mismatch
 from hwgen.params import Params
+
+
+class BrokenError(Exception):
+    """The design does what no stream may do; the mismatch is kept, and there is no way on."""
 
 
 class Scoreboard:
@@ -32,6 +36,11 @@ class Scoreboard:
         if expected != got and self.mismatch is None:
             place = {"sample": -1, "layer": -1, "step": -1, "index": -1, "cycle": -1} | where
             self.mismatch = Mismatch(what=kind, expected=expected, got=got, **place)
+
+    def broken(self, what: str, expected: int = 1, got: int = 0, **where: Any) -> None:
+        """Keep what is wrong with a stream as a mismatch, and give up."""
+        self.compare(what, expected, got, **where)
+        raise BrokenError
 
     def layer(self, index: int) -> "LayerBoard":
         return LayerBoard(self, index)
@@ -96,6 +105,12 @@ class LayerBoard:
         if not self._unread:
             self.potential_sample += 1
             self._unread = set(range(self._potentials.shape[1]))
+
+    def held(self, expected: int, got: int, cycle: int) -> None:
+        """A token waits, and must not change nor go (-1)."""
+        if expected != got:
+            where = {"sample": self.sample, "layer": self._layer, "step": self._step}
+            self._board.broken(HELD, expected, got, cycle=cycle, **where)
 
     def finish(self, cycle: int) -> None:
         """All samples must have come through, with their potentials if the layer has any."""

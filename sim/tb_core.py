@@ -1,26 +1,30 @@
 """Test bench of `hwgen_core`: all layers, decisions, final potentials and registers against golden.
 
 Reads `job.json`, `inputs.npy` and `params.safetensors` from the folder in HWGEN_JOB; writes
-`result.json`, and the number of samples done to `progress`.
+`result.json`, and the number of samples done to `progress`. With stalls, a reset cuts off other
+samples before, tokens that the core must drop go in between, and registers are asked for.
 """
 
 import json
 import os
 import random
+from contextlib import suppress
 from pathlib import Path
 
 import cocotb
 import numpy as np
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
-from scoreboard import Scoreboard
+from scoreboard import BrokenError, Scoreboard
 
 from hwgen import params as params_file
-from hwgen.events import Kind, sample_tokens
+from hwgen.events import Kind, Token, sample_tokens
+from hwgen.mismatch import HANG, UNKNOWN
 from hwgen.protocol import VERSION, Register
 
 JOB = Path(os.environ["HWGEN_JOB"])
 QUIET_CYCLES = 20_000  # nothing moves for so long, and for two more a neuron: a deadlock
+STRAYS = 8  # of so many stalls, one is a token that the core must drop
 
 
 def width(n: int) -> int:
@@ -75,15 +79,12 @@ class LayerMonitor:
         moved = self.has_state and bool(self.strobe.value)
         if moved:
             self._word(int(self.block.value), int(self.word.value), cycle)
-        if not self.valid.value:
-            assert self.held is None, f"cycle {cycle}: valid fell before the transfer"
+        payload = int(self.payload.value) if self.valid.value else -1
+        if self.held is not None:
+            self.board.held(self.held, payload, cycle)
+        self.held = payload if self.valid.value and not self.ready.value else None
+        if not (self.valid.value and self.ready.value):
             return moved
-        payload = int(self.payload.value)
-        assert self.held in (None, payload), f"cycle {cycle}: payload changed before the transfer"
-        self.held = payload
-        if not self.ready.value:
-            return moved
-        self.held = None
         self._token(payload & 3, payload >> 2, cycle)
         return True
 
@@ -111,6 +112,9 @@ class Bench:
     def __init__(self, dut, params, lanes, board, rng, stall) -> None:
         self.dut, self.params, self.board = dut, params, board
         self.out_valid, self.out_ready, self.in_ready = dut.o__valid, dut.o__ready, dut.i__ready
+        self.finished = dut.readout.finished
+        self.index_bits = len(dut.i__payload) - 2
+        self.accepts, self.inside, self.in_flight, self.busy_cycles = False, False, 0, 0
         self.rng, self.stall, self.cycle, self.moved = rng, stall, 0, 0
         self.quiet_limit = QUIET_CYCLES + 2 * sum(layer.n_post for layer in params.spec.layers)
         self.started: list[int] = []  # cycle in which a sample's first token went in
@@ -124,14 +128,28 @@ class Bench:
     async def edge(self) -> None:
         await RisingEdge(self.dut.clk)
         self.cycle += 1
+        try:
+            self.look()
+        except ValueError:  # of an X or Z
+            self.board.broken(UNKNOWN, sample=len(self.decided), cycle=self.cycle)
+        if self.stall:
+            self.dut.o__ready.value = int(self.rng.random() >= self.stall)
+            if self.rng.random() < self.stall:
+                self.dut.reg_addr.value = self.rng.randrange(len(Register))
+        if self.cycle - self.moved >= self.quiet_limit:
+            self.board.broken(HANG, sample=len(self.decided), cycle=self.cycle)
+
+    def look(self) -> None:
+        """Take note of a cycle's signals."""
+        # A sample is inside from the cycle after its first token until the readout has done.
+        self.busy_cycles += self.inside or self.in_flight > 0
+        self.in_flight -= int(self.finished.value)
+        self.accepts = bool(self.in_ready.value)
         for monitor in self.monitors:
             if monitor.sample(self.cycle):
                 self.moved = self.cycle
         if self.out_valid.value and self.out_ready.value:
             self._result(int(self.dut.o__payload.value))
-        if self.stall:
-            self.dut.o__ready.value = int(self.rng.random() >= self.stall)
-        assert self.cycle - self.moved < self.quiet_limit, f"cycle {self.cycle}: deadlock"
 
     def _result(self, payload: int) -> None:
         label_bits = width(self.params.spec.n_classes)
@@ -149,17 +167,29 @@ class Bench:
         self.dut.i__payload.value = token.index << 2 | token.kind
         self.dut.i__valid.value = 1
         await self.edge()
-        while not self.in_ready.value:
+        while not self.accepts:
             await self.edge()
         self.moved = self.cycle
         self.dut.i__valid.value = 0
+        self.in_flight += token.kind == Kind.END_OF_SAMPLE
+        if token.kind != Kind.POTENTIAL:
+            self.inside = token.kind != Kind.END_OF_SAMPLE
 
     async def send(self, tokens) -> None:
         """The tokens of a sample."""
         for position, token in enumerate(tokens):
+            if position and self.rng.random() < self.stall / STRAYS:
+                await self.put(self.stray())
             await self.put(token)
             if position == 0:
                 self.started.append(self.cycle)
+
+    def stray(self) -> Token:
+        """A spike of no input, if an index can say so, or a POTENTIAL."""
+        n, n_inputs = 1 << self.index_bits, self.params.spec.input.n_inputs
+        if n_inputs < n and self.rng.random() < 0.5:
+            return Token(Kind.SPIKE, self.rng.randrange(n_inputs, n))
+        return Token(Kind.POTENTIAL, self.rng.randrange(n))
 
     async def run(self, inputs, order, done) -> None:
         for index, times in enumerate(inputs):
@@ -201,7 +231,21 @@ async def reset(dut, early_exit: bool) -> None:
     await RisingEdge(dut.clk)
 
 
-async def check_registers(dut, params, inputs, board) -> None:
+async def interrupt(dut, params, inputs, rng) -> None:
+    """Reset that cuts off two other samples, anywhere: nothing of them may be left."""
+    pair = [inputs[rng.randrange(len(inputs))] for _ in range(2)]
+    tokens = [token for times in pair for token in sample_tokens(times, params.spec.n_steps)]
+    await reset(dut, False)
+    dut.i__valid.value = 1
+    for token in tokens[: rng.randrange(len(tokens))]:
+        dut.i__payload.value = token.index << 2 | token.kind
+        for _ in range(QUIET_CYCLES):
+            await RisingEdge(dut.clk)
+            if dut.i__ready.value == 1:
+                break
+
+
+async def check_registers(dut, params, inputs, board, busy_cycles) -> None:
     digest, n_steps = params.digest, params.spec.n_steps
     expected = {
         Register.ID0: int(digest[:8], 16),
@@ -209,6 +253,7 @@ async def check_registers(dut, params, inputs, board) -> None:
         Register.VERSION: VERSION,
         Register.SHAPE: n_steps << 16 | params.spec.n_classes,
         Register.SAMPLES: len(inputs),
+        Register.CYCLES: busy_cycles,
     }
     if not board.first_only:
         expected[Register.EVENTS] = int((inputs < n_steps).sum())
@@ -234,11 +279,14 @@ async def core_equals_golden(dut) -> None:
         board = Scoreboard(params, inputs, options["early_exit"])
         seed = job["seed"] + number
         bench = Bench(dut, params, job["lanes"], board, random.Random(seed), options["stall"])
+        if options["stall"]:
+            await interrupt(dut, params, everything, bench.rng)
         await reset(dut, options["early_exit"])
-        await bench.run(inputs, np.random.default_rng(seed), n_done)
+        with suppress(BrokenError):
+            await bench.run(inputs, np.random.default_rng(seed), n_done)
         n_done += len(inputs)
         if board.mismatch is None:
-            await check_registers(dut, params, inputs, board)
+            await check_registers(dut, params, inputs, board, bench.busy_cycles)
         latencies = [end - start for start, end in zip(bench.started, bench.decided, strict=False)]
         passes.append(
             options

@@ -1,6 +1,7 @@
 """Co-simulation: it agrees where it must, and a fault planted anywhere makes it fail."""
 
 import dataclasses
+import re
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ from hwgen.errors import MismatchError, ToolError
 from hwgen.golden import Golden
 from hwgen.hdl.pool import Pool
 from hwgen.hdl.verilog import to_verilog
+from hwgen.mismatch import HANG, UNKNOWN
 from hwgen.protocol import Register
 from hwgen.spec import PoolSpec, Shape
 
@@ -219,12 +221,20 @@ def test_mismatch_names_the_place(net, inputs, tmp_path):
     assert (result.mismatch.layer, result.mismatch.index) == (0, 7)
 
 
-def test_a_dead_core_is_no_verdict(net, inputs, tmp_path):
+def test_a_dead_core_is_a_mismatch(net, inputs, tmp_path):
     text = to_verilog(net, LANES)
     dead = text.replace("assign i__ready = ", "assign i__ready = 1'b0 & ", 1)
     assert dead != text
-    with pytest.raises(ToolError, match=r"deadlock|compared nothing"):
-        cosim.run(net, inputs[:2], lanes=LANES, build_dir=tmp_path, verilog=dead)
+    result = cosim.run(net, inputs[:2], lanes=LANES, build_dir=tmp_path, verilog=dead)
+    assert (result.mismatch.what, result.mismatch.sample) == (HANG, 0)
+
+
+def test_an_unknown_signal_is_a_mismatch(net, inputs, tmp_path):
+    text = to_verilog(net, LANES)
+    unknown, n = re.subn(r"o__valid <= (\S+ );", r"o__valid <= \1 ? 1'bx : 1'b0;", text)
+    assert n > 1
+    result = cosim.run(net, inputs[:2], lanes=LANES, build_dir=tmp_path, verilog=unknown)
+    assert result.mismatch.what == UNKNOWN
 
 
 def test_comparing_nothing_is_refused(net, inputs, tmp_path):

@@ -8,8 +8,9 @@
 #include "expressions.h"  // before the core that uses them
 
 #include "core.cc"
-#include "filler.h"
 #include "layers.h"
+
+#include "host.h"
 #include "monitor.h"
 #include "shadows.h"
 
@@ -22,15 +23,13 @@ namespace {
 const int64_t MAX_FAULTS = 1000;  // enough to give up
 const int64_t LAST_CYCLES = 64;   // for the counters, after the last token
 const int64_t READ_CYCLES = 3;    // of a register, at least
-
-template <size_t N> Bits bits(const cxxrtl::value<N> &v) { return {v.data, v.chunks}; }
-template <size_t N> Bits bits(const cxxrtl::wire<N> &w) { return {w.curr.data, w.curr.chunks}; }
+const uint32_t EARLY_CYCLES = 64; // within so many of a reset may come another
 
 class Bench {
 public:
     explicit Bench(Job &job)
-        : job_(job), random_(job.seed), source_(job, random_), filler_(job), shadows_(job),
-          core_(new Core) {
+        : job_(job), random_(job.seed), source_(job, random_), shadows_(job), core_(new Core),
+          host_(job, *core_, source_, random_) {
         int64_t number = 0;
 #define POOL(P) \
     monitors_.emplace_back(job, number++, bits(core_->P##o____valid), \
@@ -47,10 +46,8 @@ public:
 
     void run() {
         core_->p_early__exit.set<uint32_t>(uint32_t(job_.early_exit));
-        core_->p_rst.set<uint32_t>(1);
-        clock([] {});
-        clock([] {});
-        core_->p_rst.set<uint32_t>(0);
+        reset();
+        interrupt();
         while (!finished() && !shadows_.stopped() && job_.n_faults < MAX_FAULTS) {
             cycle();
             if (cycle_ - moved_ > uint64_t(job_.quiet_cycles)) {
@@ -59,7 +56,6 @@ public:
             }
         }
         job_.n_cycles = moved_;
-        offers_ = false;
         ended_ = true;
         for (int64_t i = 0; i < LAST_CYCLES; ++i) cycle();
         for (int64_t i = 0; i < job_.n_registers; ++i) {
@@ -70,6 +66,36 @@ public:
     }
 
 private:
+    void reset() {
+        core_->p_rst.set<uint32_t>(1);
+        clock([] {});
+        core_->p_rst.set<uint32_t>(0);
+    }
+
+    // Other samples, which a reset cuts off behind the first, and others, which it cuts off at once.
+    // Nothing of them may be left.
+    void interrupt() {
+        Random random(~job_.seed);
+        for (bool at_once : {false, true}) {
+            if (at_once && job_.reads_first) break;  // what is read is of the others
+            Source source(job_, random, job_.reads_first ? 0 : random.below(uint32_t(job_.n)));
+            Host<Core> host(job_, *core_, source, random);
+            int64_t n_left = at_once ? random.below(EARLY_CYCLES) : job_.quiet_cycles;
+            bool whole = at_once;
+            for (uint32_t n = 0; n_left > 0; ++n, --n_left) {
+                host.drive(false);
+                clock([&] {
+                    if (!whole && host.gives() && source.ends_sample()) {
+                        whole = true;
+                        n_left = random.below(3 * (n + 1)) + 1;
+                    }
+                    host.advance();
+                });
+            }
+            reset();
+        }
+    }
+
     bool finished() const {
         return n_results_ == job_.n && shadows_.finished() &&
                std::all_of(monitors_.begin(), monitors_.end(),
@@ -88,54 +114,35 @@ private:
 
     void cycle() {
         ++cycle_;
-        if (!offers_ && !ended_ && !source_.empty() && !random_.chance(job_.stall)) {
-            offers_ = true;
-            core_->p_i____payload.set<uint32_t>(source_.token());
-        }
-        bool ready = !random_.chance(job_.stall);
-        core_->p_i____valid.set<uint32_t>(offers_);
-        core_->p_o____ready.set<uint32_t>(ready);
-        bool reads = false;
-#ifdef LEARNS
-        reads = !random_.chance(job_.stall);
-        core_->p_shadows____ready.set<uint32_t>(reads);
-#endif
-#ifdef FILLS
-        fills_ = fills_ || (!filler_.empty() && !random_.chance(job_.stall));
-        if (fills_) core_->p_fill____payload.set<uint32_t>(filler_.value());
-        core_->p_fill____valid.set<uint32_t>(fills_);
-#endif
-        clock([this, ready, reads] { look(ready, reads); });
+        host_.drive(ended_);
+        clock([this] { look(); });
     }
 
-    void look(bool ready, bool reads) {
+    void look() {
         // A sample is inside from the cycle after its first token until the readout has done.
         job_.busy_cycles += inside_ || in_flight_ > 0;
         in_flight_ -= bool(bits(core_->p_readout_2e_finished));
         for (Monitor &monitor : monitors_)
             if (monitor.look(cycle_)) moved_ = cycle_;
 #ifdef LEARNS
-        if (shadows_.look(cycle_, reads)) moved_ = cycle_;
+        if (shadows_.look(cycle_, host_.reads())) moved_ = cycle_;
 #endif
-#ifdef FILLS
-        if (fills_ && bits(core_->p_fill____ready)) {
-            filler_.advance();
-            fills_ = false;
-            moved_ = cycle_;
+        if (host_.takes() && bits(core_->p_o____valid)) result(bits(core_->p_o____payload));
+        if (host_.asked() >= 0) {
+            uint32_t value = uint32_t(bits(core_->p_reg__data).word());
+            uint32_t &least = job_.least[host_.asked()], &greatest = job_.greatest[host_.asked()];
+            least = std::min(least, value);
+            greatest = std::max(greatest, value);
         }
-#endif
-        if (ready && bits(core_->p_o____valid)) result(bits(core_->p_o____payload));
-        if (offers_ && bits(core_->p_i____ready)) {
+        if (host_.gives()) {
             if (source_.begins_sample()) job_.started[source_.sample()] = cycle_;
             if (before_ >= 0) job_.resumed[before_] = cycle_;
             before_ = source_.ends_sample() ? source_.sample() : -1;
             inside_ = !source_.ends_sample() && !source_.asks() && !source_.fills();
             in_flight_ += source_.ends_sample();
             if (source_.asks()) shadows_.asked();
-            source_.advance();
-            offers_ = false;
-            moved_ = cycle_;
         }
+        if (host_.advance()) moved_ = cycle_;
     }
 
     void result(Bits payload) {
@@ -154,14 +161,14 @@ private:
     Job &job_;
     Random random_;
     Source source_;
-    Filler filler_;
     Shadows shadows_;
     std::unique_ptr<Core> core_;
+    Host<Core> host_;
     std::vector<Monitor> monitors_;
     uint64_t cycle_ = 0, moved_ = 0;  // now; when something last moved
     int64_t n_results_ = 0, in_flight_ = 0;
     int64_t before_ = -1;  // the sample whose end was the last token in; else -1
-    bool offers_ = false, fills_ = false, inside_ = false, ended_ = false;
+    bool inside_ = false, ended_ = false;
 };
 
 }  // namespace

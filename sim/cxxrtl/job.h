@@ -34,10 +34,12 @@ struct Job {
     // For a core that learns; both may be 0.
     const int64_t *lessons;  // [n], index of the END_OF_SAMPLE; null: 0
     int64_t every;           // all shadows are read after each so many samples, and after the last
+    int64_t reads_first;     // and before the first, as sample -1
     int64_t shadow_bits;
     int64_t (*on_shadows)(int64_t sample);  // all are read; 0 ends the run
     int64_t n_registers;
     uint32_t *registers;           // [n_registers], when all is over
+    uint32_t *least, *greatest;    // [n_registers]: of what was read on the way; given as ~0 and 0
     uint32_t *labels;              // [n], and so the others
     uint8_t *steps, *by_spike;
     uint64_t *started, *decided;   // cycles in which the first token went in, the result came out

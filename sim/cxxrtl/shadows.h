@@ -6,7 +6,7 @@
 
 class Shadows {
 public:
-    explicit Shadows(Job &job) : job_(job) { seek(0); }
+    explicit Shadows(Job &job) : job_(job) { seek(job.reads_first ? -1 : 0); }
     void watch(Bits valid, Bits payload) {
         valid_ = valid;
         payload_ = payload;

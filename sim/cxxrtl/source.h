@@ -27,9 +27,24 @@ private:
 
 // The tokens of all samples, the spikes of a step in random order; between samples, what asks for
 // shadow weights; before all, what says that some come.
+//
+// Those that a reset is to cut off are all samples, from a `first` on, again and again. They are no
+// lessons, unless the weights are read after that reset; then the core is not filled once more.
 class Source {
 public:
-    Source(const Job &job, Random &random) : job_(job), random_(random) {
+    Source(const Job &job, Random &random)
+        : job_(job), random_(random), teaches_(job.lessons != nullptr) {
+        if (job.reads_first) {
+            sample_ = -1;
+            kind_ = END_OF_SAMPLE;
+            advance();
+        } else if (!fill(0)) {
+            begin_step();
+        }
+    }
+    Source(const Job &job, Random &random, int64_t first)
+        : job_(job), random_(random), endless_(true), teaches_(job.lessons && job.reads_first),
+          sample_(first) {
         if (!fill(0)) begin_step();
     }
     bool empty() const { return sample_ == job_.n; }
@@ -38,10 +53,11 @@ public:
     bool ends_sample() const { return kind_ == END_OF_SAMPLE; }
     bool asks() const { return kind_ == POTENTIAL; }
     bool fills() const { return kind_ == FILL; }
+    bool is_inside() const { return !begins_ && !asks(); }  // a sample
     uint32_t token() const {
         uint32_t index = 0;
         if (kind_ == SPIKE) index = indices_[next_];
-        else if (kind_ == END_OF_SAMPLE && job_.lessons) index = uint32_t(job_.lessons[sample_]);
+        else if (kind_ == END_OF_SAMPLE && teaches_) index = uint32_t(job_.lessons[sample_]);
         else if (kind_ == POTENTIAL) index = uint32_t(asked_);
         else if (kind_ == FILL) index = uint32_t(job_.n_layers + filled_);
         return index << 2 | uint32_t(kind_ == FILL ? POTENTIAL : kind_);
@@ -61,6 +77,7 @@ public:
             begin_step();
         } else if (!ask()) {
             ++sample_;
+            if (endless_ && empty()) sample_ = 0;
             step_ = 0;
             begins_ = true;
             if (!empty()) begin_step();
@@ -94,6 +111,7 @@ private:
 
     const Job &job_;
     Random &random_;
+    bool endless_ = false, teaches_;
     int64_t sample_ = 0, step_ = 0, asked_ = 0, filled_ = 0;
     bool begins_ = true;  // the next token is the first of its sample
     Kind kind_ = SPIKE;
