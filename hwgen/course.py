@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
-from hwgen import answers, card, curves, data, learn, model
+from hwgen import answers, card, curves, data, learn, model, teachable
 from hwgen import params as params_file
 from hwgen import recipe as recipe_file
 from hwgen import vectors as vectors_file
@@ -23,6 +23,7 @@ from hwgen.train import make_vectors
 from hwgen.world import World, only
 
 _N_SAMPLES = 1000  # of a course that nobody says the length of
+TRAINED_SHIFT = -4  # of trained networks that are given a learning unit (docs/learning.md)
 
 
 def run(
@@ -31,24 +32,25 @@ def run(
     data_name: str = "",
     n_samples: int | None = None,
     out: Path | None = None,
-    layers: Literal["all", "last"] = "last",
+    layers: Literal["all", "last"] | None = None,
     shift: int | None = None,
     labels: frozenset[int] = frozenset(),
     there: World | None = None,
     n_points: int = 10,
     seed: int = 0,
+    resume: bool = False,
     data_dir: Path | None = None,
     on_point: OnPoint | None = None,
 ) -> tuple[Course, Path]:
     """A course for a model (its folder or name) or a recipe of rule "on-chip"; see `hwgen learn`.
 
-    Returns the course and the model folder, with curve.json and curve.svg besides.
+    Returns the course and the model folder, with curve.json and curve.svg besides. `layers`: if not
+    those that the model says, or the last; `shift`: of the rate, if not as the model says.
     """
     params, train, test = _start(what, data_name, data_dir)
-    if params.spec.learning is None:
-        params = learn.with_learning(params, LearningSpec(layers=layers))
-    if shift is not None:
-        params = _with_shift(params, shift)
+    params = teachable.with_learning(
+        params, _rule(params.spec.learning, layers, shift), teachable.FORWARD_BITS
+    )
     unknown = labels - set(range(params.spec.n_classes))
     if unknown:
         raise DataError(
@@ -57,6 +59,8 @@ def run(
         )
     there = there or World()
     test = there.seen(test, seed + 1)
+    folder = ModelFolder(out or Path("runs") / f"{params.name}-learnt")
+    checkpoint = folder.path / "checkpoint.safetensors"
     course = learn.learn(
         params,
         only(there.seen(train, seed), labels),
@@ -64,9 +68,10 @@ def run(
         n_samples=n_samples or int(params.provenance.get("n_samples", _N_SAMPLES)),
         n_points=n_points,
         seed=seed,
+        checkpoint=checkpoint,
+        resume=resume,
         on_point=on_point,
     )
-    folder = ModelFolder(out or Path("runs") / f"{params.name}-learnt")
     params_file.save(course.params, folder.params_path)
     vectors = make_vectors(course.params, test)
     vectors_file.save(vectors, folder.vectors_path)
@@ -75,6 +80,7 @@ def run(
     write_atomic(folder.path / "curve.json", json.dumps(course.to_json(), indent=1) + "\n")
     curves.draw({params.name: course.curve}, folder.path / "curve.svg")
     card.record(folder, evaluate(course.params, test))
+    checkpoint.unlink(missing_ok=True)
     return course, folder.path
 
 
@@ -117,8 +123,11 @@ def _on_chip_recipe(what: str) -> Recipe | None:
     raise ParamsError(f"{path}: is to be trained first: hwgen train {path}")
 
 
-def _with_shift(params: Params, shift: int) -> Params:
-    learning = params.spec.learning
-    assert learning is not None
-    learning = replace(learning, hidden_shift=shift, output_shift=shift)
-    return replace(params, spec=replace(params.spec, learning=learning))
+def _rule(
+    given: LearningSpec | None, layers: Literal["all", "last"] | None, shift: int | None
+) -> LearningSpec:
+    """That of the model, if it has one, with what is to be different."""
+    rule = given or LearningSpec(hidden_shift=TRAINED_SHIFT, output_shift=TRAINED_SHIFT)
+    if layers or not given:
+        rule = replace(rule, layers=layers or "last")
+    return rule if shift is None else replace(rule, hidden_shift=shift, output_shift=shift)

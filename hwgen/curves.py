@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hwgen.errors import ToolError
-from hwgen.learn import Point
+from hwgen.halfway import Point
 
 
-def draw(curves: Mapping[str, Sequence[Point]], path: Path, title: str = "") -> None:
-    """Test accuracy over samples learnt, a line for each name; the same SVG each time."""
+def draw(
+    curves: Mapping[str, Sequence[Point]], path: Path, title: str = "", *, part: str = "test"
+) -> None:
+    """Accuracy over samples learnt, a line for each name; the same SVG each time. `part`: of the
+    data set that it was measured on."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -23,7 +26,7 @@ def draw(curves: Mapping[str, Sequence[Point]], path: Path, title: str = "") -> 
             accuracy = [100 * point.test_accuracy for point in curve]
             axes.plot(samples, accuracy, marker=".", label=f"{name}: {accuracy[-1]:.2f} %")
         axes.set_xlabel("samples learnt")
-        axes.set_ylabel("test accuracy, %")
+        axes.set_ylabel(f"{part} accuracy, %")
         axes.set_title(title)
         axes.grid(alpha=0.3)
         axes.legend(loc="lower right")

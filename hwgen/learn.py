@@ -1,33 +1,26 @@
 """A course: a network learns sample after sample, as its core would, and is tested in between."""
 
+import hashlib
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 import hwgen
+from hwgen import halfway
 from hwgen.data import Dataset
 from hwgen.encode import latency
 from hwgen.errors import DataError
 from hwgen.evaluate import check_input
 from hwgen.golden import Golden
 from hwgen.golden.student import Student
-from hwgen.learning import LearningSpec, forward_weights
+from hwgen.halfway import Halfway, Point
 from hwgen.params import Params
-
-
-@dataclass(frozen=True, kw_only=True)
-class Point:
-    """Of a learning curve. Accuracies are fractions."""
-
-    n_learnt: int
-    test_accuracy: float
-    online_accuracy: float  # of the samples since the last point, each before it was learnt
-    n_updates: int  # samples that changed a weight, so far
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,17 +45,6 @@ class Course:
 OnPoint = Callable[[int, int, float], None]
 
 
-def with_learning(params: Params, learning: LearningSpec) -> Params:
-    """The same network with a learning unit; shadows are made from the weights.
-
-    Raises `ParamsError` if its layers cannot learn so.
-    """
-    spec = replace(params.spec, learning=learning)
-    made = replace(params, spec=spec, shadows=())
-    made.check(params.name)
-    return made
-
-
 def learn(
     params: Params,
     train: Dataset,
@@ -71,24 +53,39 @@ def learn(
     n_samples: int,
     n_points: int = 10,
     seed: int = 0,
+    checkpoint: Path | None = None,
+    resume: bool = False,
     on_point: OnPoint | None = None,
 ) -> Course:
     """Learn `n_samples` of the training set in random order, again and again if they are more.
 
-    The test set is only measured on, `n_points` times and before the first sample. `on_point` is
-    called with (samples learnt, `n_samples`, test accuracy).
+    The test set is only measured on, `n_points` times and before the first sample. At each of them
+    all is saved to `checkpoint`, where a course that was interrupted goes on with `resume`.
+    `on_point` is called with (samples learnt, `n_samples`, test accuracy).
     """
     if params.spec.learning is None:
         raise DataError(f"{params.name}: has no learning unit; say which layers are to learn")
     for dataset in (train, test):
         check_input(params, dataset)
     spec = params.spec
+    plan = {
+        "params": params.digest,
+        "samples": n_samples,
+        "points": n_points,
+        "seed": seed,
+        "data": _digest(train, test),
+    }
+    before = halfway.load(checkpoint, plan) if checkpoint and resume else None
     inputs = latency(train.images, spec.input, spec.n_steps)
     tests = latency(test.images, spec.input, spec.n_steps)
     order = _order(len(train), n_samples, seed)
-    student, curve, seconds, n_updates = Student(params), [], 0.0, 0
+    if before:
+        student = Student(before.params, state=before.state, n_learnt=before.n_learnt)
+        curve, seconds = list(before.curve), before.seconds
+    else:
+        student, curve, seconds = Student(params), [], 0.0
 
-    def note(n_learnt: int, online: float) -> None:
+    def note(n_learnt: int, online: float, n_updates: int) -> None:
         accuracy = float((Golden(student.params).decide(tests) == test.labels).mean())
         curve.append(
             Point(
@@ -101,23 +98,34 @@ def learn(
         if on_point:
             on_point(n_learnt, n_samples, accuracy)
 
-    note(0, float("nan"))
+    if not before:
+        note(0, float("nan"), 0)
     ends = np.linspace(0, n_samples, n_points + 1).round().astype(int)
-    for start, end in pairwise(ends):
+    for start, end in pairwise(ends[ends >= curve[-1].n_learnt]):
         chosen = order[start:end]
         started = time.perf_counter()
         progress = student.learn(inputs[chosen], train.labels[chosen])
         seconds += time.perf_counter() - started
-        n_updates += progress.n_updates
-        note(int(end), float((progress.decisions == train.labels[chosen]).mean()))
-    learnt = student.params
+        online = float((progress.decisions == train.labels[chosen]).mean())
+        note(int(end), online, curve[-1].n_updates + progress.n_updates)
+        if checkpoint:
+            halfway.save(
+                Halfway(
+                    params=student.params,
+                    state=student.state,
+                    curve=tuple(curve),
+                    seconds=seconds,
+                    plan=plan,
+                ),
+                checkpoint,
+            )
     provenance = dict(params.provenance) | {
         "parent": params.digest,
         "hwgen": hwgen.__version__,
         "course": {
             "dataset": train.name,
             "n_samples": n_samples,
-            "n_updates": n_updates,
+            "n_updates": curve[-1].n_updates,
             "seed": seed,
         },
         "accuracy": {
@@ -126,30 +134,20 @@ def learn(
         },
     }
     return Course(
-        params=replace(learnt, provenance=provenance),
+        params=replace(student.params, provenance=provenance),
         dataset=train.name,
         curve=tuple(curve),
         samples_per_s=n_samples / max(seconds, 1e-9),
     )
 
 
-def adopted(params: Params, shadows: Mapping[int, NDArray[np.integer]]) -> Params:
-    """Params with the shadow weights that a core has learnt, by layer: int [n_pre, n_post].
-
-    They name the digest of `params` as their parent. Raises `ParamsError` if they are not legal.
-    """
-    learning = params.spec.learning
-    if learning is None:
-        raise DataError(f"{params.name}: has no learning unit, so there is nothing to adopt")
-    weights, kept = list(params.weights), list(params.shadows)
-    for index, of_layer in shadows.items():
-        bits = params.spec.layers[index].weight_bits  # type: ignore[union-attr]
-        kept[index] = of_layer.astype(np.int32)
-        weights[index] = forward_weights(kept[index], bits, learning.shadow_bits)
-    provenance = dict(params.provenance) | {"parent": params.digest}
-    made = replace(params, weights=tuple(weights), shadows=tuple(kept), provenance=provenance)
-    made.check(params.name)
-    return made
+def _digest(*datasets: Dataset) -> str:
+    """Of images and labels: another world, or other classes, make another course."""
+    state = hashlib.sha256()
+    for dataset in datasets:
+        state.update(np.ascontiguousarray(dataset.images).tobytes())
+        state.update(np.ascontiguousarray(dataset.labels, np.int64).tobytes())
+    return state.hexdigest()[:16]
 
 
 def _order(n: int, n_samples: int, seed: int) -> NDArray[np.int64]:

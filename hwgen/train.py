@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import hwgen
-from hwgen import answers, card, data
+from hwgen import answers, card, data, teachable
 from hwgen import params as params_file
 from hwgen import recipe as recipe_file
 from hwgen import vectors as vectors_file
@@ -83,6 +83,8 @@ def train(
     seconds = sum(len(parts["train"]) / epoch.images_per_s for epoch in trained.history)
     learner, input_spec = trained.learner, trained.input_spec
     params = quantize.to_params(learner.network, input_spec, recipe.name)
+    if recipe.learning:
+        params = teachable.with_learning(params, recipe.learning, teachable.FORWARD_BITS)
     test = evaluate(params, parts["test"], on_test)
     accuracy = {
         "golden, validation": evaluate(params, parts["validation"]).accuracy,

@@ -11,7 +11,7 @@ from hdl_layers import random_times, use_hostile_banks
 from hdl_streams import LIMIT_CYCLES, collect, drive, simulate, until
 from samples import learning_params, random_network
 
-from hwgen import learn
+from hwgen import teachable
 from hwgen.events import Kind
 from hwgen.golden.student import Student
 from hwgen.hdl.core import SpikeCore
@@ -231,7 +231,7 @@ def test_weights_come_back_out(lanes, layers):
         layer = params.spec.layers[index]
         read[index] = unpacked(np.array(values[start : end + 1]), layer, lanes[index])
         start = end + 1
-    adopted = learn.adopted(params, read)
+    adopted = teachable.adopted(params, read)
     assert adopted.digest == student.params.digest
     assert adopted.provenance["parent"] == params.digest
     assert results[-1]["label"] == student.decide(inputs[0])

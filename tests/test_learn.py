@@ -5,9 +5,9 @@ import json
 
 import numpy as np
 import pytest
-from samples import random_network
+from samples import random_network, random_spike_times
 
-from hwgen import course, data, learn
+from hwgen import course, data, learn, teachable
 from hwgen import params as params_file
 from hwgen import recipe as recipe_file
 from hwgen.errors import DataError, HwgenError, ParamsError, RecipeError
@@ -67,19 +67,69 @@ def test_newborn_neurons_use_their_steps(sets, first):
 def test_last_layer_of_a_trained_network(sets):
     net = random_network(1, "8x8-12-10", psp="ramp", weight_bits=4, n_steps=8)
     spec = dataclasses.replace(net.spec, input=dataclasses.replace(net.spec.input, x_max=16))
-    net = learn.with_learning(dataclasses.replace(net, spec=spec), LearningSpec(layers="last"))
+    net = teachable.with_learning(dataclasses.replace(net, spec=spec), LearningSpec(layers="last"))
     made = learn.learn(net, *sets, n_samples=500, n_points=1)
     assert (made.params.weights[0] == net.weights[0]).all()
     assert (made.params.weights[1] != net.weights[1]).any()
     assert made.curve[-1].test_accuracy > made.curve[0].test_accuracy
 
 
+@pytest.mark.parametrize("layers", ["last", "all"])
+@pytest.mark.parametrize("bits", [1, 3, 4])
+def test_finer_weights_change_no_spike(sets, layers, bits):
+    net = random_network(2, "8x8-12-10", psp="phased/ramp", weight_bits=bits, n_steps=8)
+    finer = teachable.with_learning(net, LearningSpec(layers=layers), 8)
+    learns = finer.spec.learning_layers
+    assert all(finer.spec.layers[n].weight_bits == 8 for n in learns)
+    assert all((finer.weights[n] != net.weights[n]).any() for n in learns)
+    inputs = random_spike_times(3, 60, net)
+    traces = Golden(net).run(inputs), Golden(finer).run(inputs)
+    for old, new in zip(*(trace.spike_times for trace in traces), strict=True):
+        assert (old == new).all()
+    assert (traces[0].decisions == traces[1].decisions).all()
+    assert (traces[0].spike_times[-1] < 8).any()
+    # Half of the range is free; what is as fine already stays.
+    assert all(np.abs(finer.shadows[n]).max() <= 2**14 + 2**7 for n in learns)
+    again = teachable.with_learning(finer, LearningSpec(layers="last", hidden_shift=1), 8)
+    assert (again.shadows[1] == finer.shadows[1]).all()
+    assert again.shadows[0].size == 0
+
+
+def test_a_course_goes_on_where_it_stopped(sets, first, tmp_path):
+    path, options = tmp_path / "half.safetensors", {"n_samples": 400, "n_points": 4, "seed": 2}
+    whole = learn.learn(first, *sets, **options)
+
+    class StopError(Exception):
+        pass
+
+    def stop(done, total, accuracy):
+        if done == 300:
+            raise StopError
+
+    with pytest.raises(StopError):
+        learn.learn(first, *sets, checkpoint=path, on_point=stop, **options)
+    told = []
+    rest = learn.learn(
+        first, *sets, checkpoint=path, resume=True, on_point=lambda *a: told.append(a[0]), **options
+    )
+    assert told == [300, 400]
+    assert rest.params.digest == whole.params.digest
+    assert [p.n_updates for p in rest.curve] == [p.n_updates for p in whole.curve]
+    with pytest.raises(DataError, match=r"of another course \(other samples\); delete it"):
+        learn.learn(first, *sets, checkpoint=path, resume=True, **options | {"n_samples": 401})
+    path.write_bytes(path.read_bytes()[:500])
+    with pytest.raises(DataError, match="not a whole checkpoint"):
+        learn.learn(first, *sets, checkpoint=path, resume=True, **options)
+
+
 def test_what_cannot_learn_is_refused(sets, first):
     conv = random_network(1, "8x8-3C3-10")
     with pytest.raises(ParamsError, match=r"layers\[0\] has conv2d"):
-        learn.with_learning(conv, LearningSpec(layers="all"))
+        teachable.with_learning(conv, LearningSpec(layers="all"))
     with pytest.raises(ParamsError, match="shadow_bits is 3, expected at least the 4 bits"):
-        learn.with_learning(random_network(1, "8x8-10", weight_bits=4), LearningSpec(shadow_bits=3))
+        teachable.with_learning(
+            random_network(1, "8x8-10", weight_bits=4), LearningSpec(shadow_bits=3)
+        )
     with pytest.raises(DataError, match="no learning unit"):
         learn.learn(random_network(1, "8x8-10"), *sets, n_samples=1)
     trained = recipe_file.load(share("models") / "digits" / "recipe.toml")

@@ -26,8 +26,9 @@ def learn(
         Path | None, typer.Option(help="Folder to write. Default: runs/NAME-learnt.")
     ] = None,
     layers: Annotated[
-        str, typer.Option(help="Which layers learn, if the model does not say: all or last.")
-    ] = "last",
+        str,
+        typer.Option(help="Which layers learn: all or last. Default: as the model says, or last."),
+    ] = "",
     shift: Annotated[
         int | None, typer.Option(help="Learning rate 2 ** -SHIFT instead of the model's.")
     ] = None,
@@ -37,6 +38,9 @@ def learn(
     rotate: Annotated[float, typer.Option(help="Turn all images by so many degrees.")] = 0.0,
     brightness: Annotated[float, typer.Option(help="Multiply all grey values.")] = 1.0,
     noise: Annotated[float, typer.Option(help="Fraction of pixels that show anything.")] = 0.0,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with a course that was interrupted.")
+    ] = False,
     points: Annotated[int, typer.Option(help="How often to test on the way.", min=1)] = 10,
     seed: options.Seed = 0,
     data_dir: options.DataDir = None,
@@ -47,14 +51,14 @@ def learn(
     Starts from a trained model, or, with a recipe of rule 'on-chip', from random weights. Writes
     the parameter file with what was learnt, `curve.json` and a picture, `curve.svg`.
 
-    Example: `hwgen learn mnist-learn --samples 60000`, or, after the world has turned,
-    `hwgen learn mnist-real --layers last --samples 900 --rotate 15`
+    Example: `hwgen learn models/mnist-learn/recipe.toml`, or, after the world has turned,
+    `hwgen learn mnist-real --samples 900 --rotate 30`
     """
     from hwgen import course
 
-    if layers not in ("all", "last"):
+    if layers not in ("", "all", "last"):
         raise HwgenError(f"--layers is {layers!r}, expected all or last")
-    which: Literal["all", "last"] = "all" if layers == "all" else "last"
+    which: dict[str, Literal["all", "last"]] = {"all": "all", "last": "last"}
     try:
         chosen = frozenset(int(label) for label in labels.split(",") if label)
     except ValueError:
@@ -68,12 +72,13 @@ def learn(
             data_name=data,
             n_samples=samples,
             out=out,
-            layers=which,
+            layers=which.get(layers),
             shift=shift,
             labels=chosen,
             there=world,
             n_points=points,
             seed=seed,
+            resume=resume,
             data_dir=data_dir,
             on_point=lambda done, total, accuracy: progress(
                 done, total, f"test {percent(accuracy)}"

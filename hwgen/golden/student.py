@@ -28,8 +28,9 @@ class Student:
     `n_written` counts the shadow weights that the last sample's update wrote, changed or not.
     """
 
-    def __init__(self, params: Params) -> None:
-        """`params.spec.learning` says how to learn; ValueError without it."""
+    def __init__(self, params: Params, *, state: int | None = None, n_learnt: int = 0) -> None:
+        """`params.spec.learning` says how to learn; ValueError without it. `state`, of the dither,
+        and `n_learnt` are given if the course has begun."""
         learning = params.spec.learning
         if learning is None:
             raise ValueError("params without spec.learning")
@@ -38,7 +39,8 @@ class Student:
         self._n_steps = params.spec.n_steps
         self._indices = params.spec.learning_layers
         self._shadows = {index: params.shadows[index].astype(np.int64) for index in self._indices}
-        self.state, self.n_learnt, self.n_written = learning.seed, 0, 0
+        self.state = learning.seed if state is None else state
+        self.n_learnt, self.n_written = n_learnt, 0
         self._run = 1  # samples to take at once: grows while nothing is learnt
 
     @property

@@ -1,0 +1,92 @@
+"""How fine must shadow weights be, and how fast may they change? Curves of on-chip learning.
+
+Learns a recipe of rule "on-chip" from random weights, in golden's integers, with several widths of
+shadow weights (at the same rate) and with several rates; draws accuracy on the validation set over
+the samples learnt: learning-widths.svg and learning-rates.svg.
+
+    python benchmarks/learning_curves.py models/mnist-learn/recipe.toml --samples 60000 --out docs
+"""
+
+import argparse
+from dataclasses import replace
+from pathlib import Path
+
+from rich.progress import Progress
+
+from hwgen import curves, data, learn
+from hwgen.learning import LearningSpec
+from hwgen.newborn import newborn
+from hwgen.recipe import load
+
+WIDTHS = (16, 14, 12, 10, 8)
+RATES = (4, 2, 1, 0, -1, -2, -4)  # added to the recipe's shifts
+
+
+def variants(rule: LearningSpec, weight_bits: int) -> dict[str, dict[str, LearningSpec]]:
+    """By picture, by name. A narrower shadow weight has larger units: the shift grows with it."""
+
+    def changed(shift: int, bits: int) -> LearningSpec:
+        return replace(
+            rule,
+            shadow_bits=bits,
+            hidden_shift=rule.hidden_shift + shift,
+            output_shift=rule.output_shift + shift,
+        )
+
+    widths = [bits for bits in WIDTHS if bits >= weight_bits]
+    return {
+        "widths": {f"{bits} bits": changed(rule.shadow_bits - bits, bits) for bits in widths},
+        "rates": {
+            f"shift {rule.output_shift + shift}": changed(shift, rule.shadow_bits)
+            for shift in RATES
+        },
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("recipe", type=Path)
+    parser.add_argument("--samples", type=int, default=60_000)
+    parser.add_argument("--points", type=int, default=12)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--out", type=Path, default=Path())
+    options = parser.parse_args()
+    recipe = load(options.recipe)
+    assert recipe.learning is not None
+    train, validation = (
+        data.load(recipe.data.name, part, seed=recipe.seed, data_dir=options.data_dir)
+        for part in ("train", "validation")
+    )
+    pictures = variants(recipe.learning, recipe.network.weight_bits)
+    with Progress() as progress:
+        for picture, rules in pictures.items():
+            task = progress.add_task(picture, total=len(rules) * options.samples)
+            found = {}
+            for name, rule in rules.items():
+                done = learn.learn(
+                    newborn(replace(recipe, learning=rule), train),
+                    train,
+                    validation,
+                    n_samples=options.samples,
+                    n_points=options.points,
+                    seed=options.seed,
+                    on_point=lambda *_, task=task: progress.advance(
+                        task, options.samples / options.points
+                    ),
+                )
+                found[name] = done.curve
+                progress.console.print(
+                    f"{picture} {name}: {100 * done.curve[-1].test_accuracy:.2f} % "
+                    f"of {len(validation)}, {done.samples_per_s:.0f} samples/s"
+                )
+            curves.draw(
+                found,
+                options.out / f"learning-{picture}.svg",
+                f"{recipe.name}, {recipe.network.hidden} hidden neurons",
+                part="validation",
+            )
+
+
+if __name__ == "__main__":
+    main()

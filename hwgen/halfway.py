@@ -1,0 +1,78 @@
+"""All that is needed to go on with a course of on-chip learning as if it had never stopped.
+
+A parameter file of the weights so far; its provenance says how the course stands.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from hwgen import params as params_file
+from hwgen.errors import DataError, ParamsError
+from hwgen.params import Params
+
+_KEY = "halfway"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Point:
+    """Of a learning curve. Accuracies are fractions."""
+
+    n_learnt: int
+    test_accuracy: float
+    online_accuracy: float  # of the samples since the last point, each before it was learnt
+    n_updates: int  # samples that changed a weight, so far
+
+
+@dataclass(frozen=True, kw_only=True)
+class Halfway:
+    """`state` is that of the dither; `plan` says which course it is."""
+
+    params: Params
+    state: int
+    curve: tuple[Point, ...]
+    seconds: float
+    plan: Mapping[str, Any]
+
+    @property
+    def n_learnt(self) -> int:
+        return self.curve[-1].n_learnt
+
+
+def save(halfway: Halfway, path: Path) -> None:
+    """Write; the file appears whole or not at all."""
+    kept = {
+        "state": halfway.state,
+        "curve": [asdict(point) for point in halfway.curve],
+        "seconds": halfway.seconds,
+        "plan": dict(halfway.plan),
+    }
+    provenance = dict(halfway.params.provenance) | {_KEY: kept}
+    params_file.save(replace(halfway.params, provenance=provenance), path)
+
+
+def load(path: Path, plan: Mapping[str, Any]) -> Halfway | None:
+    """None if there is no such file. Raises `DataError` if it is damaged or of another course."""
+    if not path.exists():
+        return None
+    try:
+        params = params_file.load(path)
+        kept = params.provenance[_KEY]
+        found = Halfway(
+            params=params,
+            state=int(kept["state"]),
+            curve=tuple(Point(**point) for point in kept["curve"]),
+            seconds=float(kept["seconds"]),
+            plan=kept["plan"],
+        )
+    except (ParamsError, KeyError, TypeError, ValueError) as error:
+        raise DataError(
+            f"{path}: not a whole checkpoint: {error}; delete it to start anew"
+        ) from None
+    if found.plan != dict(plan):
+        differs = sorted(k for k in plan if found.plan.get(k) != plan[k])
+        raise DataError(
+            f"{path}: of another course (other {', '.join(differs)}); delete it to start anew"
+        )
+    return found
