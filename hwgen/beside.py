@@ -104,15 +104,17 @@ def run(
         cycle = int(recording.decided[-1])
         both.append(replace(beside.mismatch, cycle=cycle))
     mismatch = first(both)
-    started, decided, resumed = (
-        x.astype(np.int64) for x in (recording.started, recording.decided, recording.resumed)
+    last_step = recording.step_cycles[-1][:, -1]
+    started, decided, resumed, last_step = (
+        x.astype(np.int64)
+        for x in (recording.started, recording.decided, recording.resumed, last_step)
     )
     return {
         "n_compared": found.n_compared | {"shadow weights": beside.n_compared},
         "n_mismatches": found.n_mismatches + beside.n_mismatches,
         "mismatch": asdict(mismatch) if mismatch else None,
         "decisions": recording.labels.tolist(),
-        "waits": (resumed - decided).tolist(),
+        "waits": (resumed - np.maximum(decided, last_step)).tolist(),
         "n_written": beside.n_written,
         "n_cycles": int(resumed[-1] - started[0]),
     }

@@ -257,7 +257,7 @@ def _learning_lines(learnt: dict[str, dict[str, Any]]) -> list[str]:
         "",
         "Verilog, learning samples of the training set, against golden: all weights that learn, "
         "spikes, final potentials, decisions, counters. Lessons: samples with a label; updates: "
-        "lessons that wrote weights. Mean and worst: cycles from the result of a sample to the "
+        "lessons that wrote weights. Mean and worst: cycles from the end of a sample to the "
         "next token taken, of updates. Back to back: cycles a sample, learning.",
         "",
         "| bench, lanes | samples | lessons | updates | weights | compared | mismatches | mean "

@@ -32,7 +32,8 @@ class LearningResult:
     `every` of them; then without, and the shadow weights read in the end. Cycles are of the latter.
 
     A lesson is a sample with a label; an update, a lesson that wrote weights. Its cycles are from
-    the result of the sample, coming out, to the next token, going in.
+    the end of the sample's last step, or its result, if that is later, coming out, to the next
+    token, going in.
     """
 
     digest: str
@@ -106,7 +107,7 @@ def verdict(
     """Of what both benches report of each pass, until the first mismatch:
 
     `n_compared` by kind; `n_mismatches`; `mismatch`, as a dict or None; `decisions` of the core,
-    int of each sample; `waits`, cycles of each sample from its result to the next token;
+    int of each sample; `waits`, cycles from its last step, or result, to the next token;
     `n_written`, shadow weights that golden wrote after it; `n_cycles`, from the first token to the
     one behind the last sample.
     """

@@ -67,6 +67,7 @@ class LayerBoard:
         self._times = board.trace.spike_times[layer]
         self._potentials = board.trace.potentials[layer]
         self.sample = self._step = self.potential_sample = 0
+        self.last_steps: list[int] = []  # cycle in which the last step of each sample ended
         self._seen: set[int] = set()  # neurons that have fired in this sample
         self._unread = set(range(self._potentials.shape[1]))  # potentials still to come
 
@@ -88,6 +89,8 @@ class LayerBoard:
             silent = len(self._times[self.sample]) - len(self._seen)
             self._board.n_compared["spikes"] += silent  # these were expected not to fire, too
         self._step += 1
+        if self._step == self._board.n_steps:
+            self.last_steps.append(cycle)
 
     def end_of_sample(self, cycle: int) -> None:
         if not self._board.first_only:

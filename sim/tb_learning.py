@@ -160,7 +160,8 @@ async def core_learns_as_golden(dut) -> None:
             await bench.learn(inputs, labels, options["every"], order, done)
         if board.mismatch is None:
             await check_registers(dut, params, inputs, board, bench.busy_cycles)
-        pairs = zip(bench.decided, bench.resumed, strict=False)
+        last_steps = bench.monitors[-1].board.last_steps
+        waits = zip(bench.decided, last_steps, bench.resumed, strict=False)
         last = bench.resumed[-1] if bench.resumed else bench.cycle
         first = bench.started[0] if bench.started else last
         passes.append(
@@ -168,7 +169,7 @@ async def core_learns_as_golden(dut) -> None:
             | {
                 "n_mismatches": int(board.mismatch is not None),
                 "decisions": bench.labels,
-                "waits": [after - result for result, after in pairs],
+                "waits": [after - max(result, step) for result, step, after in waits],
                 "n_written": expected.n_written,
                 "n_cycles": last - first,
             }

@@ -106,7 +106,7 @@ def _tell(
                 (
                     "cycles of an update",
                     f"mean {result.update_cycles_mean:.0f}, worst {result.update_cycles_worst}, "
-                    "from a result to the next token in",
+                    "from the end of a sample to the next token in",
                 ),
                 ("weights written a cycle", f"{result.weights_per_cycle:.2f}, in updates"),
                 ("cycles per sample", f"{result.cycles_per_sample:.0f}, back to back, learning"),
