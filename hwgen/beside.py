@@ -104,10 +104,14 @@ def run(
         cycle = int(recording.decided[-1])
         both.append(replace(beside.mismatch, cycle=cycle))
     mismatch = first(both)
-    last_step = recording.step_cycles[-1][:, -1]
     started, decided, resumed, last_step = (
         x.astype(np.int64)
-        for x in (recording.started, recording.decided, recording.resumed, last_step)
+        for x in (
+            recording.started,
+            recording.decided,
+            recording.resumed,
+            recording.step_cycles[-1][:, -1],
+        )
     )
     return {
         "n_compared": found.n_compared | {"shadow weights": beside.n_compared},

@@ -32,13 +32,13 @@ def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
     """Neurons updated at once, one number a layer.
 
     The output layer gets a lane for each neuron if there are at most 16. The others start with
-    8 lanes on an iCE40, 32 on an ECP5, a convolution with twice as many (or one for each filter, if
-    there are fewer; a pooling layer has one). As layers work side by side, each but the slowest
-    then gives back what it does not need to be twice as fast as that one; of a layer that learns,
-    lanes are a power of two, unless it has one for each neuron. All start lower, half by
-    half, until the estimated memory blocks fit the board; if they never do, the first try it is.
-    Where there are SPRAM blocks, the last layer, if it alone learns, has as many lanes as they are
-    wide.
+    8 lanes on an iCE40, 32 on an ECP5; a convolution with twice as many (or one for each filter, if
+    there are fewer; a pooling layer has one), a layer that learns with half as many. As layers work
+    side by side, each but the slowest then gives back what it does not need to be twice as fast as
+    that one; of a layer that learns, lanes are a power of two, unless it has one for each neuron.
+    All start lower, half by half, until the estimated memory blocks fit the board; if they never
+    do, the first try it is. Where there are SPRAM blocks, the last layer, if it alone learns, has
+    as many lanes as they are wide.
     """
     dense, conv = _LANES[board.family]
     first = _balanced(params, dense, conv, board)
@@ -67,11 +67,12 @@ def in_spram(params: Params, lanes: Sequence[int], board: Board) -> bool:
 
 def _balanced(params: Params, dense: int, conv: int, board: Board) -> tuple[int, ...]:
     *hidden, output = params.spec.layers
-    most = [min(conv if isinstance(x, ConvSpec) else dense, x.max_lanes) for x in hidden]
-    n_steps = params.spec.n_steps
+    n_steps, learning = params.spec.n_steps, params.spec.learning_layers
+    wish = [conv if isinstance(layer, ConvSpec) else dense for layer in hidden]
+    wish = [max(1, n // 2) if index in learning else n for index, n in enumerate(wish)]
+    most = [min(n, layer.max_lanes) for n, layer in zip(wish, hidden, strict=True)]
     fastest = [_slots(layer, limit, n_steps) for layer, limit in zip(hidden, most, strict=True)]
     enough = max(fastest, default=0) / 2
-    learning = params.spec.learning_layers
     lanes = [
         next(
             fewer

@@ -108,13 +108,23 @@ def train(
     folder = ModelFolder(out)
     source = recipe_path.read_bytes()
     params_file.save(params, folder.params_path)
-    vectors_file.save(make_vectors(params, parts["test"]), folder.vectors_path)
+    write_vectors(folder, params, parts["test"])
     if not folder.recipe_path.is_file() or folder.recipe_path.read_bytes() != source:
         write_atomic(folder.recipe_path, source)
     card.record(folder, test)
     return TrainResult(
         folder=out, digest=params.digest, accuracy=accuracy, evaluation=test, seconds=seconds
     )
+
+
+def write_vectors(folder: ModelFolder, params: Params, test: Dataset) -> None:
+    """Those of the first samples of the test set; of params that learn, their lessons, too."""
+    vectors = make_vectors(params, test)
+    vectors_file.save(vectors, folder.vectors_path)
+    if params.spec.learning:
+        to_teach = answers.to_teach(vectors.labels, params.spec.n_classes)
+        lessons = answers.lessons(params, vectors.inputs, to_teach)
+        vectors_file.save(lessons, folder.lessons_path)
 
 
 def make_vectors(params: Params, test: Dataset) -> Vectors:

@@ -1,0 +1,83 @@
+"""What lanes do for on-chip learning: cycles of an update, Fmax when routed, weights a second.
+
+For each number of lanes of the hidden layer: places and routes the core with its serial line, and
+counts cycles in the compiled core while it learns. Prints a row of a table each; finished rows are
+kept in the build folder, so that an interrupted run goes on.
+
+    python benchmarks/learning_lanes.py digits-learn --board ulx3s_85f --lanes 8 16 32 64 128
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+from hwgen import board, fit, lessons, model, synth, verify_learning
+from hwgen.cli.console import bar, phases
+from hwgen.files import write_atomic
+from hwgen.params import Params
+
+HEAD = """\
+| lanes | LUT | BRAM | DSP | Fmax | cycles an update | weights a cycle | weights/s |
+|---|---|---|---|---|---|---|---|"""
+
+
+def measured(
+    params: Params, lanes: tuple[int, ...], target: board.Board, n: int, options: Any
+) -> dict[str, Any]:
+    folder = options.build_dir / f"{params.name}-{target.name}-{'-'.join(map(str, lanes))}"
+    kept = folder / "row.json"
+    if kept.is_file():
+        row: dict[str, Any] = json.loads(kept.read_text())
+        if row["digest"] == params.digest:
+            return row
+    with phases(f"{lanes}") as phase:
+        routed = synth.build(params, target, lanes=lanes, build_dir=folder, on_phase=phase)
+    with bar(f"{lanes} learns") as progress:
+        learnt = verify_learning.run(
+            params,
+            lessons.choose(params, n, data_dir=options.data_dir),
+            lanes=lanes,
+            every=n,
+            spram=fit.in_spram(params, lanes, target),
+            build_dir=folder / "verify",
+            on_progress=progress,
+        )
+    learnt.check()
+    row = {
+        "digest": params.digest,
+        "lut": routed.luts.used,
+        "bram": routed.brams.used,
+        "dsp": routed.dsps.used,
+        "fmax_hz": routed.fmax_hz,
+        "cycles": learnt.update_cycles_mean,
+        "weights": learnt.weights_per_cycle,
+    }
+    write_atomic(kept, json.dumps(row))
+    return row
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("model")
+    parser.add_argument("--board", default="ulx3s_85f")
+    parser.add_argument("--lanes", type=int, nargs="+", default=[8, 16, 32, 64, 128])
+    parser.add_argument("--samples", type=int, default=200)
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--build-dir", type=Path, default=Path("build") / "learning-lanes")
+    options = parser.parse_args()
+    params, target = model.find(options.model).params(), board.load(options.board)
+    rows = []
+    for number in options.lanes:
+        lanes = (number, *fit.default_lanes(params, target)[1:])
+        row = measured(params, lanes, target, options.samples, options)
+        rows.append(
+            f"| {','.join(map(str, lanes))} | {row['lut']} | {row['bram']} | {row['dsp']} "
+            f"| {row['fmax_hz'] / 1e6:.1f} MHz | {row['cycles']:.0f} | {row['weights']:.1f} "
+            f"| {row['weights'] * row['fmax_hz'] / 1e6:.0f} M |"
+        )
+        print("\n".join([HEAD, *rows]), flush=True)
+
+
+if __name__ == "__main__":
+    main()
