@@ -2,6 +2,10 @@
 
 import dataclasses
 import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -188,3 +192,23 @@ def test_a_picture_is_the_same_each_time(tmp_path, sets, first):
         pictures.append((tmp_path / name).read_bytes())
     assert pictures[0] == pictures[1]
     assert b"test accuracy" in pictures[0] or b"<path" in pictures[0]
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "made"),
+    [
+        ("another_world.sh", ["digits-learn", "40"], "noisy-all"),
+        ("new_class.sh", [str(DIGITS), "2000", "400", "-1"], "ten"),
+    ],
+)
+def test_examples(tmp_path, script, arguments, made):
+    here = Path(__file__).parent.parent / "examples" / script
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    subprocess.run(
+        ["sh", str(here), *arguments], cwd=tmp_path, check=True, env=os.environ | {"PATH": path}
+    )
+    curve = json.loads((tmp_path / "runs" / made / "curve.json").read_text())["curve"]
+    if made == "ten":
+        assert curve[0]["test_accuracy"] < 0.88  # the tenth class is not known
+        assert curve[-1]["test_accuracy"] > curve[0]["test_accuracy"]
+    assert ModelFolder(tmp_path / "runs" / made).params().spec.learning.layers in ("all", "last")
