@@ -139,10 +139,11 @@ def render(params: Params, results: dict[str, Any]) -> str:
         lines += _cosim_lines(simulated)
     if verified:
         lines += _verify_lines(verified)
-    if learnt := _of(results, "learning"):
+    learnt = _of(results, "learning")
+    if learnt:
         lines += _learning_lines(learnt)
     if built:
-        lines += _synth_lines(built, simulated)
+        lines += _synth_lines(built, simulated) + _speed_of_learning(built, learnt)
     lines += ["", f"Written by hwgen {hwgen.__version__}; do not edit.", ""]
     return "\n".join(lines)
 
@@ -295,6 +296,23 @@ def _synth_lines(
         )
     lines += ["", "images/s: Fmax over the cycles of an image, with early exit, back to back."]
     return lines
+
+
+def _speed_of_learning(
+    built: dict[str, dict[str, Any]], learnt: dict[str, dict[str, Any]]
+) -> list[str]:
+    """What the cycles of updates are at the routed clock, where both were measured."""
+    lines = []
+    for board, r in built.items():
+        of_lanes = [x for x in learnt.values() if x["lanes"] == list(r["lanes"])]
+        if of_lanes:
+            x, mhz = of_lanes[0], r["fmax_hz"] / 1e6
+            spram = f", weights in {r['sprams']} SPRAM blocks" if r["sprams"] else ""
+            lines.append(
+                f"- {board}{spram}: an update takes {x['update_cycles_mean'] / mhz:,.1f} us on "
+                f"average at {mhz:.1f} MHz, {x['weights_per_cycle'] * mhz:,.1f} million weights/s"
+            )
+    return ["", "Learning at Fmax:", "", *lines] if lines else []
 
 
 def _images_per_s(built: dict[str, Any], simulated: dict[str, dict[str, Any]]) -> str:
