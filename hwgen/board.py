@@ -7,9 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from amaranth.build import Platform
+
 from hwgen import checked
-from hwgen.checked import Range
+from hwgen.checked import Line, Name, Range
 from hwgen.errors import BoardError, ToolError
+from hwgen.files import reason
 from hwgen.share import share
 
 MAX_BAUD_ERROR = 0.02  # a receiver samples its last bit 9.5 bits late: 5 % would miss it
@@ -41,11 +44,11 @@ class Capacity:
 class Board:
     """A board as its file describes it. `platform` is ``module:Class``, Amaranth's platform."""
 
-    name: str
-    title: str
-    platform: str
+    name: Annotated[str, Name()]
+    title: Annotated[str, Line()]
+    platform: Annotated[str, Line()]
     family: Family
-    part: str
+    part: Annotated[str, Line()]
     clock_hz: Annotated[int, Range(1_000, 1_000_000_000)]
     uart: Uart
     capacity: Capacity
@@ -69,10 +72,13 @@ class Board:
         """A fresh Amaranth platform; each is good for one build."""
         module, _, name = self.platform.partition(":")
         try:
-            return getattr(importlib.import_module(module), name)()
-        except (ImportError, AttributeError, ValueError) as error:
+            made = getattr(importlib.import_module(module), name)()
+            if not isinstance(made, Platform):
+                raise TypeError("it is no platform")
+            return made
+        except (ImportError, AttributeError, ValueError, TypeError) as error:
             raise ToolError(
-                f"{self.name}: platform {self.platform!r} cannot be loaded ({error}); "
+                f"{self.name}: platform {self.platform!r} cannot be loaded ({reason(error)}); "
                 "expected 'module:Class' of an installed Amaranth platform"
             ) from None
 
@@ -95,8 +101,10 @@ def load(name_or_path: str | Path) -> Board:
         raise BoardError(f"{path}: no such board file; known boards: {_known()}") from None
     except IsADirectoryError:
         raise BoardError(f"{path}: is a folder, expected a .toml file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BoardError(f"{path}: not valid TOML: {error}") from None
+    except OSError as error:
+        raise BoardError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:  # of TOML; of UTF-8; of too long a number
+        raise BoardError(f"{path}: not valid TOML: {reason(error)}") from None
     return checked.build(Board, {"name": path.stem, **table}, where=str(path), error=BoardError)
 
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import hwgen
 from hwgen.cosim import CosimResult
+from hwgen.errors import ResultsError
 from hwgen.evaluate import Evaluation
-from hwgen.files import write_atomic
+from hwgen.files import reason, write_atomic
 from hwgen.lessons import LearningResult
 from hwgen.model import ModelFolder
 from hwgen.operations import RATE_CODE, multiply_accumulates
@@ -34,7 +35,7 @@ def record(
     """
     params = folder.params()
     path = folder.path / RESULTS
-    kept = {key: entry for key, entry in _read(path).items() if entry["digest"] == params.digest}
+    kept = {key: entry for key, entry in _read(path).items() if _is_of(entry, params)}
     if isinstance(result, Evaluation):
         kept["evaluation"] = result.to_json()
     elif isinstance(result, CosimResult):
@@ -47,14 +48,29 @@ def record(
         kept[f"learning {result.bench} {_lanes(result.lanes)}{stall}"] = _learning(result)
     else:
         kept[f"synth {result.board}"] = _synth(result)
+    try:
+        text = render(params, kept)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ResultsError(
+            f"{path}: damaged ({type(error).__name__}: {reason(error)}): the card cannot be "
+            "written; remove it, and record again"
+        ) from None
     write_atomic(path, json.dumps(kept, indent=1, sort_keys=True) + "\n")
-    write_atomic(folder.card_path, render(params, kept))
+    write_atomic(folder.card_path, text)
+
+
+def _is_of(entry: Any, params: Params) -> bool:
+    return isinstance(entry, dict) and entry.get("digest") == params.digest
 
 
 def _read(path: Path) -> dict[str, Any]:
     try:
         table = json.loads(path.read_text())
-    except (OSError, ValueError):  # absent or damaged: it is rebuilt from new results
+    except (
+        OSError,
+        ValueError,
+        RecursionError,
+    ):  # absent or damaged: it is made anew
         return {}
     return table if isinstance(table, dict) else {}
 

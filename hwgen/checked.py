@@ -3,12 +3,17 @@
 import dataclasses
 import difflib
 import types
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from hwgen.errors import HwgenError
 
 T = TypeVar("T")
+
+
+MAX_DEPTH = 64  # of tables and lists in one another; far below where Python's own readers give up
+MAX_NAME = 100  # characters
+_MAX_SHOWN = 100  # characters of a value in a message
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,18 +23,96 @@ class Range:
     low: float
     high: float
 
+    def holds(self, value: Any) -> bool:
+        return bool(self.low <= value <= self.high)
+
+    def __str__(self) -> str:
+        return f" in {self.low}..{self.high}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Name:
+    """Of a string that is printed, and part of names of files: ``Annotated[str, Name()]``."""
+
+    def holds(self, value: Any) -> bool:
+        safe = value.isprintable() and not set(value) & set("/\\")
+        return bool(safe and 0 < len(value) <= MAX_NAME and not value.startswith("."))
+
+    def __str__(self) -> str:
+        return f" of 1..{MAX_NAME} printable characters, no slash, no dot first"
+
+
+@dataclasses.dataclass(frozen=True)
+class Line:
+    """Of a string that is printed."""
+
+    def holds(self, value: Any) -> bool:
+        return bool(value.isprintable() and len(value) <= 2 * MAX_NAME)
+
+    def __str__(self) -> str:
+        return f" of up to {2 * MAX_NAME} printable characters"
+
 
 def build(cls: type[T], table: Any, *, where: str, error: type[HwgenError]) -> T:
     """Make a `cls` from a table. `where` names file and field in the messages of `error`."""
+    check_plain(table, where=where, error=error)
+    return _build(cls, table, where, error)
+
+
+def check_plain(value: Any, *, where: str, error: type[HwgenError]) -> None:
+    """Raise `error` for what a file can say, but nobody can use or print: tables in one another
+    without end, numbers of thousands of digits, halves of characters."""
+    inside = [value]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for item in inside:
+            if isinstance(item, Mapping):
+                below += [*item.keys(), *item.values()]
+            elif isinstance(item, list | tuple):
+                below += item
+            elif type(item) is int and abs(item) >= 2**64:
+                raise error(
+                    f"{where} has an integer of {item.bit_length()} bits, expected up to 64"
+                )
+            elif isinstance(item, str) and not _is_text(item):
+                raise error(f"{where} has {shown(item)}, which is not text in Unicode")
+        inside = below
+        if not inside:
+            return
+    raise error(f"{where} has tables or lists {MAX_DEPTH} and more deep in one another")
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:  # JSON can write half of a surrogate pair
+        return False
+    return True
+
+
+def shown(value: Any) -> str:
+    """A value as messages show it: in one line, and not too long."""
+    text = repr(value)
+    return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
+
+
+def close_to(name: str, known: Iterable[str]) -> str | None:
+    """What `name` may be a slip of."""
+    if len(name) > MAX_NAME:  # the comparison takes the square of it
+        return None
+    return next(iter(difflib.get_close_matches(name, known, n=1)), None)
+
+
+def _build(cls: type[T], table: Any, where: str, error: type[HwgenError]) -> T:
     if not isinstance(table, Mapping):
-        raise error(f"{where} must be a table, not {table!r}")
+        raise error(f"{where} must be a table, not {shown(table)}")
     hints = get_type_hints(cls, include_extras=True)
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in table:
         if key not in fields:
-            close = difflib.get_close_matches(str(key), fields, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else f"; known: {', '.join(fields)}"
-            raise error(f"{where} has an unknown field {key!r}{hint}")
+            close = close_to(str(key), fields)
+            hint = f"; did you mean {close!r}?" if close else f"; known: {', '.join(fields)}"
+            raise error(f"{where} has an unknown field {shown(key)}{hint}")
     values = {}
     for name, field in fields.items():
         if name in table:
@@ -39,14 +122,14 @@ def build(cls: type[T], table: Any, *, where: str, error: type[HwgenError]) -> T
     return cls(**values)
 
 
-def _value(hint: Any, value: Any, where: str, error: type[HwgenError], shown: Any = None) -> Any:
-    """The value as `hint` wants it; messages describe `shown`, the hint with its range."""
+def _value(hint: Any, value: Any, where: str, error: type[HwgenError], whole: Any = None) -> Any:
+    """The value as `hint` wants it; messages describe `whole`, the hint with its range."""
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         result = _value(arguments[0], value, where, error, hint)
         for bound in arguments[1:]:
-            if result is not None and not bound.low <= result <= bound.high:
-                raise error(f"{where} must be {_describe(hint)}, not {value!r}")
+            if result is not None and not bound.holds(result):
+                raise error(f"{where} must be {_describe(hint)}, not {shown(value)}")
         return result
     if origin in (Union, types.UnionType):
         if value is None and type(None) in arguments:
@@ -62,10 +145,10 @@ def _value(hint: Any, value: Any, where: str, error: type[HwgenError], shown: An
             for position, item in enumerate(value)
         )
     if dataclasses.is_dataclass(hint) and isinstance(value, Mapping):
-        return build(hint, value, where=where, error=error)  # type: ignore[arg-type]
+        return _build(hint, value, where, error)  # type: ignore[arg-type]
     if _fits(hint, value):
         return float(value) if hint is float else value
-    raise error(f"{where} must be {_describe(shown or hint)}, not {value!r}")
+    raise error(f"{where} must be {_describe(whole or hint)}, not {shown(value)}")
 
 
 def _kind(classes: list[Any], value: Any, where: str, error: type[HwgenError]) -> Any:
@@ -76,7 +159,7 @@ def _kind(classes: list[Any], value: Any, where: str, error: type[HwgenError]) -
     name = value.get(tag) if isinstance(value, Mapping) else None
     if not isinstance(name, str) or name not in by_name:
         known = ", ".join(repr(name) for name in by_name)
-        raise error(f"{where} must be a table with a {tag}, one of {known}, not {value!r}")
+        raise error(f"{where} must be a table with a {tag}, one of {known}, not {shown(value)}")
     return by_name[name]
 
 
@@ -97,7 +180,7 @@ def _describe(hint: Any) -> str:
     origin, arguments = get_origin(hint), get_args(hint)
     if origin is Annotated:
         text = _describe(arguments[0])
-        return text + "".join(f" in {bound.low}..{bound.high}" for bound in arguments[1:])
+        return text + "".join(str(bound) for bound in arguments[1:])
     if origin in (Union, types.UnionType):
         return " or ".join(_describe(a) for a in arguments if a is not type(None))
     if origin is Literal:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from hwgen import params as params_file
 from hwgen.errors import MismatchError, ToolError
-from hwgen.files import write_atomic
+from hwgen.files import save_array, write_atomic
 from hwgen.hdl.verilog import TOP, to_verilog
 from hwgen.mismatch import Mismatch
 from hwgen.params import Params
@@ -86,7 +86,7 @@ def run(
     write_atomic(build_dir / "core.v", verilog or to_verilog(params, lanes))
     write_atomic(build_dir / "job.json", json.dumps(job))
     params_file.save(params, build_dir / "params.safetensors")
-    np.save(build_dir / "inputs.npy", inputs)
+    save_array(build_dir / "inputs.npy", inputs)
     started = time.monotonic()
     outcome = simulate(BENCH, build_dir, simulator, on_progress, n_total=n_stalled + len(inputs))
     mismatch = _mismatch(outcome, "")

@@ -10,12 +10,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from hwgen import params as params_file
 from hwgen.cosim import simulate
 from hwgen.errors import ToolError
-from hwgen.files import write_atomic
+from hwgen.files import save_array, write_atomic
 from hwgen.hdl.verilog import TOP, to_verilog
 from hwgen.lessons import LearningResult, Samples, verdict
 from hwgen.params import Params
@@ -55,8 +53,8 @@ def run(
     write_atomic(build_dir / "core.v", verilog or to_verilog(params, lanes, spram=spram))
     write_atomic(build_dir / "job.json", json.dumps({"lanes": list(lanes), "passes": passes}))
     params_file.save(params, build_dir / "params.safetensors")
-    np.save(build_dir / "inputs.npy", samples.inputs)
-    np.save(build_dir / "labels.npy", samples.labels)
+    save_array(build_dir / "inputs.npy", samples.inputs)
+    save_array(build_dir / "labels.npy", samples.labels)
     started = time.monotonic()
     result = verdict(
         params,

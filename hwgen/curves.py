@@ -1,9 +1,11 @@
 """Pictures of learning curves."""
 
+import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hwgen.errors import ToolError
+from hwgen.files import write_atomic
 from hwgen.halfway import Point
 
 
@@ -30,5 +32,6 @@ def draw(
         axes.set_title(title)
         axes.grid(alpha=0.3)
         axes.legend(loc="lower right")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(path, metadata={"Date": None})
+        image = io.BytesIO()
+        figure.savefig(image, format=path.suffix[1:], metadata={"Date": None})
+    write_atomic(path, image.getvalue())

@@ -1,7 +1,10 @@
 """Data sets, one loader for all: where the files are, what they hold, and how they are split."""
 
 import gzip
+import lzma
+import math
 import os
+import struct
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.errors import DataError
+from hwgen.files import reason
 
 Split = Literal["train", "validation", "test"]
 FOLDER_ENV = "HWGEN_DATA"
@@ -45,6 +49,25 @@ _SOURCES = {
 _CALTECH = "caltech-face-motorbike"
 _CALTECH_FILE = "caltech101_faces_motorbikes.npz"
 _TEST_FRACTION = {"digits": 0.2, _CALTECH: 0.5}  # of sets without a test set of their own
+N_CLASSES = {"digits": 10, "mnist": 10, "fashion-mnist": 10, _CALTECH: 2}
+# What numpy and zipfile say of a file that is none, is cut off, or asks for too much.
+_NOT_AN_NPZ = (
+    OSError,
+    ValueError,
+    LookupError,
+    EOFError,
+    TypeError,
+    AttributeError,
+    NotImplementedError,
+    RuntimeError,
+    MemoryError,
+    OverflowError,
+    SyntaxError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+    BadZipFile,
+)
 NAMES = ("digits", *_SOURCES, _CALTECH)
 
 
@@ -88,9 +111,21 @@ def load(
         rest = np.random.default_rng(seed).permutation(len(labels))
     else:
         raise DataError(f"unknown data set {name!r}: known are {', '.join(NAMES)}")
+    _check(name, images, labels)
     n_validation = round(len(rest) * validation)
     chosen = {"test": test, "validation": rest[:n_validation], "train": rest[n_validation:]}[split]
     return Dataset(name, images[chosen], labels[chosen], x_max(name))
+
+
+def _check(name: str, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+    if not images.size:
+        raise DataError(f"{name}: {'x'.join(map(str, images.shape))} images: there is nothing")
+    least, greatest, n_classes = int(labels.min()), int(labels.max()), N_CLASSES[name]
+    if least < 0 or greatest >= n_classes:
+        wrong = least if least < 0 else greatest
+        raise DataError(
+            f"{name}: a label is {wrong}, expected 0..{n_classes - 1}; fetch the labels again"
+        )
 
 
 def x_max(name: str) -> int:
@@ -111,13 +146,15 @@ def _caltech(data_dir: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.int64
     try:
         with path.open("rb") as stream, np.load(stream) as file:
             images, labels = file["x"], file["y"]
-    except (OSError, ValueError, KeyError, EOFError, zlib.error, BadZipFile) as error:
-        raise DataError(f"{path}: not an npz file with x and y: {error}") from None
+    except _NOT_AN_NPZ as error:
+        raise DataError(f"{path}: not an npz file with x and y: {reason(error)}") from None
     if images.ndim != 3 or images.dtype != np.uint8 or labels.shape != images.shape[:1]:
         raise DataError(
             f"{path}: x is {images.dtype} {list(images.shape)} and y {list(labels.shape)}, "
             "expected uint8 [n, height, width] and [n]"
         )
+    if labels.dtype.kind not in "iu":
+        raise DataError(f"{path}: y is {labels.dtype}, expected integers")
     return images, labels.astype(np.int64)
 
 
@@ -185,15 +222,17 @@ def _read_idx(path: Path) -> NDArray[np.uint8]:
         with gzip.open(path) as file:
             content = file.read()
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: not a whole gzip file: {error}; fetch it again") from None
-    if content[:3] != b"\0\0\x08" or len(content) < 4 + 4 * content[3]:
+        raise DataError(f"{path}: not a whole gzip file: {reason(error)}; fetch it again") from None
+    if content[:3] != b"\0\0\x08" or len(content) < 4 or len(content) < 4 + 4 * content[3]:
         raise DataError(f"{path}: header is {content[:4].hex()!r}, expected an idx file of bytes")
     n_dims = content[3]
-    shape = np.frombuffer(content, ">u4", n_dims, 4).astype(int)
+    if n_dims not in (1, 3):
+        raise DataError(f"{path}: {n_dims} dimensions, expected 3 of images or 1 of labels")
+    shape = np.frombuffer(content, ">u4", n_dims, 4).tolist()
     data = np.frombuffer(content, np.uint8, offset=4 + 4 * n_dims)
-    if data.size != int(np.prod(shape)):
+    if data.size != math.prod(shape):
         raise DataError(
-            f"{path}: {data.size} bytes of data, expected {int(np.prod(shape))} for "
+            f"{path}: {data.size} bytes of data, expected {math.prod(shape)} for "
             f"{'x'.join(map(str, shape))}; fetch it again"
         )
     return data.reshape(shape)

@@ -20,7 +20,7 @@ from hwgen import params as params_file
 from hwgen import tools
 from hwgen.board import Board, Family
 from hwgen.errors import MismatchError, ToolError
-from hwgen.files import write_atomic
+from hwgen.files import save_array, write_atomic
 from hwgen.hdl.top import TOP, uart_verilog
 from hwgen.params import Params
 from hwgen.share import share
@@ -187,7 +187,7 @@ def _run(params: Params, inputs: NDArray[np.uint8], job: _Job, job_dir: Path) ->
     bench_job = asdict(job.pins) | {"divisor": job.divisor, "early_exit": job.early_exit}
     write_atomic(job_dir / "job.json", json.dumps(bench_job))
     params_file.save(params, job_dir / "params.safetensors")
-    np.save(job_dir / "inputs.npy", inputs)
+    save_array(job_dir / "inputs.npy", inputs)
     result = run_bench(
         "tb_top",
         top=job.top,

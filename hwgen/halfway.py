@@ -10,6 +10,7 @@ from typing import Any
 
 from hwgen import params as params_file
 from hwgen.errors import DataError, ParamsError
+from hwgen.files import reason, sealed, unsealed
 from hwgen.params import Params
 
 _KEY = "halfway"
@@ -43,12 +44,13 @@ class Halfway:
 def save(halfway: Halfway, path: Path) -> None:
     """Write; the file appears whole or not at all."""
     kept = {
+        "digest": halfway.params.digest,
         "state": halfway.state,
         "curve": [asdict(point) for point in halfway.curve],
         "seconds": halfway.seconds,
         "plan": dict(halfway.plan),
     }
-    provenance = dict(halfway.params.provenance) | {_KEY: kept}
+    provenance = dict(halfway.params.provenance) | {_KEY: sealed(kept)}
     params_file.save(replace(halfway.params, provenance=provenance), path)
 
 
@@ -58,7 +60,9 @@ def load(path: Path, plan: Mapping[str, Any]) -> Halfway | None:
         return None
     try:
         params = params_file.load(path)
-        kept = params.provenance[_KEY]
+        kept = unsealed(params.provenance.get(_KEY))
+        if kept["digest"] != params.digest:
+            raise ValueError("it is of other weights")
         found = Halfway(
             params=params,
             state=int(kept["state"]),
@@ -68,7 +72,7 @@ def load(path: Path, plan: Mapping[str, Any]) -> Halfway | None:
         )
     except (ParamsError, KeyError, TypeError, ValueError) as error:
         raise DataError(
-            f"{path}: not a whole checkpoint: {error}; delete it to start anew"
+            f"{path}: not a whole checkpoint: {reason(error)}; delete it to start anew"
         ) from None
     if found.plan != dict(plan):
         differs = sorted(k for k in plan if found.plan.get(k) != plan[k])

@@ -8,18 +8,19 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
-from hwgen import checked
+from hwgen import checked, provenance
 from hwgen.errors import ParamsError
-from hwgen.files import write_atomic
+from hwgen.files import reason, write_atomic
 from hwgen.learning import forward_weights, initial_shadows, shadow_limits
 from hwgen.spec import (
+    MAX_CLASSES,
     MAX_INPUTS,
     MAX_NEURONS,
     ConvSpec,
@@ -82,6 +83,11 @@ class Params:
 
     def check(self, where: str = "params") -> None:
         """Raise `ParamsError` if anything breaks the contract; `where` opens the message."""
+        if not isinstance(self.name, str) or not checked.Name().holds(self.name):
+            raise ParamsError(
+                f"{where}: name is {checked.shown(self.name)}, expected a string{checked.Name()}"
+            )
+        provenance.check(self.provenance, f"{where}: provenance")
         check_spec(self.spec, where)
         n_layers = len(self.spec.layers)
         for kind in KINDS:
@@ -135,6 +141,8 @@ def check_spec(network: NetworkSpec, where: str) -> None:
     _check_learning(network, where)
     if network.layers[-1].kind != "dense":
         raise ParamsError(f"{where}: the last layer is {network.layers[-1].kind}, expected dense")
+    if network.n_classes > MAX_CLASSES:
+        raise ParamsError(f"{where}: {network.n_classes} classes, expected at most {MAX_CLASSES}")
     if network.layers[-1].phased:
         raise ParamsError(f"{where}: the last layer is phased, expected one that fires at once")
 
@@ -242,7 +250,7 @@ def _check_drives(drives: NDArray[Any], layer: LayerSpec, where: str) -> None:
 @dataclass(frozen=True, kw_only=True)
 class _Header:
     format: int
-    name: str
+    name: Annotated[str, checked.Name()]
     digest: str
     spec: NetworkSpec
     provenance: dict[str, Any]
@@ -282,7 +290,7 @@ def load(path: Path) -> Params:
     except IsADirectoryError:
         raise ParamsError(f"{path}: is a folder, expected a params.safetensors file") from None
     except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise ParamsError(f"{path}: not a whole safetensors file: {error}") from None
+        raise ParamsError(f"{path}: not a whole safetensors file: {reason(error)}") from None
     header = _read_header(metadata, path)
     check_spec(header.spec, str(path))
     params = Params(
@@ -295,7 +303,7 @@ def load(path: Path) -> Params:
         provenance=header.provenance,
     )
     if tensors:
-        raise ParamsError(f"{path}: unexpected tensor {sorted(tensors)[0]!r}")
+        raise ParamsError(f"{path}: unexpected tensor {checked.shown(min(tensors))}")
     params.check(str(path))
     if params.digest != header.digest:
         raise ParamsError(
@@ -311,10 +319,10 @@ def _read_header(metadata: Mapping[str, str], path: Path) -> _Header:
     try:
         table = json.loads(metadata[HEADER_KEY])
     except (ValueError, RecursionError) as error:
-        raise ParamsError(f"{path}: the header is not JSON: {error}") from None
+        raise ParamsError(f"{path}: the header is not JSON: {reason(error)}") from None
     if isinstance(table, dict) and table.get("format") != FORMAT:
         raise ParamsError(
-            f"{path}: format is {table.get('format')!r}, this hwgen reads {FORMAT}; "
+            f"{path}: format is {checked.shown(table.get('format'))}, this hwgen reads {FORMAT}; "
             "use the hwgen that wrote it, or export again"
         )
     return checked.build(_Header, table, where=f"{path}: header", error=ParamsError)

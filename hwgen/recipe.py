@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from hwgen import checked
-from hwgen.checked import Range
+from hwgen.checked import Name, Range
 from hwgen.errors import RecipeError
+from hwgen.files import reason
 from hwgen.learning import LearningSpec
 from hwgen.spec import MAX_STEPS, Psp
 
@@ -122,7 +123,7 @@ class AugmentRecipe:
 class Recipe:
     """All choices behind a model."""
 
-    name: str
+    name: Annotated[str, Name()]
     seed: Annotated[int, Range(0, 2**32 - 1)] = 0
     data: DataRecipe
     network: NetworkRecipe
@@ -150,6 +151,8 @@ def load(path: Path) -> Recipe:
         raise RecipeError(f"{path}: no such recipe; `hwgen models` lists those shipped") from None
     except IsADirectoryError:
         raise RecipeError(f"{path}: is a folder, expected a .toml file") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: not valid TOML: {error}") from None
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read: {error.strerror}") from None
+    except (ValueError, RecursionError) as error:  # of TOML; of UTF-8; of too long a number
+        raise RecipeError(f"{path}: not valid TOML: {reason(error)}") from None
     return checked.build(Recipe, table, where=str(path), error=RecipeError)

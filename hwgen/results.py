@@ -3,18 +3,19 @@
 The first line says of which params, and how: `Header`. Each other line is a sample.
 """
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwgen import checked
+from hwgen.checked import Line, shown
 from hwgen.errors import ResultsError
+from hwgen.files import reason
 from hwgen.params import Params
 from hwgen.spec import PoolSpec
 
@@ -28,7 +29,7 @@ class Header:
 
     format: Literal["hwgen-results-1"]
     digest: str
-    implementation: str = ""
+    implementation: Annotated[str, Line()] = ""
     learning: bool = False
 
     def to_json(self) -> dict[str, Any]:
@@ -93,9 +94,9 @@ def _answer(table: Any, expected: Mapping[str, int], where: str, number: int) ->
     known = ("sample", *expected)
     for name in table:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-            raise ResultsError(f"{where}: has an unknown field {name!r}; {hint}")
+            close = checked.close_to(name, known)
+            hint = f"did you mean {close!r}?" if close else f"known: {', '.join(known)}"
+            raise ResultsError(f"{where}: has an unknown field {shown(name)}; {hint}")
     for name in ("sample", *DECIDED):
         if name not in table:
             raise ResultsError(f"{where}: lacks the field {name!r} (an integer)")
@@ -126,7 +127,10 @@ def _is_integer(value: Any) -> bool:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value)
+    try:
+        text = json.dumps(value)
+    except RecursionError:
+        return "lists or objects too deep in one another"
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
@@ -140,13 +144,14 @@ def _lines(path: Path) -> Iterator[tuple[int, Any]]:
                         yield number, json.loads(line)
                     except (ValueError, RecursionError) as error:
                         raise ResultsError(
-                            f"{path}:{number}: is not JSON ({error}); each line is one object"
+                            f"{path}:{number}: is not JSON ({reason(error)}); "
+                            "each line is one object"
                         ) from None
     except FileNotFoundError:
         raise ResultsError(
             f"{path}: no such file; docs/conformance.md says how to write one"
         ) from None
     except UnicodeDecodeError as error:
-        raise ResultsError(f"{path}: is not text in UTF-8: {error}") from None
+        raise ResultsError(f"{path}: is not text in UTF-8: {reason(error)}") from None
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read: {error.strerror}") from None

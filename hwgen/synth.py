@@ -21,6 +21,7 @@ from hwgen.params import Params
 from hwgen.usage import Resources, Usage, from_cells, from_report
 
 NAME = "top"  # of the design, and the stem of its files
+_NEW = "new"  # stem of the bitstream while it is written
 PHASES = ("elaborate", "synthesise", "place and route", "pack")
 _SUFFIX = {"ice40": ".bin", "ecp5": ".bit"}
 
@@ -114,11 +115,14 @@ def build(
         )
 
     on_phase(PHASES[3])
+    suffix = _SUFFIX[board.family]
+    bitstream, written = (build_dir / f"{stem}{suffix}" for stem in (NAME, _NEW))
     for command in commands[2:]:
-        _run(command, build_dir, None)
-    bitstream = build_dir / f"{NAME}{_SUFFIX[board.family]}"
-    if not bitstream.is_file():
+        words = [written.name if word == bitstream.name else word for word in command]
+        _run(words, build_dir, None)
+    if not written.is_file():
         raise ToolError(f"{bitstream}: not written by {commands[-1][0]}, though it said nothing")
+    written.replace(bitstream)  # whole; until now there was the old one
     return SynthResult(
         digest=params.digest,
         board=board.name,
@@ -150,8 +154,10 @@ def _prepare(top: BoardTop, board: Board, build_dir: Path, seed: int) -> list[li
         # The clock is checked here, with numbers; nextpnr would only say that it failed.
         nextpnr_opts=f"--report {NAME}.report.json --timing-allow-fail --seed {seed}",
     )
-    for stale in build_dir.glob(f"{NAME}.*"):
-        stale.unlink()
+    bitstream = f"{NAME}{_SUFFIX[board.family]}"  # the old one stays until there is another
+    for stale in [*build_dir.glob(f"{NAME}.*"), *build_dir.glob(f"{_NEW}.*")]:
+        if stale.name != bitstream:
+            stale.unlink()
     plan.extract(build_dir)
     commands: list[list[str]] = json.loads(plan.files[f"{plan.script}.json"])["commands"]
     return commands

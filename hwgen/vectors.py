@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
+from hwgen.checked import shown
 from hwgen.errors import ParamsError
-from hwgen.files import write_atomic
+from hwgen.files import reason, write_atomic
 from hwgen.params import Params
 from hwgen.spec import PoolSpec
 
@@ -84,13 +85,14 @@ def load(path: Path, params: Params, *, lessons: bool = False) -> Vectors:
         with safe_open(path, framework="np") as file:
             digest = (file.metadata() or {}).get(_DIGEST_KEY, "")
             labels = file.get_tensor("labels")
+            n = len(labels) if labels.ndim == 1 else 0
             vectors = Vectors(
                 digest=digest,
                 inputs=file.get_tensor("inputs"),
                 labels=labels,
                 spike_times=tuple(file.get_tensor(f"{i}.spike_times") for i in range(len(layers))),
                 potentials=tuple(
-                    np.zeros((len(labels), 0), np.int32)
+                    np.zeros((n, 0), np.int32)
                     if isinstance(layer, PoolSpec)
                     else file.get_tensor(f"{i}.potentials")
                     for i, layer in enumerate(layers)
@@ -107,20 +109,25 @@ def load(path: Path, params: Params, *, lessons: bool = False) -> Vectors:
         writer = "learn" if lessons else "train"
         raise ParamsError(f"{path}: no such file; `hwgen {writer}` writes one") from None
     except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise ParamsError(f"{path}: not a whole vector file: {error}") from None
+        raise ParamsError(f"{path}: not a whole vector file: {reason(error)}") from None
     if digest != params.digest:
         raise ParamsError(
-            f"{path}: made for params {digest[:16]!r}, expected {params.digest[:16]!r}; "
+            f"{path}: made for params {shown(digest[:16])}, expected {params.digest[:16]!r}; "
             "`hwgen train` writes both together"
         )
     _check(vectors, params, learning, path)
     if extra := names - set(_tensors(vectors)):
-        raise ParamsError(f"{path}: unexpected tensor {min(extra)!r}")
+        raise ParamsError(f"{path}: unexpected tensor {shown(min(extra))}")
     return vectors
 
 
 def _check(vectors: Vectors, params: Params, learning: range, path: Path) -> None:
-    n = len(vectors.labels)
+    n = len(vectors.labels) if vectors.labels.ndim == 1 else 0
+    if not n:
+        raise ParamsError(
+            f"{path}: labels is {vectors.labels.dtype} {list(vectors.labels.shape)}, "
+            "expected uint8 [n] of at least one sample"
+        )
     expected: dict[str, tuple[NDArray[Any], list[int], str]] = {
         "inputs": (vectors.inputs, [n, params.spec.input.n_inputs], "uint8")
     }
@@ -145,3 +152,10 @@ def _check(vectors: Vectors, params: Params, learning: range, path: Path) -> Non
             f"{path}: labels hold {vectors.labels[wrong][0]}, expected less than "
             f"{params.spec.n_classes}, or {UNTAUGHT} for none"
         )
+    n_steps = params.spec.n_steps
+    highest = {name: n_steps for name in expected if name.endswith(".spike_times")}
+    highest |= {"inputs": n_steps, "decision_steps": n_steps}
+    for name, most in (highest | {"decisions": params.spec.n_classes - 1}).items():
+        found = int(expected[name][0].max())
+        if found > most:
+            raise ParamsError(f"{path}: {name} hold {found}, expected at most {most}")

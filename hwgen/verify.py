@@ -20,7 +20,7 @@ from hwgen import chunks as work
 from hwgen import cxxrtl
 from hwgen import params as params_file
 from hwgen.errors import MismatchError, ToolError
-from hwgen.files import write_atomic
+from hwgen.files import save_array, sealed, unsealed, write_atomic
 from hwgen.hdl.verilog import to_verilog
 from hwgen.mismatch import Mismatch
 from hwgen.params import Params
@@ -113,7 +113,7 @@ def run(
     }
     write_atomic(build_dir / "job.json", json.dumps(job))
     params_file.save(params, build_dir / "params.safetensors")
-    np.save(build_dir / "inputs.npy", inputs)
+    save_array(build_dir / "inputs.npy", inputs)
     n = len(inputs)
     chunks = [(start, min(start + CHUNK, n)) for start in range(0, n, CHUNK)]
     done = _Done(build_dir / DONE, job, resume)
@@ -152,9 +152,9 @@ class _Done:
         self.results: list[dict[str, Any]] = []
         if resume:  # else what is kept is written over by the first new result
             try:
-                kept = json.loads(path.read_text())
+                kept = unsealed(json.loads(path.read_text()))
                 self.results = kept["results"] if kept["job"] == job else []
-            except (OSError, ValueError, KeyError, TypeError):  # none yet, or damaged
+            except (OSError, ValueError, KeyError, RecursionError):  # none yet, or damaged
                 self.results = []
 
     @property
@@ -163,7 +163,8 @@ class _Done:
 
     def add(self, result: dict[str, Any]) -> None:
         self.results.append(result)
-        write_atomic(self._path, json.dumps({"job": self._job, "results": self.results}))
+        kept = {"job": self._job, "results": self.results}
+        write_atomic(self._path, json.dumps(sealed(kept)))
 
 
 def _verdict(

@@ -10,13 +10,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from hwgen import cxxrtl
 from hwgen import params as params_file
 from hwgen.chunks import child_process
 from hwgen.errors import ToolError
-from hwgen.files import write_atomic
+from hwgen.files import save_array, write_atomic
 from hwgen.hdl.verilog import to_verilog
 from hwgen.lessons import LearningResult, Samples, verdict
 from hwgen.params import Params
@@ -57,8 +55,8 @@ def run(
     job = {"library": str(library), "lanes": list(lanes), "passes": passes}
     write_atomic(build_dir / "job.json", json.dumps(job))
     params_file.save(params, build_dir / "params.safetensors")
-    np.save(build_dir / "inputs.npy", samples.inputs)
-    np.save(build_dir / "labels.npy", samples.labels)
+    save_array(build_dir / "inputs.npy", samples.inputs)
+    save_array(build_dir / "labels.npy", samples.labels)
     on_phase("compare")
     return verdict(
         params,

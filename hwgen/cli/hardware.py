@@ -91,9 +91,7 @@ def cosim(
     samples: Annotated[
         int, typer.Option(help="How many; more than the vectors hold come from the test set.")
     ] = 20,
-    stall: Annotated[
-        float, typer.Option(min=0, max=0.95, help="Chance of an idle cycle at each end, each cycle")
-    ] = 0.2,
+    stall: options.Stall = 0.2,
     simulator: Annotated[str, typer.Option(help="icarus or verilator.")] = "icarus",
     learning: options.Learning = False,
     lanes: options.Lanes = "",

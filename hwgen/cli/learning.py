@@ -8,6 +8,7 @@ import typer
 from hwgen.cli import options
 from hwgen.cli.console import bar, facts, percent, print_json
 from hwgen.errors import HwgenError
+from hwgen.learning import MAX_SHIFT
 
 
 def learn(
@@ -20,7 +21,11 @@ def learn(
     ],
     data: Annotated[str, typer.Option(help="Data set, if not the one it was made for.")] = "",
     samples: Annotated[
-        int | None, typer.Option(help="How many to learn. Default: as the recipe says, or 1000.")
+        int | None,
+        typer.Option(
+            help="How many to learn. Default: as the recipe says, or 1000.",
+            callback=options.within("--samples", 1, 2**31),
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Folder to write. Default: runs/NAME-learnt.")
@@ -30,14 +35,34 @@ def learn(
         typer.Option(help="Which layers learn: all or last. Default: as the model says, or last."),
     ] = "",
     shift: Annotated[
-        int | None, typer.Option(help="Learning rate 2 ** -SHIFT instead of the model's.")
+        int | None,
+        typer.Option(
+            help="Learning rate 2 ** -SHIFT instead of the model's.",
+            callback=options.within("--shift", -MAX_SHIFT, MAX_SHIFT),
+        ),
     ] = None,
     labels: Annotated[
         str, typer.Option(help="Learn only samples of these classes, as in 0,1,7.")
     ] = "",
-    rotate: Annotated[float, typer.Option(help="Turn all images by so many degrees.")] = 0.0,
-    brightness: Annotated[float, typer.Option(help="Multiply all grey values.")] = 1.0,
-    noise: Annotated[float, typer.Option(help="Fraction of pixels that show anything.")] = 0.0,
+    rotate: Annotated[
+        float,
+        typer.Option(
+            help="Turn all images by so many degrees.",
+            callback=options.within("--rotate", -360, 360),
+        ),
+    ] = 0.0,
+    brightness: Annotated[
+        float,
+        typer.Option(
+            help="Multiply all grey values.", callback=options.within("--brightness", 0, 255)
+        ),
+    ] = 1.0,
+    noise: Annotated[
+        float,
+        typer.Option(
+            help="Fraction of pixels that show anything.", callback=options.within("--noise", 0, 1)
+        ),
+    ] = 0.0,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a course that was interrupted.")
     ] = False,

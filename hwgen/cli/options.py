@@ -1,9 +1,26 @@
 """Options that several verbs share, in the same words."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from hwgen.errors import HwgenError
+
+MAX_SEED = 2**32 - 1
+
+
+def within(name: str, low: float, high: float) -> Callable[[float | None], float | None]:
+    """For an option's `callback`: refuses what is out of range, or no number, in one line."""
+
+    def check(value: float | None) -> float | None:
+        if value is not None and not low <= value <= high:
+            raise HwgenError(f"{name} is {value}, expected {low}..{high}")
+        return value
+
+    return check
+
 
 Model = Annotated[
     str,
@@ -35,7 +52,16 @@ Learning = Annotated[
         help="Give lessons: samples of the training set, with labels; compare all weights, too.",
     ),
 ]
-Seed = Annotated[int, typer.Option(help="Seed of all random choices.")]
+Seed = Annotated[
+    int, typer.Option(help="Seed of all random choices.", callback=within("--seed", 0, MAX_SEED))
+]
+Stall = Annotated[
+    float,
+    typer.Option(
+        help="Chance of an idle cycle at each end, each cycle, 0..0.95.",
+        callback=within("--stall", 0, 0.95),
+    ),
+]
 BuildDir = Annotated[
     Path | None,
     typer.Option(help="Where to put what is made. Default: build/NAME-... in this folder."),

@@ -45,7 +45,12 @@ def train(
     ] = None,
     data_dir: options.DataDir = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
-    seed: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    seed: Annotated[
+        int | None,
+        typer.Option(
+            help="Instead of the recipe's.", callback=options.within("--seed", 0, options.MAX_SEED)
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")
     ] = False,

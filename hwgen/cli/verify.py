@@ -27,9 +27,7 @@ def verify(
             "--early-exit", help="Stop reading a sample once it is decided, as bitstreams do."
         ),
     ] = False,
-    stall: Annotated[
-        float, typer.Option(min=0, max=0.95, help="Chance of an idle cycle at each end, each cycle")
-    ] = 0.0,
+    stall: options.Stall = 0.0,
     jobs: Annotated[
         int | None, typer.Option(help="Processes. Default: one a core of this machine.")
     ] = None,

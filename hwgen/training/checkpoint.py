@@ -11,10 +11,12 @@ import torch
 from torch import Tensor
 
 from hwgen.errors import DataError
-from hwgen.files import write_atomic
+from hwgen.files import reason, write_atomic
 from hwgen.recipe import Recipe
 
 _FORMAT = 1
+_SUM_BYTES = hashlib.sha256().digest_size  # in front: torch does not see all damage
+_WRONG = (AttributeError, TypeError, KeyError, ValueError)  # of a whole file that is none of ours
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +40,8 @@ def save(state: State, path: Path, recipe: Recipe) -> None:
     """Write; the file appears whole or not at all."""
     buffer = io.BytesIO()
     torch.save({"format": _FORMAT, "recipe": _fingerprint(recipe), **vars(state)}, buffer)
-    write_atomic(path, buffer.getvalue())
+    content = buffer.getvalue()
+    write_atomic(path, _sum(content) + content)
 
 
 def load(path: Path, recipe: Recipe) -> State | None:
@@ -46,13 +49,16 @@ def load(path: Path, recipe: Recipe) -> State | None:
     if not path.exists():
         return None
     try:
-        table = torch.load(path, map_location="cpu", weights_only=True)
+        content = path.read_bytes()
+        own_sum, content = content[:_SUM_BYTES], content[_SUM_BYTES:]
+        if own_sum != _sum(content):
+            raise ValueError("its check sum is wrong")
+        table = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
         made_by = table.pop("format"), table.pop("recipe")
         state = State(**table)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, TypeError, KeyError) as error:
-        reason = (str(error) or type(error).__name__).splitlines()[0][:120]
+    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError, *_WRONG) as error:
         raise DataError(
-            f"{path}: not a whole checkpoint: {reason}; delete it to start anew"
+            f"{path}: not a whole checkpoint: {reason(error)}; delete it to start anew"
         ) from None
     if made_by != (_FORMAT, _fingerprint(recipe)):
         raise DataError(
@@ -60,6 +66,10 @@ def load(path: Path, recipe: Recipe) -> State | None:
             "delete it to start anew"
         )
     return state
+
+
+def _sum(content: bytes) -> bytes:
+    return hashlib.sha256(content).digest()
 
 
 def _fingerprint(recipe: Recipe) -> str:
