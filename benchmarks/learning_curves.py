@@ -1,19 +1,21 @@
 """How fine must shadow weights be, and how fast may they change? Curves of on-chip learning.
 
 Learns a recipe of rule "on-chip" from random weights, in golden's integers, with several widths of
-shadow weights (at the same rate) and with several rates; draws accuracy on the validation set over
-the samples learnt: learning-widths.svg and learning-rates.svg.
+shadow weights (at the same rate) and with several rates; draws errors on the validation set over
+the samples learnt: learning-widths.svg and learning-rates.svg, and the numbers as .json.
 
     python benchmarks/learning_curves.py models/mnist-learn/recipe.toml --samples 60000 --out docs
 """
 
 import argparse
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.progress import Progress
 
 from hwgen import curves, data, learn
+from hwgen.files import write_atomic
 from hwgen.learning import LearningSpec
 from hwgen.newborn import newborn
 from hwgen.recipe import load
@@ -80,6 +82,9 @@ def main() -> None:
                     f"{picture} {name}: {100 * done.curve[-1].test_accuracy:.2f} % "
                     f"of {len(validation)}, {done.samples_per_s:.0f} samples/s"
                 )
+            kept = {name: [asdict(point) for point in curve] for name, curve in found.items()}
+            path = options.out / f"learning-{picture}.json"
+            write_atomic(path, json.dumps(kept, indent=1) + "\n")
             curves.draw(
                 found,
                 options.out / f"learning-{picture}.svg",

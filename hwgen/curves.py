@@ -8,14 +8,18 @@ from hwgen.errors import ToolError
 from hwgen.files import write_atomic
 from hwgen.halfway import Point
 
+_LEAST = 0.01  # per cent; none at all is drawn here, where the axis can still show it
+_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 50, 100)
+
 
 def draw(
     curves: Mapping[str, Sequence[Point]], path: Path, title: str = "", *, part: str = "test"
 ) -> None:
-    """Accuracy over samples learnt, a line for each name; the same SVG each time. `part`: of the
-    data set that it was measured on."""
+    """Errors over samples learnt, a line for each name; the same SVG each time. `part`: of the data
+    set that they were measured on."""
     try:
         from matplotlib.figure import Figure
+        from matplotlib.ticker import NullLocator
     except ImportError as error:
         raise ToolError(f"no matplotlib to draw {path} ({error}); pip install matplotlib") from None
     import matplotlib
@@ -25,13 +29,19 @@ def draw(
         axes = figure.subplots()
         for name, curve in curves.items():
             samples = [point.n_learnt for point in curve]
-            accuracy = [100 * point.test_accuracy for point in curve]
-            axes.plot(samples, accuracy, marker=".", label=f"{name}: {accuracy[-1]:.2f} %")
+            wrong = [max(_LEAST, 100 * (1 - point.test_accuracy)) for point in curve]
+            accuracy = 100 * curve[-1].test_accuracy
+            axes.plot(samples, wrong, marker=".", label=f"{name}: {accuracy:.2f} % right")
         axes.set_xlabel("samples learnt")
-        axes.set_ylabel(f"{part} accuracy, %")
+        axes.set_ylabel(f"wrong, % of the {part} set")
+        axes.set_yscale("log")
+        low, high = axes.get_ylim()
+        axes.set_yticks([tick for tick in _TICKS if low <= tick <= high])
+        axes.yaxis.set_major_formatter("{x:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.set_title(title)
         axes.grid(alpha=0.3)
-        axes.legend(loc="lower right")
+        axes.legend(loc="upper right")
         image = io.BytesIO()
         figure.savefig(image, format=path.suffix[1:], metadata={"Date": None})
     write_atomic(path, image.getvalue())
