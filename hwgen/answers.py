@@ -3,12 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hwgen.errors import ParamsError
 from hwgen.golden import Golden
 from hwgen.golden.network import Trace, joined
 from hwgen.golden.student import Student
 from hwgen.learning import UNLABELLED
 from hwgen.params import Params
-from hwgen.vectors import UNTAUGHT, Vectors
+from hwgen.vectors import MAX_CLASSES, UNTAUGHT, Vectors
 
 
 def vectors(params: Params, inputs: NDArray[np.uint8], labels: NDArray[np.integer]) -> Vectors:
@@ -57,6 +58,11 @@ def _vectors(
     trace: Trace,
     shadows: tuple[NDArray[np.int32], ...] = (),
 ) -> Vectors:
+    if params.spec.n_classes > MAX_CLASSES:
+        raise ParamsError(
+            f"{params.name}: {params.spec.n_classes} classes, but vectors have room for "
+            f"{MAX_CLASSES}: their labels are bytes"
+        )
     return Vectors(
         digest=params.digest,
         inputs=inputs,

@@ -130,6 +130,7 @@ def _registers(
         Register.SHAPE: n_steps << 16 | params.spec.n_classes,
         Register.SAMPLES: len(inputs),
         Register.CYCLES: got.busy_cycles,
+        Register.DROPPED: got.n_dropped,
     }
     if not early_exit:
         expected[Register.EVENTS] = int((inputs < n_steps).sum())

@@ -73,7 +73,7 @@ class _Job(ctypes.Structure):
         ("n_registers", c_int64),
         *_fields(c_void_p, "registers least greatest"),
         *_fields(c_void_p, "labels steps by_spike started decided resumed"),
-        *_fields(c_uint64, "n_cycles busy_cycles"),
+        *_fields(c_uint64, "n_cycles busy_cycles n_dropped"),
         ("n_faults", c_int64),
         ("fault", _Fault),
     ]
@@ -111,7 +111,8 @@ class Recording:
     the first token behind it was taken (0: there was none).
     registers: uint32, by number, in the end; reads: uint32 [n_registers, 2], the least and the
     greatest value of each, if it was read on the way; else the greatest is less than the least.
-    busy_cycles: in which a sample was inside, counted from outside.
+    busy_cycles: in which a sample was inside, counted from outside. n_dropped: tokens given that
+    mean nothing.
     """
 
     spike_times: tuple[NDArray[np.uint8], ...]
@@ -127,6 +128,7 @@ class Recording:
     reads: NDArray[np.uint32]
     n_cycles: int
     busy_cycles: int
+    n_dropped: int
     n_faults: int  # what no stream of tokens may do; the first of them:
     fault: Mismatch | None
 
@@ -233,6 +235,7 @@ class Compiled:
             reads=np.stack([least, greatest], axis=1),
             n_cycles=job.n_cycles,
             busy_cycles=job.busy_cycles,
+            n_dropped=job.n_dropped,
             n_faults=job.n_faults,
             fault=_fault(job.fault) if job.n_faults else None,
         )

@@ -146,6 +146,8 @@ def _caltech(data_dir: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.int64
     try:
         with path.open("rb") as stream, np.load(stream) as file:
             images, labels = file["x"], file["y"]
+            if not isinstance(images, np.ndarray) or not isinstance(labels, np.ndarray):
+                raise ValueError("x or y is no array")  # numpy gives the bytes of what is none
     except _NOT_AN_NPZ as error:
         raise DataError(f"{path}: not an npz file with x and y: {reason(error)}") from None
     if images.ndim != 3 or images.dtype != np.uint8 or labels.shape != images.shape[:1]:

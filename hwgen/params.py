@@ -20,7 +20,6 @@ from hwgen.errors import ParamsError
 from hwgen.files import reason, write_atomic
 from hwgen.learning import forward_weights, initial_shadows, shadow_limits
 from hwgen.spec import (
-    MAX_CLASSES,
     MAX_INPUTS,
     MAX_NEURONS,
     ConvSpec,
@@ -141,8 +140,6 @@ def check_spec(network: NetworkSpec, where: str) -> None:
     _check_learning(network, where)
     if network.layers[-1].kind != "dense":
         raise ParamsError(f"{where}: the last layer is {network.layers[-1].kind}, expected dense")
-    if network.n_classes > MAX_CLASSES:
-        raise ParamsError(f"{where}: {network.n_classes} classes, expected at most {MAX_CLASSES}")
     if network.layers[-1].phased:
         raise ParamsError(f"{where}: the last layer is phased, expected one that fires at once")
 
@@ -289,7 +286,7 @@ def load(path: Path) -> Params:
         raise ParamsError(f"{path}: no such file; `hwgen train` makes one") from None
     except IsADirectoryError:
         raise ParamsError(f"{path}: is a folder, expected a params.safetensors file") from None
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise ParamsError(f"{path}: not a whole safetensors file: {reason(error)}") from None
     header = _read_header(metadata, path)
     check_spec(header.spec, str(path))

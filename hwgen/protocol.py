@@ -35,6 +35,7 @@ class Register(IntEnum):
     SPIKES = 6  # spikes of all layers
     CYCLES = 7  # clock cycles in which a sample was inside the core
     SYNAPTIC_OPS = 8  # weights added to neurons, those that have fired included
+    DROPPED = 9  # tokens taken that mean nothing: see docs/contract.md, section 7
 
 
 def token_word(token: Token) -> bytes:

@@ -14,7 +14,6 @@ from hwgen.learning import LearningSpec
 MAX_STEPS = 255  # spike times are 8-bit: values 0..n_steps, where n_steps means "never"
 MAX_INPUTS = 2**14  # an event word has 14 bits of index
 MAX_NEURONS = 2**16  # of a layer
-MAX_CLASSES = 255  # labels are 8-bit, and 255 says that there is none
 
 Psp = Literal["step", "ramp", "triangle"]
 

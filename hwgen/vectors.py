@@ -25,6 +25,7 @@ from hwgen.files import reason, write_atomic
 from hwgen.params import Params
 from hwgen.spec import PoolSpec
 
+MAX_CLASSES = 255  # in vectors and lessons, labels are bytes; what is left says that there is none
 UNTAUGHT = 255  # in place of a label, in lessons
 _DIGEST_KEY = "hwgen-digest"
 
@@ -73,7 +74,7 @@ def digest_of(path: Path) -> str:
     try:
         with safe_open(path, framework="np") as file:
             return str((file.metadata() or {}).get(_DIGEST_KEY, ""))
-    except (SafetensorError, OSError, ValueError, TypeError):
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError):
         return ""
 
 
@@ -108,7 +109,7 @@ def load(path: Path, params: Params, *, lessons: bool = False) -> Vectors:
     except FileNotFoundError:
         writer = "learn" if lessons else "train"
         raise ParamsError(f"{path}: no such file; `hwgen {writer}` writes one") from None
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise ParamsError(f"{path}: not a whole vector file: {reason(error)}") from None
     if digest != params.digest:
         raise ParamsError(

@@ -29,6 +29,7 @@ class Scoreboard:
         self.first_only = first_only
         self.n_compared = {"spikes": 0, "potentials": 0, "decisions": 0, "registers": 0}
         self.mismatch: Mismatch | None = None
+        self.n_dropped = 0  # tokens given that mean nothing
 
     def compare(self, kind: str, expected: int, got: int, **where: Any) -> None:
         """Count one comparison; keep the first that fails."""

@@ -180,6 +180,7 @@ class Bench:
         for position, token in enumerate(tokens):
             if position and self.rng.random() < self.stall / STRAYS:
                 await self.put(self.stray())
+                self.board.n_dropped += 1
             await self.put(token)
             if position == 0:
                 self.started.append(self.cycle)
@@ -254,6 +255,7 @@ async def check_registers(dut, params, inputs, board, busy_cycles) -> None:
         Register.SHAPE: n_steps << 16 | params.spec.n_classes,
         Register.SAMPLES: len(inputs),
         Register.CYCLES: busy_cycles,
+        Register.DROPPED: board.n_dropped,
     }
     if not board.first_only:
         expected[Register.EVENTS] = int((inputs < n_steps).sum())

@@ -69,7 +69,7 @@ class Host:
 def expected_registers(params, inputs, trace, early_exit: bool) -> dict[Register, int]:
     """What golden says the counters must be after all samples."""
     n_steps = params.spec.n_steps
-    expected = {Register.SAMPLES: len(inputs)}
+    expected = {Register.SAMPLES: len(inputs), Register.DROPPED: 0}
     if not early_exit:
         expected[Register.EVENTS] = int((inputs < n_steps).sum())
         expected[Register.SPIKES] = sum(int((t < n_steps).sum()) for t in trace.spike_times)

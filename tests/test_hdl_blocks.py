@@ -133,7 +133,7 @@ def test_readout(tokens, answer, stall):
     assert n_finished == 2
 
 
-def run_gate(samples, *, decide_at=None, early_exit=False, stall=0.0, n_inputs=10):
+def run_gate(samples, *, decide_at=None, early_exit=False, stall=0.0, n_inputs=10, dropped=None):
     """Tokens through a gate; `decided` rises once `decide_at` tokens have come out."""
     dut = Gate(n_inputs=n_inputs, max_in_flight=2)
     got, events, inside = [], [], []
@@ -159,8 +159,10 @@ def run_gate(samples, *, decide_at=None, early_exit=False, stall=0.0, n_inputs=1
                 n_decided = len(got)
             ctx.set(dut.decided, decided and not ends)
             ctx.set(dut.finished, ends)
-            _, _, event = await ctx.tick().sample(dut.event)
+            _, _, event, lost = await ctx.tick().sample(dut.event, dut.dropped)
             events.append(event)
+            if dropped is not None:
+                dropped.append(lost)
 
     simulate(dut, main, take, downstream)
     return [(t["kind"], t["index"]) for t in got], sum(events), inside[0]
@@ -177,18 +179,26 @@ def test_gate_passes_samples_on(stall):
     assert busy == 0
 
 
-def test_gate_drops_spikes_of_no_input_and_potentials():
-    bad = [(SPIKE, 10), (SPIKE, 15), (POTENTIAL, 3)]
-    got, n_events, _ = run_gate([*bad, *SAMPLE_TOKENS, *bad, *SAMPLE_TOKENS])
+@pytest.mark.parametrize("n_inputs", [10, 16])
+def test_gate_drops_and_counts_spikes_of_no_input_and_potentials(n_inputs):
+    bad = [(SPIKE, n_inputs), (SPIKE, 2 * n_inputs - 1 if n_inputs == 16 else 15), (POTENTIAL, 3)]
+    counted = []
+    got, n_events, busy = run_gate(
+        [*bad, *SAMPLE_TOKENS, *bad, *SAMPLE_TOKENS, *bad], n_inputs=n_inputs, dropped=counted
+    )
     assert got == SAMPLE_TOKENS * 2
     assert n_events == 6
+    assert sum(counted) == 9
+    assert busy == 0  # what means nothing begins no sample
 
 
 def test_gate_swallows_the_rest_of_a_decided_sample():
     long = [(SPIKE, 1), (STEP, 0), *[(SPIKE, 2), (STEP, 0)] * 20, (SAMPLE, 0)]
-    got, _, busy = run_gate(long * 3, decide_at=2, early_exit=True)
+    dropped = []
+    got, _, busy = run_gate(long * 3, decide_at=2, early_exit=True, dropped=dropped)
     assert got.count((SAMPLE, 0)) == 3
     assert len(got) < 3 * 8
+    assert sum(dropped) == 0  # what is swallowed had a meaning
     assert got[:2] == long[:2]
     assert busy == 0
     complete, _, _ = run_gate(long * 3, decide_at=2, early_exit=False)

@@ -80,6 +80,7 @@ def check(params, lanes, inputs, results, layers, registers):
     assert registers[Register.EVENTS] == int((inputs < spec.n_steps).sum())
     assert registers[Register.SPIKES] == n_spikes
     assert registers[Register.SYNAPTIC_OPS] == int(trace.synaptic_ops.sum())
+    assert registers[Register.DROPPED] == 0
 
 
 @pytest.mark.parametrize("stall", [0.0, 0.3, 0.8])

@@ -179,8 +179,9 @@ def test_a_result_that_comes_while_a_register_is_read_is_not_lost(latency: int) 
 @pytest.mark.parametrize("high", [0x00, 0x20, 0x01])
 def test_a_spike_beyond_the_index_of_the_core_is_no_alias(high: int) -> None:
     result = talk(StubCore(n_inputs=128), bytes([high, 0x85 if high == 0 else 5]) + END_OF_SAMPLE)
-    assert result.tokens == [(2, 0)]
-    assert result.answer == b"\x00\x00"
+    # It comes as the highest index, for which no core has an input.
+    assert result.tokens == [(0, 127), (2, 0)]
+    assert result.answer == b"\x01\x00"
 
 
 @pytest.mark.parametrize("half_word", [b"\x40", b"\x00\x40"])
@@ -249,3 +250,27 @@ def test_a_core_learns_over_the_line(spram, shadow_bits) -> None:
     result = talk(core, sent, rest_cycles=5000)
     assert result.answer == expected
     assert result.error == 0
+
+
+def test_a_question_for_weights_within_a_sample_is_dropped_and_blocks_nothing() -> None:
+    """Else the line would wait for ever for weights that do not come, or for their end."""
+    params = learning_params("phased/ramp", 4, "1x4-3-3", shadow_bits=10)
+    times = random_spike_times(3, 1, params)[0]
+    trace = Student(params).learn_one(times, -1)
+    words = [protocol.token_word(token) for token in sample_tokens(times, params.spec.n_steps)]
+    words.insert(2, protocol.shadows_request(0))
+    words.insert(4, protocol.shadows_request(1, write=True))
+    sent = b"".join(words)
+    sent += protocol.register_request(protocol.Register.VERSION)
+    sent += protocol.register_request(protocol.Register.DROPPED)
+    core = SpikeCore(params, (2, 3), spram=True)
+    shadows = b""
+    for n in params.spec.learning_layers:  # it is to be filled first, as it is in SPRAM
+        values = packed(params.shadows[n], params.spec.layers[n], (2, 3)[n])
+        shadows += protocol.shadows_request(n, write=True)
+        shadows += protocol.shadow_words(values.tolist())
+    result = talk(core, shadows + sent, rest_cycles=5000)
+    step = int(trace.decision_steps[0])
+    by_spike = (step < params.spec.n_steps) << protocol.BY_SPIKE_BIT
+    expected = bytes([int(trace.decisions[0]) | by_spike, step])
+    assert result.answer == expected + protocol.VERSION.to_bytes(4, "big") + (2).to_bytes(4, "big")

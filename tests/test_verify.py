@@ -83,7 +83,7 @@ def test_equal(net, core, inputs, options):
         "potentials": 0 if early_exit else n * (9 + 4),
         "decisions": n * 3,
         # Those that never change are read on the way, too, if there are stalls.
-        "registers": (6 if early_exit else len(Register)) + (8 if "stall" in options else 0),
+        "registers": (7 if early_exit else len(Register)) + (8 if "stall" in options else 0),
     }
     assert (recording.decided > recording.started).all()
     assert (np.diff(recording.decided.astype(int)) > 0).all()
@@ -274,6 +274,7 @@ def uncounted(register):
         ("hwgen.hdl.core.Dense", Flickering, "tokens held back by the receiver", None),
         ("hwgen.hdl.registers.Register", uncounted("SYNAPTIC_OPS"), "registers", -1),
         ("hwgen.hdl.registers.Register", uncounted("CYCLES"), "registers", -1),
+        ("hwgen.hdl.registers.Register", uncounted("DROPPED"), "registers", -1),
     ],
 )
 def test_planted_fault_is_found(net, inputs, cache, monkeypatch, place, fault, what, layer):

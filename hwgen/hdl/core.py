@@ -32,7 +32,8 @@ class SpikeCore(wiring.Component):
     the same, what the layers do after it is not. A core that learns gives the shadow weights of a
     layer at `shadows` when a POTENTIAL with its number comes in. One whose shadows lie in SPRAM
     takes them from `fill` after a POTENTIAL whose index is greater by the number of layers;
-    `filled` strobes after the last. `reg_data` is the register at `reg_addr`
+    `filled` strobes after the last. `asks` says that the token offered is one of these, at a
+    moment when the core heeds it. `reg_data` is the register at `reg_addr`
     (`hwgen.protocol.Register`) of the cycle before.
     """
 
@@ -74,7 +75,7 @@ class SpikeCore(wiring.Component):
         )
         learnt: dict[str, wiring.Member] = {}
         if self._teacher:
-            learnt["shadows"] = Out(self._teacher.o.signature)
+            learnt |= {"shadows": Out(self._teacher.o.signature), "asks": Out(1)}
             if self._spram:
                 learnt |= {"fill": In(self._teacher.i.signature.flip()), "filled": Out(1)}
         super().__init__(
@@ -111,6 +112,7 @@ class SpikeCore(wiring.Component):
                 teacher.which.eq(gate.label - spec.learning_layers[0]),
                 gate.learnt.eq(teacher.learnt | teacher.has_read | teacher.has_filled),
             ]
+            m.d.comb += self.asks.eq(gate.asks)
             wiring.connect(m, teacher.o, wiring.flipped(self.shadows))
             if self._spram:
                 wiring.connect(m, wiring.flipped(self.fill), teacher.i)
@@ -139,6 +141,7 @@ class SpikeCore(wiring.Component):
             gate.decided.eq(readout.decided),
             gate.finished.eq(readout.finished),
             registers.event.eq(gate.event),
+            registers.dropped.eq(gate.dropped),
             registers.busy.eq(gate.busy),
             registers.finished.eq(readout.finished),
             registers.address.eq(self.reg_addr),

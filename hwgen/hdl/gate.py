@@ -11,7 +11,8 @@ from hwgen.hdl.stream import index_bits, token_stream, vector
 class Gate(wiring.Component):
     """A register in the input stream that can swallow tokens.
 
-    Spikes whose index is not below `n_inputs`, and tokens of kind POTENTIAL, are dropped. While
+    Spikes whose index is not below `n_inputs`, and tokens of kind POTENTIAL that ask for nothing,
+    are dropped, wherever they are; there is room for an index that is not below `n_inputs`. While
     `decided` says that the sample at the readout has its answer, and that sample is still coming
     in here, `early_exit` drops the rest of it up to its END_OF_SAMPLE, one token a cycle.
 
@@ -23,7 +24,8 @@ class Gate(wiring.Component):
     that weights for that layer are to come: `fills` strobes.
 
     Members: `finished` strobes when a sample has left the readout. `event` strobes for each spike
-    passed on. `busy` is high while a sample is anywhere inside the core.
+    passed on, `dropped` for each token that means nothing. `asks` says that the token offered asks
+    for weights, or says that they come. `busy` is high while a sample is anywhere inside the core.
     """
 
     def __init__(
@@ -46,7 +48,7 @@ class Gate(wiring.Component):
         self._n_labels = n_labels
         super().__init__(
             {
-                "i": In(token_stream(vector(max(n_inputs, n_labels + 1, n_asked)))),
+                "i": In(token_stream(vector(max(n_inputs + 1, n_labels + 1, n_asked)))),
                 "o": Out(token_stream(vector(n_inputs))),
                 "lesson": Out(1),
                 "reads": Out(1),
@@ -57,6 +59,8 @@ class Gate(wiring.Component):
                 "decided": In(1),
                 "finished": In(1),
                 "event": Out(1),
+                "dropped": Out(1),
+                "asks": Out(1),
                 "busy": Out(1),
             }
         )
@@ -67,6 +71,7 @@ class Gate(wiring.Component):
         inside = Signal()  # a sample has begun to go in, but not ended
         token = self.i.payload
         is_end, drop, take, leave = Signal(), Signal(), Signal(), Signal()
+        means_nothing, asks = Signal(), self.asks
         closed = Signal()  # a sample is being learnt, or is about to be
         m.d.comb += [
             is_end.eq(token.kind == Kind.END_OF_SAMPLE),
@@ -74,16 +79,19 @@ class Gate(wiring.Component):
                 (~self.o.valid | self.o.ready) & (in_flight != self._max_in_flight) & ~closed
             ),
             take.eq(self.i.valid & self.i.ready),
-            drop.eq(
-                (token.kind == Kind.POTENTIAL)
+            means_nothing.eq(
+                ((token.kind == Kind.POTENTIAL) & ~asks)
                 | ((token.kind == Kind.SPIKE) & (token.index >= self._n_inputs))
-                | (self._may_exit & self.decided & (in_flight == 0) & ~is_end)
+            ),
+            self.dropped.eq(take & means_nothing),
+            drop.eq(
+                means_nothing | asks | (self._may_exit & self.decided & (in_flight == 0) & ~is_end)
             ),
             leave.eq(take & is_end),
             self.event.eq(take & ~drop & (token.kind == Kind.SPIKE)),
             self.busy.eq(inside | (in_flight != 0)),
         ]
-        with m.If(take & (token.kind != Kind.POTENTIAL)):
+        with m.If(take & ~means_nothing & ~asks):
             m.d.sync += inside.eq(~is_end)
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
@@ -95,15 +103,15 @@ class Gate(wiring.Component):
             ]
         m.d.sync += in_flight.eq(in_flight + leave - self.finished)
         if self._n_labels:
-            self._teach(m, take & ~inside, leave, closed, in_flight == 0)
+            self._teach(m, take, ~inside, asks, leave, closed, in_flight == 0)
         return m
 
     @property
     def _may_exit(self):
         return self.early_exit & (not self._n_labels)
 
-    def _teach(self, m: Module, between, leave, closed, empty) -> None:
-        """between: a token is taken that is not within a sample."""
+    def _teach(self, m: Module, take, between, asks, leave, closed, empty) -> None:
+        """between: samples. asks: the token would ask for weights, or say that they come."""
         teaching = Signal()
         asked, sent = Signal(), Signal()  # for weights; weights
         token = self.i.payload
@@ -129,6 +137,8 @@ class Gate(wiring.Component):
             layer = token.index - shift
             learns = (layer >= layers.start) & (layer < layers.stop)
             with m.If(between & (token.kind == Kind.POTENTIAL) & learns):
+                m.d.comb += asks.eq(1)
+            with m.If(take & asks & learns):
                 m.d.sync += [closed.eq(1), flag.eq(1), other.eq(0), self.label.eq(layer)]
         with m.If(begins):
             m.d.sync += teaching.eq(1)

@@ -25,6 +25,7 @@ class Registers(wiring.Component):
                 "address": In(4),
                 "data": Out(32),
                 "event": In(1),
+                "dropped": In(1),
                 "spikes": In(len(params.spec.layers)),
                 "ops": In(data.ArrayLayout(range(max_ops + 1), len(params.spec.layers))),
                 "busy": In(1),
@@ -34,11 +35,12 @@ class Registers(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        samples, events, spikes, cycles, added = (
-            Signal(32, name=n) for n in ("samples", "events", "spikes_seen", "cycles", "added")
+        samples, events, spikes, cycles, added, lost = (
+            Signal(32, name=n)
+            for n in ("samples", "events", "spikes_seen", "cycles", "added", "lost")
         )
         # A cycle late, so that no carry chain hangs on the handshake of a stream.
-        finished, event, busy = Signal(), Signal(), Signal()
+        finished, event, busy, dropped = Signal(), Signal(), Signal(), Signal()
         n_spikes = Signal(range(len(self.spikes) + 1))
         ops = Signal.like(self.ops)
         n_ops = Signal(range(len(self.spikes) * self._max_ops + 1))
@@ -51,6 +53,8 @@ class Registers(wiring.Component):
             events.eq(events + event),
             spikes.eq(spikes + n_spikes),
             cycles.eq(cycles + busy),
+            dropped.eq(self.dropped),
+            lost.eq(lost + dropped),
             ops.eq(self.ops),
             n_ops.eq(sum(ops)),
             added.eq(added + n_ops),
@@ -66,6 +70,7 @@ class Registers(wiring.Component):
             Register.SPIKES: spikes,
             Register.CYCLES: cycles,
             Register.SYNAPTIC_OPS: added,
+            Register.DROPPED: lost,
         }
         with m.Switch(self.address):
             for register, value in values.items():

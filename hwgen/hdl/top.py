@@ -48,7 +48,8 @@ class UartTop(wiring.Component):
 
     A word that is lost nevertheless, or a byte without its stop bit, raises `error` until reset.
     Such a byte (hence a break on the line, too) makes the next byte the first of a word. Spikes
-    whose index does not fit the core's are swallowed; registers beyond its map read 0.
+    whose index does not fit the core's reach it as one that it drops; registers beyond its map read
+    0. Questions for shadow weights in the middle of a sample are dropped, without an answer.
 
     Members: `toggle` changes with every sample answered.
     """
@@ -96,9 +97,9 @@ class UartTop(wiring.Component):
         with m.If(held):
             with m.If(kind == READ_REGISTER):
                 m.d.comb += asked.eq((pending <= 0) & ~moving)
-            with m.Elif(too_far):
-                m.d.comb += done.eq(1)
             with m.Else():
+                with m.If(too_far):  # an index of no input, which the core counts as dropped
+                    m.d.comb += token.index.eq(~0)
                 m.d.comb += [core.i.valid.eq(1), done.eq(core.i.ready)]
                 m.d.comb += ended.eq(core.i.ready & (kind == Kind.END_OF_SAMPLE))
         if core.learning_layers:
@@ -126,7 +127,8 @@ class UartTop(wiring.Component):
                 core.i.payload.index.eq(layer + Mux(fills, layers.stop, 0)),
                 done.eq(core.i.ready),
             ]
-        with m.If(reads & core.i.ready):
+        # In the middle of a sample the core drops the question, and there is no answer to wait for.
+        with m.If(reads & core.i.ready & core.asks):
             m.d.sync += moving.eq(1)
         with m.Elif(core.shadows.valid & core.shadows.ready & core.shadows.payload.last):
             m.d.sync += moving.eq(0)
@@ -142,7 +144,7 @@ class UartTop(wiring.Component):
             ]
             with m.If(core.filled):
                 m.d.sync += filling.eq(0)
-        with m.Elif(fills & core.i.ready):
+        with m.Elif(fills & core.i.ready & core.asks):
             m.d.sync += filling.eq(1)
 
     def _receive(self, m: Module, words: Fifo) -> None:

@@ -56,6 +56,7 @@ public:
             }
         }
         job_.n_cycles = moved_;
+        job_.n_dropped = host_.n_strays();
         ended_ = true;
         for (int64_t i = 0; i < LAST_CYCLES; ++i) cycle();
         for (int64_t i = 0; i < job_.n_registers; ++i) {

@@ -45,11 +45,15 @@ public:
     bool reads() const { return reads_; }  // a shadow weight
     int64_t asked() const { return asked_; }  // which register's value is there now; -1: none's
     bool gives() const { return moves() && !is_stray_; }  // a token of the source
+    uint64_t n_strays() const { return n_strays_; }  // that the core has taken
     // At the end of the cycle; whether something has moved.
     bool advance() {
         bool moved = moves();
         if (gives()) source_.advance();
-        if (moved) offers_ = false;
+        if (moved) {
+            offers_ = false;
+            n_strays_ += is_stray_;
+        }
 #ifdef FILLS
         if (fills_ && bits(core_.p_fill____ready)) {
             filler_.advance();
@@ -78,4 +82,5 @@ private:
     Filler filler_;
     bool offers_ = false, is_stray_ = false, takes_ = false, reads_ = false, fills_ = false;
     int64_t register_ = -1, asked_ = -1;
+    uint64_t n_strays_ = 0;
 };

@@ -46,6 +46,7 @@ struct Job {
     uint64_t *resumed;             // in which the first token after the sample went in; given as 0
     uint64_t n_cycles;             // until the last token came out
     uint64_t busy_cycles;          // in which a sample was inside
+    uint64_t n_dropped;            // tokens given that mean nothing
     int64_t n_faults;
     Fault fault;  // the first
 };
