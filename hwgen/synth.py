@@ -157,7 +157,7 @@ def _prepare(top: BoardTop, board: Board, build_dir: Path, seed: int) -> list[li
     bitstream = f"{NAME}{_SUFFIX[board.family]}"  # the old one stays until there is another
     for stale in [*build_dir.glob(f"{NAME}.*"), *build_dir.glob(f"{_NEW}.*")]:
         if stale.name != bitstream:
-            stale.unlink()
+            stale.unlink(missing_ok=True)
     plan.extract(build_dir)
     commands: list[list[str]] = json.loads(plan.files[f"{plan.script}.json"])["commands"]
     return commands

@@ -122,7 +122,7 @@ def pool_windows(net, monkeypatch):
 
 
 def no_count_of_additions(net, monkeypatch):
-    elsewhere = {register.name: register.value for register in Register} | {"SYNAPTIC_OPS": 9}
+    elsewhere = {register.name: register.value for register in Register} | {"SYNAPTIC_OPS": 15}
     monkeypatch.setattr("hwgen.hdl.registers.Register", SimpleNamespace(**elsewhere))
     return net
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -79,9 +80,9 @@ def test_equal(net, inputs, tmp_path, n_processes):
         "spikes": 13 * n,
         "potentials": 13 * n,
         "decisions": 3 * n,
-        "registers": 3 * 9,
+        "registers": 3 * 10,
     }
-    assert result.verdict == f"0 mismatches of {29 * n + 27} compared"
+    assert result.verdict == f"0 mismatches of {29 * n + 30} compared"
     assert (result.n_samples, result.n_correct, result.n_resumed) == (n, n, 0)
     assert len(calls) == 3
     assert calls[-1] == (n, n)
@@ -273,3 +274,56 @@ def test_what_is_refused(folder, monkeypatch, capsys, arguments, message):
     assert end.value.code == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert message in line
+
+
+KILLED = """
+import json, sys
+from pathlib import Path
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+from kill_points import kill_at
+from hwgen import cxxrtl, params, verify
+root, n = Path(sys.argv[2]), int(sys.argv[3])
+cxxrtl._user_cache = lambda: Path(sys.argv[4])
+net, inputs = params.load(root / "net.safetensors"), np.load(root / "in.npy")
+kill_at(n, str(root / "b"))
+result = verify.run(
+    net, inputs, lanes=(4, 3), build_dir=root / "b", n_processes=1, resume=True
+)
+print(json.dumps(result.to_json()))
+"""
+
+
+def test_killed_at_any_operation_and_resumed(net, inputs, cache, tmp_path):
+    """Each kill is at a later operation on the files of the build folder than the last."""
+    params_file.save(net, tmp_path / "net.safetensors")
+    np.save(tmp_path / "in.npy", inputs)
+    whole = verify.run(net, inputs, lanes=LANES, build_dir=tmp_path / "whole", n_processes=1)
+
+    def run(n):
+        arguments = [Path(__file__).parent, tmp_path, str(n), cache]
+        return subprocess.run(
+            [sys.executable, "-c", KILLED, *arguments], capture_output=True, text=True, check=False
+        )
+
+    for n in (10, 16, 20):
+        assert run(n).returncode == -9
+        for path in (tmp_path / "b").glob("[!.]*.json"):
+            json.loads(path.read_text())
+        for path in (tmp_path / "b").glob("[!.]*.npy"):
+            assert np.load(path).shape == inputs.shape
+    last = json.loads(run(10**6).stdout)
+    assert last["n_resumed"] > 0
+    assert last["compared"] == whole.compared
+    assert (last["n_mismatches"], last["digest"]) == (0, net.digest)
+
+
+@pytest.mark.parametrize("change", [("decisions", "decision"), ('"stop": 100', '"stop": 101')])
+def test_what_was_kept_and_then_changed_is_not_believed(net, inputs, tmp_path, change):
+    options = {"lanes": LANES, "build_dir": tmp_path / "b", "n_processes": 1}
+    verify.run(net, inputs, **options)
+    kept = tmp_path / "b" / verify.DONE
+    assert change[0] in kept.read_text()
+    assert verify.run(net, inputs, resume=True, **options).n_resumed == len(inputs)
+    kept.write_text(kept.read_text().replace(*change))
+    assert verify.run(net, inputs, resume=True, **options).n_resumed == 0

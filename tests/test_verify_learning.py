@@ -82,7 +82,7 @@ def test_equal(net, core, lessons, options):
         "spikes": 60 * 11,
         "potentials": 60 * 11,
         "decisions": 60 * 3,
-        "registers": 9 + (8 if "stall" in options else 0),
+        "registers": 10 + (8 if "stall" in options else 0),
         SHADOWS: len(calls) * n_shadows,
     }
     # Of a lesson that writes: not faster than the lanes allow.
@@ -212,7 +212,7 @@ def test_a_core_that_has_to_be_filled(cache, lanes, layers):
     for options in ({}, {"stall": 0.4}):
         found = beside.run(net, core, inputs, labels, spram=True, **options)
         assert found["mismatch"] is None
-        assert found["n_compared"]["registers"] == 9 + (8 if "stall" in options else 0)
+        assert found["n_compared"]["registers"] == 10 + (8 if "stall" in options else 0)
     # If it is not, it has other weights.
     assert beside.run(net, core, inputs, labels)["mismatch"] is not None
 
