@@ -1,11 +1,14 @@
 # `make demo`: set everything up, then the whole road once, on 8x8 digits.
 # `make test`: all checks. Both need a Debian or Ubuntu and nothing else.
 # `make conformance`: all vectors that ship, through the implementations in examples/; a minute.
+# `make fuzz`: bad files, bad streams and kills, for some twenty minutes; EXAMPLES=, SECONDS_EACH=.
 
 BIN := .venv/bin
+EXAMPLES ?= 3000
+SECONDS_EACH ?= 60
 PYTHON ?= python3
 
-.PHONY: help demo test lint setup clean conformance
+.PHONY: help demo test lint setup clean conformance fuzz
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -23,6 +26,13 @@ lint: .venv/ready
 
 conformance: .venv/ready
 	sh tools/conformance.sh
+
+fuzz: .venv/ready
+	HWGEN_FUZZ=$(EXAMPLES) $(BIN)/pytest -q tests/test_fuzz.py tests/test_streams.py tests/test_killed.py
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps atheris==3.0.0
+	for kind in params vectors idx; do \
+		$(BIN)/python tools/fuzz_files.py $$kind -max_total_time=$(SECONDS_EACH) || exit 1; \
+	done
 
 setup: .venv/ready
 
