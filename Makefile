@@ -1,6 +1,7 @@
 # `make demo`: set everything up, then the whole road once, on 8x8 digits.
 # `make test`: all checks. Both need a Debian or Ubuntu and nothing else.
 # `make conformance`: all vectors that ship, through the implementations in examples/; a minute.
+# `make prove`: proofs of the hardware, four minutes of one core; `make test` does them, too.
 # `make fuzz`: bad files, bad streams and kills, for some twenty minutes; EXAMPLES=, SECONDS_EACH=.
 
 BIN := .venv/bin
@@ -8,7 +9,7 @@ EXAMPLES ?= 3000
 SECONDS_EACH ?= 60
 PYTHON ?= python3
 
-.PHONY: help demo test lint setup clean conformance fuzz
+.PHONY: help demo test lint setup clean conformance fuzz prove
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -26,6 +27,9 @@ lint: .venv/ready
 
 conformance: .venv/ready
 	sh tools/conformance.sh
+
+prove: .venv/ready
+	PYTHONPATH=tests $(BIN)/python -m formal
 
 fuzz: .venv/ready
 	HWGEN_FUZZ=$(EXAMPLES) $(BIN)/pytest -q tests/test_fuzz.py tests/test_streams.py tests/test_killed.py
