@@ -1,13 +1,9 @@
 """Boards: one TOML file each, in `boards/` or anywhere. Pins stay in amaranth-boards."""
 
-import difflib
 import importlib
-import tomllib
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
-
-from amaranth.build import Platform
 
 from hwgen import checked
 from hwgen.checked import Line, Name, Range
@@ -70,6 +66,8 @@ class Board:
 
     def make_platform(self) -> Any:
         """A fresh Amaranth platform; each is good for one build."""
+        from amaranth.build import Platform
+
         module, _, name = self.platform.partition(":")
         try:
             made = getattr(importlib.import_module(module), name)()
@@ -95,16 +93,8 @@ def load(name_or_path: str | Path) -> Board:
         path = share("boards") / f"{name_or_path}.toml"
         if str(name_or_path) not in names():
             raise BoardError(_unknown(str(name_or_path)))
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise BoardError(f"{path}: no such board file; known boards: {_known()}") from None
-    except IsADirectoryError:
-        raise BoardError(f"{path}: is a folder, expected a .toml file") from None
-    except OSError as error:
-        raise BoardError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:  # of TOML; of UTF-8; of too long a number
-        raise BoardError(f"{path}: not valid TOML: {reason(error)}") from None
+    missing = f"no such board file; known boards: {_known()}"
+    table = checked.read_toml(path, missing=missing, error=BoardError)
     return checked.build(Board, {"name": path.stem, **table}, where=str(path), error=BoardError)
 
 
@@ -113,6 +103,6 @@ def _known() -> str:
 
 
 def _unknown(name: str) -> str:
-    close = difflib.get_close_matches(name, names(), n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"known boards: {_known()},"
+    close = checked.close_to(name, names())
+    hint = f"did you mean {close!r}?" if close else f"known boards: {_known()},"
     return f"unknown board {name!r}; {hint}" + ("" if close else " or the path of a .toml file")

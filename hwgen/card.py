@@ -66,11 +66,7 @@ def _is_of(entry: Any, params: Params) -> bool:
 def _read(path: Path) -> dict[str, Any]:
     try:
         table = json.loads(path.read_text())
-    except (
-        OSError,
-        ValueError,
-        RecursionError,
-    ):  # absent or damaged: it is made anew
+    except (OSError, ValueError, RecursionError):  # absent or damaged: it is made anew
         return {}
     return table if isinstance(table, dict) else {}
 

@@ -2,17 +2,21 @@
 
 import dataclasses
 import difflib
+import tomllib
 import types
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from hwgen.errors import HwgenError
+from hwgen.files import reason
 
 T = TypeVar("T")
 
 
 MAX_DEPTH = 64  # of tables and lists in one another; far below where Python's own readers give up
 MAX_NAME = 100  # characters
+MAX_SEED = 2**32 - 1  # of random choices
 _MAX_SHOWN = 100  # characters of a value in a message
 
 
@@ -51,6 +55,21 @@ class Line:
 
     def __str__(self) -> str:
         return f" of up to {2 * MAX_NAME} printable characters"
+
+
+def read_toml(path: Path, *, missing: str, error: type[HwgenError]) -> dict[str, Any]:
+    """The tables of a .toml file. Raises `error`; `missing`: the rest of its line if there is no
+    such file."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise error(f"{path}: {missing}") from None
+    except IsADirectoryError:
+        raise error(f"{path}: is a folder, expected a .toml file") from None
+    except OSError as problem:
+        raise error(f"{path}: cannot be read: {problem.strerror}") from None
+    except (ValueError, RecursionError) as problem:  # of TOML; of UTF-8; of too long a number
+        raise error(f"{path}: not valid TOML: {reason(problem)}") from None
 
 
 def build(cls: type[T], table: Any, *, where: str, error: type[HwgenError]) -> T:

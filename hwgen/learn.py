@@ -68,13 +68,14 @@ def learn(
     for dataset in (train, test):
         check_input(params, dataset)
     spec = params.spec
-    plan = {
+    plan: dict[str, Any] = {
         "params": params.digest,
         "samples": n_samples,
         "points": n_points,
         "seed": seed,
-        "data": _digest(train, test),
     }
+    if checkpoint:
+        plan["data"] = _digest(train, test)
     before = halfway.load(checkpoint, plan) if checkpoint and resume else None
     inputs = latency(train.images, spec.input, spec.n_steps)
     tests = latency(test.images, spec.input, spec.n_steps)

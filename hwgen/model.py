@@ -1,11 +1,11 @@
 """Model folders: where they are, what is in them."""
 
-import difflib
 from dataclasses import dataclass
 from pathlib import Path
 
 from hwgen import params as params_file
 from hwgen import vectors as vectors_file
+from hwgen.checked import close_to
 from hwgen.errors import ParamsError, RecipeError
 from hwgen.params import Params
 from hwgen.share import share
@@ -85,5 +85,5 @@ def find_recipe(name_or_path: str) -> Path:
 
 
 def _suggest(name: str) -> str:
-    close = difflib.get_close_matches(name, shipped(), n=1)
-    return f"; did you mean {close[0]!r}?" if close else "; `hwgen models` lists those shipped"
+    close = close_to(name, shipped())
+    return f"; did you mean {close!r}?" if close else "; `hwgen models` lists those shipped"

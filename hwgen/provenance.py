@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from hwgen import checked
+from hwgen.checked import MAX_SEED
 from hwgen.errors import ParamsError
 
-MAX_SEED = 2**32 - 1
 # Field: what it must be, for the message, and whether a value is that.
 _KNOWN: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "description": ("a string", lambda value: isinstance(value, str)),

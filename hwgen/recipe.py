@@ -1,14 +1,12 @@
 """What a user asks for: one TOML file a model, every field checked. See `models/README.md`."""
 
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
 from hwgen import checked
-from hwgen.checked import Name, Range
+from hwgen.checked import MAX_SEED, Name, Range
 from hwgen.errors import RecipeError
-from hwgen.files import reason
 from hwgen.learning import LearningSpec
 from hwgen.spec import MAX_STEPS, Psp
 
@@ -124,7 +122,7 @@ class Recipe:
     """All choices behind a model."""
 
     name: Annotated[str, Name()]
-    seed: Annotated[int, Range(0, 2**32 - 1)] = 0
+    seed: Annotated[int, Range(0, MAX_SEED)] = 0
     data: DataRecipe
     network: NetworkRecipe
     training: TrainingRecipe | OnChipRecipe
@@ -145,14 +143,6 @@ class Recipe:
 
 def load(path: Path) -> Recipe:
     """Read and check a recipe. Raises `RecipeError` naming file, field, value, expectation."""
-    try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise RecipeError(f"{path}: no such recipe; `hwgen models` lists those shipped") from None
-    except IsADirectoryError:
-        raise RecipeError(f"{path}: is a folder, expected a .toml file") from None
-    except OSError as error:
-        raise RecipeError(f"{path}: cannot be read: {error.strerror}") from None
-    except (ValueError, RecursionError) as error:  # of TOML; of UTF-8; of too long a number
-        raise RecipeError(f"{path}: not valid TOML: {reason(error)}") from None
+    missing = "no such recipe; `hwgen models` lists those shipped"
+    table = checked.read_toml(path, missing=missing, error=RecipeError)
     return checked.build(Recipe, table, where=str(path), error=RecipeError)

@@ -9,12 +9,12 @@ import pytest
 from safetensors import safe_open
 from safetensors.numpy import save as to_safetensors
 from test_cli import hwgen_command
+from test_models import check_vectors
 from typer.testing import CliRunner
 
 from hwgen import answers, conformance, kit, plain
 from hwgen import cli as command_line
 from hwgen.errors import MismatchError, ParamsError, ResultsError
-from hwgen.golden import Golden
 from hwgen.spec import ConvSpec, PoolSpec
 
 LEARNING = [folder.path.name for folder in kit.folders() if folder.lessons_path.is_file()]
@@ -45,12 +45,7 @@ def lines(tmp_path):
 def test_kit_is_what_golden_answers(name):
     folder = kit.find(name)
     params = folder.params()
-    vectors = folder.vectors(params)
-    trace = Golden(params).run(vectors.inputs)
-    assert vectors.decisions.tolist() == trace.decisions.tolist()
-    for index in range(len(params.spec.layers)):
-        assert (vectors.spike_times[index] == trace.spike_times[index]).all()
-        assert (vectors.potentials[index] == trace.potentials[index]).all()
+    check_vectors(params, folder.vectors(params))
 
 
 @pytest.mark.parametrize("name", LEARNING)

@@ -14,6 +14,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import test_board
+import test_words
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as some
 from mutations import changed, damaged, toml, values
@@ -271,35 +273,15 @@ def test_vectors_that_cannot_be(folder, changes):
 
 # Recipes and boards.
 
-RECIPE = """
-name = "x"
-[data]
-name = "digits"
-[network]
-n_steps = 8
-hidden = "20"
-weight_bits = 1
-[training]
-rule = "sstdp"
-[augment]
+RECIPE = (
+    test_words.RECIPE
+    + """[augment]
 zoom = 0.1
 [learning]
 layers = "last"
 """
-BOARD = """
-title = "A board"
-platform = "amaranth_boards.icebreaker:ICEBreakerPlatform"
-family = "ice40"
-part = "x"
-clock_hz = 12_000_000
-status = "needs hardware"
-[uart]
-baud = 1_000_000
-[capacity]
-lut = 5280
-bram = 30
-bram_bits = 4096
-"""
+)
+BOARD = test_board.GOOD
 LOADERS = {"recipe": (recipe.load, RECIPE), "board": (board.load, BOARD)}
 TEXTS = [  # what TOML's reader itself gives up on, or what it gives that nobody can use
     "a = " + "9" * 5000,

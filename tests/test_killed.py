@@ -18,8 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from samples import random_params
-from stand_ins import script
-from tool_output import ICE40_CELLS, ICE40_REPORT
+from stand_ins import put_tools, script
 
 from hwgen import kit, recipe
 from hwgen import params as params_file
@@ -168,21 +167,11 @@ def test_an_export_that_is_killed(tmp_path):
 def tools(tmp_path):
     folder = tmp_path / "bin"
     folder.mkdir()
-    (folder / "cells").write_text(ICE40_CELLS)
-    (folder / "report").write_text(ICE40_REPORT)
-    copy = f"folder = pathlib.Path({str(folder)!r})\n"
-    script(
-        folder / "yosys",
-        copy + "if '-V' in sys.argv: print('Yosys 0.70'); sys.exit()\n"
-        "pathlib.Path('top.stat.json').write_text((folder / 'cells').read_text())",
-    )
-    script(
-        folder / "nextpnr-ice40",
-        copy + "pathlib.Path('top.report.json').write_text((folder / 'report').read_text())",
-    )
+    put_tools(folder)
     script(
         folder / "icepack",
-        copy + "out = open(sys.argv[2], 'wb', buffering=0)\nout.write(b'half')\n"
+        f"folder = pathlib.Path({str(folder)!r})\n"
+        "out = open(sys.argv[2], 'wb', buffering=0)\nout.write(b'half')\n"
         "slow = folder / 'slow'\n"
         "(folder / 'packing').touch()\n"
         "time.sleep(60 if slow.exists() else 0)\nout.write(b'whole')",

@@ -23,6 +23,16 @@ def need_real_data():
         pytest.skip("set HWGEN_DATA to a folder with mnist/ and fashion-mnist/")
 
 
+def check_vectors(params, vectors):
+    """They are golden's answers."""
+    trace = Golden(params).run(vectors.inputs)
+    assert vectors.decisions.tolist() == trace.decisions.tolist()
+    assert vectors.decision_steps.tolist() == trace.decision_steps.tolist()
+    for index in range(len(params.spec.layers)):
+        assert (vectors.spike_times[index] == trace.spike_times[index]).all()
+        assert (vectors.potentials[index] == trace.potentials[index]).all()
+
+
 def test_what_ships():
     assert {"digits", "mnist-binary", "mnist-real", "mnist-up5k"} <= set(model.shipped())
     assert {"fashion-binary", "fashion-real", "mnist-csnn-binary"} <= set(model.shipped())
@@ -64,12 +74,7 @@ def test_vectors(name):
     folder = model.find(name)
     params = folder.params()
     vectors = folder.vectors(params)
-    trace = Golden(params).run(vectors.inputs)
-    assert vectors.decisions.tolist() == trace.decisions.tolist()
-    assert vectors.decision_steps.tolist() == trace.decision_steps.tolist()
-    for index in range(len(params.spec.layers)):
-        assert (vectors.spike_times[index] == trace.spike_times[index]).all()
-        assert (vectors.potentials[index] == trace.potentials[index]).all()
+    check_vectors(params, vectors)
     need_real_data()
     test = own_test_set(params, None)
     n = len(vectors.labels)

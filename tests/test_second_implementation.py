@@ -26,6 +26,11 @@ def program(name, old="", new=""):
     return module
 
 
+def of_each(faults, names):
+    """A test for each; the first of its words is its name, the others are arguments."""
+    return pytest.mark.parametrize(names, [x[1:] for x in faults], ids=[x[0] for x in faults])
+
+
 def run(module, name, path, n=None):
     """Its results on a network, as a file."""
     module.main(kit.find(name).path, path, n)
@@ -207,33 +212,21 @@ HARMLESS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("name", "first", "old", "new"),
-    [fault[1:] for fault in FAULTS],
-    ids=[fault[0] for fault in FAULTS],
-)
+@of_each(FAULTS, ("name", "first", "old", "new"))
 def test_a_fault_is_found(name, first, old, new, tmp_path):
     found = conformance.check(run(program(FORWARD, old, new), name, tmp_path / "r"))
     assert found.n_mismatches
     assert found.difference.field == first
 
 
-@pytest.mark.parametrize(
-    ("name", "old", "new"),
-    [fault[1:] for fault in LEARNING_FAULTS],
-    ids=[fault[0] for fault in LEARNING_FAULTS],
-)
+@of_each(LEARNING_FAULTS, ("name", "old", "new"))
 def test_a_fault_in_learning_is_found(name, old, new, tmp_path, learner):
     found = conformance.check(run(learner(old, new), name, tmp_path / "r"))
     assert found.n_mismatches
     assert found.difference.field.endswith(".shadows")
 
 
-@pytest.mark.parametrize(
-    ("name", "old", "new"),
-    [fault[1:] for fault in FORWARD_LEARNING_FAULTS],
-    ids=[fault[0] for fault in FORWARD_LEARNING_FAULTS],
-)
+@of_each(FORWARD_LEARNING_FAULTS, ("name", "old", "new"))
 def test_a_fault_in_what_was_learnt_is_found(name, old, new, tmp_path, learner):
     found = conformance.check(run(learner(old, new), name, tmp_path / "r"))
     assert found.n_mismatches
@@ -241,9 +234,7 @@ def test_a_fault_in_what_was_learnt_is_found(name, old, new, tmp_path, learner):
     assert not found.difference.field.endswith(".shadows")
 
 
-@pytest.mark.parametrize(
-    ("which", "name", "old", "new"), [fault[1:] for fault in HARMLESS], ids=[h[0] for h in HARMLESS]
-)
+@of_each(HARMLESS, ("which", "name", "old", "new"))
 def test_what_is_harmless_is_not_reported(which, name, old, new, tmp_path, learner):
     module = learner(old, new) if which == LEARNER else program(which, old, new)
     conformance.check(run(module, name, tmp_path / "r"), complete=True).check()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from samples import random_network, random_params, random_spike_times
-from stand_ins import hide_tools, needs, script
+from stand_ins import hide_tools, needs, put_tools, script
 from tool_output import ICE40_CELLS, ICE40_REPORT
 
 from hwgen import board, fit, gatesim, synth
@@ -30,18 +30,7 @@ def no_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def stand_ins(no_tools: Path) -> Path:
     """Tools that write what the real ones wrote, kept beside them in files a test can change."""
-    (no_tools / "cells").write_text(ICE40_CELLS)
-    (no_tools / "report").write_text(ICE40_REPORT)
-    copy = f"folder = pathlib.Path({str(no_tools)!r})\n"
-    script(
-        no_tools / "yosys",
-        copy + "if '-V' in sys.argv: print('Yosys 0.70'); sys.exit()\n"
-        "pathlib.Path('top.stat.json').write_text((folder / 'cells').read_text())",
-    )
-    script(
-        no_tools / "nextpnr-ice40",
-        copy + "pathlib.Path('top.report.json').write_text((folder / 'report').read_text())",
-    )
+    put_tools(no_tools)
     script(no_tools / "icepack", "pathlib.Path(sys.argv[2]).write_text('bits')")
     return no_tools
 

@@ -6,9 +6,8 @@ from typing import Annotated
 
 import typer
 
+from hwgen.checked import MAX_SEED
 from hwgen.errors import HwgenError
-
-MAX_SEED = 2**32 - 1
 
 
 def within(name: str, low: float, high: float) -> Callable[[float | None], float | None]:

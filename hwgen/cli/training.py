@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from hwgen import model as model_module
+from hwgen.checked import MAX_SEED
 from hwgen.cli import options
 from hwgen.cli.console import bar, err, facts, percent, phases, print_json
 from hwgen.errors import HwgenError
@@ -48,7 +49,7 @@ def train(
     seed: Annotated[
         int | None,
         typer.Option(
-            help="Instead of the recipe's.", callback=options.within("--seed", 0, options.MAX_SEED)
+            help="Instead of the recipe's.", callback=options.within("--seed", 0, MAX_SEED)
         ),
     ] = None,
     resume: Annotated[

@@ -131,9 +131,8 @@ class Gate(wiring.Component):
                 self.o.payload.index.eq(0),
             ]
         layers = self._learning_layers
-        for flag, other, shift in ((asked, sent, 0), (sent, asked, layers.stop)):
-            if flag is sent and not self._can_fill:
-                continue
+        questions = [(asked, sent, 0)] + [(sent, asked, layers.stop)] * self._can_fill
+        for flag, other, shift in questions:
             layer = token.index - shift
             learns = (layer >= layers.start) & (layer < layers.stop)
             with m.If(between & (token.kind == Kind.POTENTIAL) & learns):
