@@ -1,9 +1,11 @@
 """A compiled core (`hwgen.cxxrtl`): streams samples through it and records all that comes out."""
 
 import ctypes
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from ctypes import c_double, c_int64, c_uint64, c_void_p
 from dataclasses import dataclass, replace
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +66,12 @@ class _Job(ctypes.Structure):
         ("inputs", c_void_p),
         *_fields(c_int64, "early_exit quiet_cycles"),
         ("stall", c_double),
+        ("spell", c_int64),
         ("seed", c_uint64),
+        ("core", c_void_p),
+        ("n_cuts", c_int64),
+        *_fields(c_void_p, "cuts moments"),
+        ("n_cut", c_int64),
         ("n_layers", c_int64),
         ("layers", ctypes.POINTER(_Layer)),
         ("lessons", c_void_p),
@@ -72,8 +79,8 @@ class _Job(ctypes.Structure):
         ("on_shadows", _OnShadows),
         ("n_registers", c_int64),
         *_fields(c_void_p, "registers least greatest"),
-        *_fields(c_void_p, "labels steps by_spike started decided resumed"),
-        *_fields(c_uint64, "n_cycles busy_cycles n_dropped"),
+        *_fields(c_void_p, "labels steps by_spike started decided ended resumed"),
+        *_fields(c_uint64, "n_cycles busy_cycles n_dropped n_idle"),
         ("n_faults", c_int64),
         ("fault", _Fault),
     ]
@@ -89,8 +96,8 @@ class Lessons:
     After every `every` samples, and after the last, the core is asked for its shadow weights, and
     `on_shadows(sample, shadows)` is called. If that returns False, the run ends there. The core is
     filled with `given` first; a core with shadows in SPRAM needs it, others do not take it.
-    `reads_first`: also before the first, with sample -1; then the samples that a reset cuts off
-    before the run are lessons, too, from the first on, and have changed the weights.
+    `reads_first`: also before the first, with sample -1; then the samples that the first reset cuts
+    off before the run are lessons, too, from the first on, and have changed the weights.
     """
 
     labels: NDArray[np.int64]
@@ -100,6 +107,17 @@ class Lessons:
     reads_first: bool = False
 
 
+class Moment(IntEnum):
+    """Of a reset, by the last token that the core had taken since the reset before."""
+
+    AT_ONCE = 0  # none
+    IN_SAMPLE = 1
+    BEHIND_SAMPLE = 2
+    BEHIND_LESSON = 3
+    READING = 4
+    FILLING = 5
+
+
 @dataclass(frozen=True, kw_only=True)
 class Recording:
     """What a core did with n samples, from a reset that has cut off others.
@@ -107,12 +125,14 @@ class Recording:
     Of each layer: spike_times uint8 [n, n_post] (n_steps: never); potentials int32 [n, n_post] at
     the end of the sample (`UNSEEN`: did not come; [n, 0] of a pooling layer); step_cycles uint64
     [n, n_steps], when the step's end came out. Of each sample: label uint32, step uint8, by_spike
-    uint8 of the result; cycles uint64 in which its first token was taken, its result came out, and
-    the first token behind it was taken (0: there was none).
+    uint8 of the result; cycles uint64 in which its first token was taken, its result came out, its
+    end was taken, and the first token behind it was taken (0: there was none).
     registers: uint32, by number, in the end; reads: uint32 [n_registers, 2], the least and the
     greatest value of each, if it was read on the way; else the greatest is less than the least.
     busy_cycles: in which a sample was inside, counted from outside. n_dropped: tokens given that
-    mean nothing.
+    mean nothing. n_idle: cycles in which the core would have taken a token, but got none.
+    n_cut: samples that had gone in whole before the first of the resets that cut them off; moments:
+    what each of these cut off, if they were given.
     """
 
     spike_times: tuple[NDArray[np.uint8], ...]
@@ -123,12 +143,16 @@ class Recording:
     by_spike: NDArray[np.uint8]
     started: NDArray[np.uint64]
     decided: NDArray[np.uint64]
+    ended: NDArray[np.uint64]
     resumed: NDArray[np.uint64]
     registers: NDArray[np.uint32]
     reads: NDArray[np.uint32]
     n_cycles: int
     busy_cycles: int
     n_dropped: int
+    n_idle: int
+    n_cut: int
+    moments: tuple[Moment, ...]
     n_faults: int  # what no stream of tokens may do; the first of them:
     fault: Mismatch | None
 
@@ -144,6 +168,7 @@ class Recording:
             by_spike=self.by_spike[:n],
             started=self.started[:n],
             decided=self.decided[:n],
+            ended=self.ended[:n],
             resumed=self.resumed[:n],
         )
 
@@ -154,27 +179,39 @@ class Compiled:
     def __init__(self, library: Path, params: Params, lanes: Sequence[int]) -> None:
         self._spec = params.spec
         self._lanes = lanes
+        self._core: int | None = None
         try:
-            self._run = ctypes.CDLL(str(library.resolve())).hwgen_run
+            self._library = ctypes.CDLL(str(library.resolve()))
+            self._run, self._make = self._library.hwgen_run, self._library.hwgen_core
         except (OSError, AttributeError) as error:
             folder = library.parent
             raise ToolError(f"{library}: not a compiled core ({error}); remove {folder}") from None
+
+    def power_up(self) -> None:
+        """From now on, runs go on in one core, whose memories hold what the run before has left
+        there. Else each has a core of its own."""
+        self._make.restype = c_void_p
+        self._core = self._make()
+        weakref.finalize(self, self._library.hwgen_free, c_void_p(self._core))
 
     def run(
         self,
         inputs: NDArray[np.uint8],
         *,
         stall: float = 0.0,
+        spell: int = 1,
         seed: int = 0,
         early_exit: bool = False,
         lessons: Lessons | None = None,
+        cuts: Sequence[int] | None = None,
     ) -> Recording:
         """Samples, back to back: spike times uint8 [n, n_inputs] -> Recording.
 
-        Other samples go in before, which a reset cuts off at a random moment. Spikes of a step go
-        in in random order. `stall` is the chance of an idle cycle, each cycle, at each end; with
-        stalls, some tokens go in between that the core must drop, and registers are read. All that
-        is random depends on `seed` only. `lessons`: of a core that learns.
+        Other samples go in before, which a reset cuts off at a random moment; with `cuts`, as many
+        resets, behind so many cycles each. Spikes of a step go in in random order. `stall` is the
+        chance of an idle cycle, each cycle, at each end, or of a spell of up to `spell` of them;
+        with stalls, some tokens go in between that the core must drop, and registers are read. All
+        that is random depends on `seed` only. `lessons`: of a core that learns.
         """
         spec, n = self._spec, len(inputs)
         if not n:
@@ -191,7 +228,10 @@ class Compiled:
         registers, labels = np.zeros(len(Register), np.uint32), np.zeros(n, np.uint32)
         least, greatest = ~np.zeros_like(registers), np.zeros_like(registers)
         steps, by_spike = np.zeros(n, np.uint8), np.zeros(n, np.uint8)
-        started, decided, resumed = (np.zeros(n, np.uint64) for _ in range(3))
+        started, decided, ended, resumed = (np.zeros(n, np.uint64) for _ in range(4))
+        n_cuts = -1 if cuts is None else len(cuts)
+        lengths = np.array(() if cuts is None else cuts, np.int64)
+        moments = np.zeros_like(lengths)
         quiet = QUIET_CYCLES + 2 * sum(layer.n_post for layer in spec.layers)
         quiet += 2 * sum(spec.layers[index].n_synapses for index in spec.learning_layers)
         job = _Job(
@@ -201,9 +241,14 @@ class Compiled:
             label_bits=max(1, (spec.n_classes - 1).bit_length()),
             inputs=inputs.ctypes.data,
             early_exit=early_exit,
-            quiet_cycles=int(quiet / (1 - stall)),
+            quiet_cycles=int(quiet * spell / (1 - stall)),
             stall=stall,
+            spell=spell,
             seed=seed,
+            core=self._core,
+            n_cuts=n_cuts,
+            cuts=lengths.ctypes.data,
+            moments=moments.ctypes.data,
             n_layers=len(layers),
             layers=layers,
             n_registers=len(registers),
@@ -215,6 +260,7 @@ class Compiled:
             by_spike=by_spike.ctypes.data,
             started=started.ctypes.data,
             decided=decided.ctypes.data,
+            ended=ended.ctypes.data,
             resumed=resumed.ctypes.data,
         )
         reader = _Reader(self._spec, self._lanes, lessons, job) if lessons else None
@@ -230,12 +276,16 @@ class Compiled:
             by_spike=by_spike,
             started=started,
             decided=decided,
+            ended=ended,
             resumed=resumed,
             registers=registers,
             reads=np.stack([least, greatest], axis=1),
             n_cycles=job.n_cycles,
             busy_cycles=job.busy_cycles,
             n_dropped=job.n_dropped,
+            n_idle=job.n_idle,
+            n_cut=job.n_cut,
+            moments=tuple(map(Moment, moments.tolist())),
             n_faults=job.n_faults,
             fault=_fault(job.fault) if job.n_faults else None,
         )

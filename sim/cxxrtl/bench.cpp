@@ -28,7 +28,8 @@ const uint32_t EARLY_CYCLES = 64; // within so many of a reset may come another
 class Bench {
 public:
     explicit Bench(Job &job)
-        : job_(job), random_(job.seed), source_(job, random_), shadows_(job), core_(new Core),
+        : job_(job), random_(job.seed), source_(job, random_), shadows_(job),
+          own_(job.core ? nullptr : new Core), core_(job.core ? (Core *)job.core : own_.get()),
           host_(job, *core_, source_, random_) {
         int64_t number = 0;
 #define POOL(P) \
@@ -73,16 +74,19 @@ private:
         core_->p_rst.set<uint32_t>(0);
     }
 
-    // Other samples, which a reset cuts off behind the first, and others, which it cuts off at once.
-    // Nothing of them may be left.
+    // Other samples, which resets cut off. Nothing of them may be left, but what was learnt until
+    // the first. Unless told otherwise, there are two: behind the first sample, and almost at once.
     void interrupt() {
         Random random(~job_.seed);
-        for (bool at_once : {false, true}) {
-            if (at_once && job_.reads_first) break;  // what is read is of the others
-            Source source(job_, random, job_.reads_first ? 0 : random.below(uint32_t(job_.n)));
+        int64_t n_cuts = job_.n_cuts < 0 ? 2 : job_.n_cuts;
+        for (int64_t number = 0; number < n_cuts; ++number) {
+            bool whole = job_.n_cuts >= 0 || number > 0;
+            int64_t first = job_.reads_first ? 0 : random.below(uint32_t(job_.n));
+            Source source(job_, random, first, number == 0 && job_.reads_first);
             Host<Core> host(job_, *core_, source, random);
-            int64_t n_left = at_once ? random.below(EARLY_CYCLES) : job_.quiet_cycles;
-            bool whole = at_once;
+            int64_t n_left = job_.n_cuts >= 0 ? job_.cuts[number]
+                             : whole ? random.below(EARLY_CYCLES) : job_.quiet_cycles;
+            Moment moment = AT_ONCE;
             for (uint32_t n = 0; n_left > 0; ++n, --n_left) {
                 host.drive(false);
                 clock([&] {
@@ -90,11 +94,21 @@ private:
                         whole = true;
                         n_left = random.below(3 * (n + 1)) + 1;
                     }
+                    if (host.gives()) moment = moment_of(source);
+                    if (number == 0) job_.n_cut += host.gives() && source.ends_sample();
                     host.advance();
                 });
             }
+            if (job_.n_cuts >= 0) job_.moments[number] = moment;
             reset();
         }
+    }
+
+    static Moment moment_of(const Source &source) {
+        if (source.fills()) return FILLING;
+        if (source.asks()) return READING;
+        if (!source.ends_sample()) return IN_SAMPLE;
+        return source.is_lesson() ? BEHIND_LESSON : BEHIND_SAMPLE;
     }
 
     bool finished() const {
@@ -135,7 +149,9 @@ private:
             least = std::min(least, value);
             greatest = std::max(greatest, value);
         }
+        job_.n_idle += host_.idles();
         if (host_.gives()) {
+            if (source_.ends_sample()) job_.ended[source_.sample()] = cycle_;
             if (source_.begins_sample()) job_.started[source_.sample()] = cycle_;
             if (before_ >= 0) job_.resumed[before_] = cycle_;
             before_ = source_.ends_sample() ? source_.sample() : -1;
@@ -163,7 +179,8 @@ private:
     Random random_;
     Source source_;
     Shadows shadows_;
-    std::unique_ptr<Core> core_;
+    std::unique_ptr<Core> own_;
+    Core *core_;
     Host<Core> host_;
     std::vector<Monitor> monitors_;
     uint64_t cycle_ = 0, moved_ = 0;  // now; when something last moved
@@ -173,5 +190,9 @@ private:
 };
 
 }  // namespace
+
+// A core that keeps, from run to run, what it holds.
+extern "C" void *hwgen_core() { return new Core; }
+extern "C" void hwgen_free(void *core) { delete (Core *)core; }
 
 extern "C" void hwgen_run(Job *job) { Bench(*job).run(); }

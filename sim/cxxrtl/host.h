@@ -18,20 +18,20 @@ public:
 
     // Set the inputs of a cycle; in the end no new token is offered.
     void drive(bool ends) {
-        if (!offers_ && !ends && !source_.empty() && !random_.chance(job_.stall)) {
+        if (!offers_ && !ends && !source_.empty() && !stalls(0)) {
             offers_ = true;
             is_stray_ = source_.is_inside() && random_.chance(job_.stall / STRAYS);
             core_.p_i____payload.template set<uint32_t>(is_stray_ ? stray() : source_.token());
         }
-        takes_ = !random_.chance(job_.stall);
+        takes_ = !stalls(1);
         core_.p_i____valid.template set<uint32_t>(offers_);
         core_.p_o____ready.template set<uint32_t>(takes_);
 #ifdef LEARNS
-        reads_ = !random_.chance(job_.stall);
+        reads_ = !stalls(2);
         core_.p_shadows____ready.template set<uint32_t>(reads_);
 #endif
 #ifdef FILLS
-        fills_ = fills_ || (!filler_.empty() && !random_.chance(job_.stall));
+        fills_ = fills_ || (!filler_.empty() && !stalls(3));
         if (fills_) core_.p_fill____payload.template set<uint32_t>(filler_.value());
         core_.p_fill____valid.template set<uint32_t>(fills_);
 #endif
@@ -45,6 +45,7 @@ public:
     bool reads() const { return reads_; }  // a shadow weight
     int64_t asked() const { return asked_; }  // which register's value is there now; -1: none's
     bool gives() const { return moves() && !is_stray_; }  // a token of the source
+    bool idles() const { return !offers_ && !source_.empty() && bool(bits(core_.p_i____ready)); }
     uint64_t n_strays() const { return n_strays_; }  // that the core has taken
     // At the end of the cycle; whether something has moved.
     bool advance() {
@@ -66,6 +67,12 @@ public:
 
 private:
     bool moves() const { return offers_ && bool(bits(core_.p_i____ready)); }  // any token
+    bool stalls(int end) {
+        if (left_[end]) return left_[end]-- > 0;
+        if (!random_.chance(job_.stall)) return false;
+        if (job_.spell > 1) left_[end] = random_.below(uint32_t(job_.spell));
+        return true;
+    }
     // A spike of no input, if an index can say so, or a POTENTIAL.
     uint32_t stray() {
         uint32_t n = 1u << (decltype(core_.p_i____payload)::bits - 2);
@@ -82,5 +89,6 @@ private:
     Filler filler_;
     bool offers_ = false, is_stray_ = false, takes_ = false, reads_ = false, fills_ = false;
     int64_t register_ = -1, asked_ = -1;
+    uint32_t left_[4] = {};  // idle cycles of a spell still to come, at each end
     uint64_t n_strays_ = 0;
 };

@@ -22,13 +22,22 @@ struct Fault {
     int64_t kind, sample, layer, step, index, expected, got, cycle;
 };
 
+// By the last token that the core had taken.
+enum Moment { AT_ONCE, IN_SAMPLE, BEHIND_SAMPLE, BEHIND_LESSON, READING, FILLING };
+
 struct Job {
     int64_t n, n_inputs, n_steps, label_bits;
     const uint8_t *inputs;  // [n, n_inputs], spike times
     int64_t early_exit;
     int64_t quiet_cycles;  // nothing moves for so long: the core hangs
     double stall;          // chance of an idle cycle, each cycle, at each end
+    int64_t spell;         // after which up to so many, less one, are idle, too
     uint64_t seed;
+    void *core;            // of `hwgen_core`; null: a new one
+    int64_t n_cuts;        // resets that cut off other samples before the run, or -1
+    const int64_t *cuts;   // [n_cuts]: cycles before each
+    int64_t *moments;      // [n_cuts]: what each cut off, a `Moment`
+    int64_t n_cut;         // samples that had gone in whole at the first of them
     int64_t n_layers;
     Layer *layers;
     // For a core that learns; both may be 0.
@@ -43,10 +52,12 @@ struct Job {
     uint32_t *labels;              // [n], and so the others
     uint8_t *steps, *by_spike;
     uint64_t *started, *decided;   // cycles in which the first token went in, the result came out
+    uint64_t *ended;               // in which the END_OF_SAMPLE went in
     uint64_t *resumed;             // in which the first token after the sample went in; given as 0
     uint64_t n_cycles;             // until the last token came out
     uint64_t busy_cycles;          // in which a sample was inside
     uint64_t n_dropped;            // tokens given that mean nothing
+    uint64_t n_idle;               // in which the core would have taken one, but got none
     int64_t n_faults;
     Fault fault;  // the first
 };

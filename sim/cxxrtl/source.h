@@ -28,8 +28,8 @@ private:
 // The tokens of all samples, the spikes of a step in random order; between samples, what asks for
 // shadow weights; before all, what says that some come.
 //
-// Those that a reset is to cut off are all samples, from a `first` on, again and again. They are no
-// lessons, unless the weights are read after that reset; then the core is not filled once more.
+// Those that a reset is to cut off are all samples, from a `first` on, again and again; they are
+// lessons only if told so.
 class Source {
 public:
     Source(const Job &job, Random &random)
@@ -42,8 +42,8 @@ public:
             begin_step();
         }
     }
-    Source(const Job &job, Random &random, int64_t first)
-        : job_(job), random_(random), endless_(true), teaches_(job.lessons && job.reads_first),
+    Source(const Job &job, Random &random, int64_t first, bool teaches)
+        : job_(job), random_(random), endless_(true), teaches_(job.lessons && teaches),
           sample_(first) {
         if (!fill(0)) begin_step();
     }
@@ -54,6 +54,7 @@ public:
     bool asks() const { return kind_ == POTENTIAL; }
     bool fills() const { return kind_ == FILL; }
     bool is_inside() const { return !begins_ && !asks(); }  // a sample
+    bool is_lesson() const { return teaches_ && job_.lessons[sample_] > 0; }
     uint32_t token() const {
         uint32_t index = 0;
         if (kind_ == SPIKE) index = indices_[next_];
