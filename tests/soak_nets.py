@@ -1,0 +1,69 @@
+"""Small random networks of every kind, for `make soak`."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+from formal.planted import Fault, planted
+from samples import learning_params, random_network
+
+from hwgen import cxxrtl
+from hwgen.compiled import Compiled
+from hwgen.hdl.verilog import to_verilog
+from hwgen.params import Params
+
+
+@dataclass(frozen=True)
+class Net:
+    params: Params
+    lanes: tuple[int, ...]
+    spram: bool = False
+    queue_depth: int = 256  # 8: queues that are full now and then
+
+    @property
+    def learns(self) -> bool:
+        return self.params.spec.learning is not None
+
+    def core(self, cache: Path, fault: Fault | None = None) -> Compiled:
+        """The compiled core; with a fault planted in the hardware's source."""
+        with planted(fault), patch("hwgen.hdl.core.QUEUE_DEPTH", self.queue_depth):
+            spram = {"spram": True} if self.spram else {}
+            text = to_verilog(self.params, self.lanes, **spram)
+        library = cxxrtl.library(text, self.params.spec.layers, cache=cache)
+        return Compiled(library, self.params, self.lanes)
+
+
+def _pictures(shape: str, psp: str, bits: int, tau_steps: int = 0) -> Params:
+    return random_network(3, shape, psp=psp, tau_steps=tau_steps, weight_bits=bits)
+
+
+_COURSE = {"shadow_bits": 10, "halve_log2": 2, "n_halvings": 2}  # halved within a few samples
+
+NETS = {
+    "step": Net(random_network(3, "1x9-7-4", weight_bits=3), (3, 2)),
+    "step, binary": Net(random_network(3, "1x12-9-4"), (9, 4)),
+    "ramp": Net(random_network(3, "1x8-7-4", psp="ramp", weight_bits=3), (7, 1)),
+    "triangle": Net(random_network(3, "1x9-7-4", psp="triangle", tau_steps=2), (3, 4)),
+    "phased": Net(random_network(3, "1x9-7-4", psp="phased/ramp", weight_bits=4), (4, 2)),
+    "pictures": Net(_pictures("7x6-5C3s2p1-P2-7-4", "triangle/ramp/step", 4, 2), (2, 1, 3, 4)),
+    "pictures, binary": Net(
+        _pictures("8x8-P2-3C2p1-P3-4", "ramp/step", 1), (1, 2, 1, 4), queue_depth=8
+    ),
+    "pictures, phased": Net(
+        _pictures("7x6-5C3-P2-7-4", "phased/phased/ramp", 4), (5, 1, 1, 3), queue_depth=8
+    ),
+    "learns": Net(
+        learning_params("phased/ramp", 4, "1x9-7-4", hidden_shift=2, output_shift=1, **_COURSE),
+        (2, 4),
+    ),
+    "learns, binary": Net(
+        learning_params("step", 1, "1x9-7-4", window="box", anticausal_shift=1, **_COURSE), (7, 1)
+    ),
+    "learns behind pictures": Net(
+        learning_params("phased/phased/ramp", 4, "6x6-2C3-P2-5-4", layers="last", **_COURSE),
+        (2, 1, 3, 2),
+    ),
+    "learns, in SPRAM": Net(
+        learning_params("phased/ramp", 4, "1x9-7-4", **_COURSE), (2, 4), spram=True
+    ),
+}
