@@ -47,11 +47,23 @@ def library(
     `cache` is a folder, by default the user's. `bench` replaces files of `sim/cxxrtl/` (to plant a
     fault). Raises `ToolError`.
     """
-    yosys, compiler, runtime = tools.find("yosys"), _compiler(), _runtime()
     files = {path.name: path.read_text() for path in sorted((share("sim") / "cxxrtl").iterdir())}
-    files |= dict(bench or {}) | _memories(verilog)
+    files |= dict(bench or {}) | memories(verilog)
     files |= {"layers.h": _layers(layers, verilog), "core.ys": _script(layers)}
-    known = [_version(yosys, "-V"), _version(*compiler, "--version"), *_FLAGS]
+    return build(files, "bench.cpp", cache=cache, on_phase=on_phase)
+
+
+def build(
+    files: Mapping[str, str],
+    source: str,
+    *,
+    cache: Path | None = None,
+    on_phase: Callable[[str], None] = lambda phase: None,
+) -> Path:
+    """Path of the library that yosys, by `core.ys`, and the C++ compiler, of `source`, make; both
+    are among `files`, text by name. From the cache, if it is there. Raises `ToolError`."""
+    yosys, compiler, runtime = tools.find("yosys"), _compiler(), _runtime()
+    known = [_version(yosys, "-V"), _version(*compiler, "--version"), *_FLAGS, source]
     key = hashlib.sha256(repr((known, sorted(files.items()))).encode()).hexdigest()[:32]
     cache = cache or _user_cache()
     found = cache / key / LIBRARY
@@ -66,7 +78,7 @@ def library(
         on_phase(PHASES[0])
         tools.run([yosys, "-q", "-s", "core.ys"], cwd=work, log=work / "yosys.log")
         on_phase(PHASES[1])
-        paths = ["-I", str(runtime), "bench.cpp", "-o", LIBRARY]
+        paths = ["-I", str(runtime), source, "-o", LIBRARY]
         tools.run([*compiler, *_FLAGS, *paths], cwd=work, log=work / "compiler.log")
     except KeyboardInterrupt:
         shutil.rmtree(work, ignore_errors=True)  # after a failure it stays: the error names a log
@@ -110,7 +122,7 @@ def _version(*command: str) -> str:
     return done.stdout.partition("\n")[0]
 
 
-def _memories(verilog: str) -> dict[str, str]:
+def memories(verilog: str) -> dict[str, str]:
     """The Verilog with the contents of its memories in files of their own, and these files.
 
     yosys reads both, but of 15 000 assignments it takes a minute, of a file no time.

@@ -31,3 +31,7 @@ class ToolError(HwgenError):
 
 class MismatchError(HwgenError):
     """Hardware and golden differ. There is no harmless case of this."""
+
+
+class LinkError(HwgenError):
+    """A board does not answer, or is not the one that it should be."""

@@ -1,26 +1,42 @@
-"""What host and gateware must agree on: the event word and the register map. Standard library only.
+"""What host and gateware must agree on (docs/link.md): words, registers, frames. No dependencies.
 
-An event word is 16 bits, sent high byte first: two bits of kind, fourteen of index. Kinds 0..2 are
-those of `hwgen.events.Kind`; kind 3 asks for the register whose number is the index, and is
-answered by its four bytes, high byte first. Each sample is answered by a result of two bytes: the
-label (bit 7: decided by a spike), then the step.
+Two streams of 16-bit words cross the line in frames (`hwgen.frames`). A word to the core is two
+bits of kind, fourteen of index. Kinds 0..2 are those of `hwgen.events.Kind`; kind 3 asks for the
+register whose number is the index, which is answered by two words, the high one first. Each sample
+is answered by one word: bit 15: decided by a spike; seven bits of label; eight of step.
 
 Of a core that learns, kind 3 with the index `READ_SHADOWS` plus the number of a layer that learns
-asks for its shadow weights: each as many bytes as it needs, high byte first, sign extended, in the
-order of `hwgen.pack.packed`. If they lie in SPRAM, `WRITE_SHADOWS` says that they follow: each a
-word of 16 bits.
+asks for its shadow weights: each a word, sign extended, in the order of `hwgen.pack.packed`. If
+they lie in SPRAM, `WRITE_SHADOWS` says that they follow.
 """
 
 from collections.abc import Iterable
 from enum import IntEnum
 
-from hwgen.events import Token
+from hwgen.events import Kind, Token
 
-VERSION = 1  # of this protocol and register map
+VERSION = 2  # of this protocol and register map
 READ_REGISTER = 3  # the kind of a request word
 INDEX_BITS = 14
 READ_SHADOWS, WRITE_SHADOWS = 1 << 8, 2 << 8
-BY_SPIKE_BIT = 7
+BY_SPIKE_BIT = 15
+STEP_BITS = 8
+LABEL_BITS = BY_SPIKE_BIT - STEP_BITS
+
+# Frames: FLAG, header, words, check sum, FLAG. A byte that is FLAG or ESCAPE goes as ESCAPE, then
+# itself with FLIP exchanged, as in RFC 1662.
+FLAG, ESCAPE, FLIP = 0x7E, 0x7D, 0x20
+FRAME_WORDS = 64  # most in a frame
+WINDOW = 128  # most that are on their way in each direction
+SESSIONS = range(1, 64)  # 0: none, as after a reset
+
+
+class Frame(IntEnum):
+    """The two high bits of a frame's first byte; the other six are the session."""
+
+    DATA = 0
+    POLL = 1  # as DATA; and words from the board that the host has not had come again
+    SYNC = 2  # the session begins: the core is reset, nothing is on its way
 
 
 class Register(IntEnum):
@@ -38,22 +54,24 @@ class Register(IntEnum):
     DROPPED = 9  # tokens taken that mean nothing: see docs/contract.md, section 7
 
 
-def token_word(token: Token) -> bytes:
-    """The two bytes of a token."""
-    return (token.kind << INDEX_BITS | token.index).to_bytes(2, "big")
+def token_word(token: Token) -> int:
+    return token.kind << INDEX_BITS | token.index
 
 
-def register_request(register: Register) -> bytes:
-    """The two bytes that ask for a register."""
-    return (READ_REGISTER << INDEX_BITS | register).to_bytes(2, "big")
+def token_of(word: int) -> Token:
+    """The token of a word whose kind is not `READ_REGISTER`."""
+    return Token(Kind(word >> INDEX_BITS), word & (1 << INDEX_BITS) - 1)
 
 
-def shadows_request(layer: int, *, write: bool = False) -> bytes:
-    """The two bytes that ask for the shadow weights of a layer, or say that they follow."""
-    index = (WRITE_SHADOWS if write else READ_SHADOWS) + layer
-    return (READ_REGISTER << INDEX_BITS | index).to_bytes(2, "big")
+def register_request(register: Register) -> int:
+    return READ_REGISTER << INDEX_BITS | register
 
 
-def shadow_words(shadows: Iterable[int]) -> bytes:
+def shadows_request(layer: int, *, write: bool = False) -> int:
+    """The word that asks for the shadow weights of a layer, or says that they follow."""
+    return READ_REGISTER << INDEX_BITS | (WRITE_SHADOWS if write else READ_SHADOWS) + layer
+
+
+def shadow_words(shadows: Iterable[int]) -> list[int]:
     """Shadow weights as they follow."""
-    return b"".join(shadow.to_bytes(2, "big", signed=True) for shadow in shadows)
+    return [shadow & 0xFFFF for shadow in shadows]

@@ -15,8 +15,9 @@ from typing import Any
 from hwgen import fit, tools
 from hwgen.board import Board
 from hwgen.errors import BoardError, ToolError
+from hwgen.hdl.commands import MAX_CLASSES
 from hwgen.hdl.core import SpikeCore
-from hwgen.hdl.top import MAX_CLASSES, BoardTop
+from hwgen.hdl.top import BoardTop
 from hwgen.params import Params
 from hwgen.usage import Resources, Usage, from_cells, from_report
 

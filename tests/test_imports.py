@@ -14,6 +14,7 @@ ONLY = {
     "amaranth_boards": ("hwgen/hdl/", "hwgen/board.py", "hwgen/synth.py"),
     "cocotb": ("sim/",),
     "cocotb_tools": ("hwgen/simulate.py",),
+    "serial": ("hwgen/host/transport.py",),
 }
 WORDS = (
     "errors",
@@ -27,6 +28,7 @@ WORDS = (
     "learning",
     "operations",
     "protocol",
+    "frames",
     "pack",
     "mismatch",
     "progress",

@@ -320,12 +320,12 @@ def test_a_dead_core_is_a_mismatch(net, inputs, cache):
 def test_memory_contents_take_a_short_cut():
     """Only blocks as Amaranth writes them, whole and in order, become files."""
     block = "  initial begin\n    m[0] = 32'd3506289662;\n    m[1] = 32'h0000000f;\n  end\n"
-    assert cxxrtl._memories(f"a\n{block}b\n") == {
+    assert cxxrtl.memories(f"a\n{block}b\n") == {
         "core.v": 'a\n  initial $readmemh("memory_0.hex", m);\nb\n',
         "memory_0.hex": f"{3506289662:x}\nf\n",
     }
     for other in (block.replace("m[1]", "m[2]"), block.replace("m[1]", "n[1]"), block[:-6]):
-        assert cxxrtl._memories(other) == {"core.v": other}
+        assert cxxrtl.memories(other) == {"core.v": other}
 
 
 def test_cache(net, core, cache, tmp_path):

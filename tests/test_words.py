@@ -61,10 +61,10 @@ def test_tokens_can_be_shuffled_within_a_step_only():
 
 
 def test_words_on_the_wire():
-    assert token_word(Token(Kind.SPIKE, 783)) == bytes([0x03, 0x0F])
-    assert token_word(Token(Kind.END_OF_STEP)) == bytes([0x40, 0])
-    assert token_word(Token(Kind.END_OF_SAMPLE)) == bytes([0x80, 0])
-    assert register_request(Register.CYCLES) == bytes([0xC0, 7])
+    assert token_word(Token(Kind.SPIKE, 783)) == 0x030F
+    assert token_word(Token(Kind.END_OF_STEP)) == 0x4000
+    assert token_word(Token(Kind.END_OF_SAMPLE)) == 0x8000
+    assert register_request(Register.CYCLES) == 0xC007
 
 
 def test_memory_image_binary_by_hand():

@@ -1,0 +1,108 @@
+"""Words in frames on the serial line, as the host sends and reads them (docs/link.md).
+
+A frame that the line has damaged is no frame: its check sum is wrong, and it is dropped.
+"""
+
+from binascii import crc_hqx
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from hwgen.protocol import ESCAPE, FLAG, FLIP, FRAME_WORDS, Frame
+
+_DOWN, _UP = 3, 5  # bytes of a header, to the board and back
+_CRC_BYTES = 2
+_MAX_BYTES = _UP + 2 * FRAME_WORDS + _CRC_BYTES  # longer ones are garbage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Down:
+    """To the board. `number`: of the first of `words`; `taken`: words from the board that came."""
+
+    kind: Frame
+    session: int
+    number: int = 0
+    taken: int = 0
+    words: tuple[int, ...] = ()
+
+    def encode(self) -> bytes:
+        header = bytes([self.kind << 6 | self.session, self.number & 0xFF, self.taken & 0xFF])
+        return _framed(header + _bytes(self.words))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Up:
+    """From the board. All but `words` and `session` are modulo 256.
+
+    `number`: of the first of `words`; `taken`: words that came whole and in order; `used`: of
+    those, that the core has taken; `faults`: frames dropped since the session began, at most 255.
+    """
+
+    session: int
+    number: int
+    taken: int
+    used: int
+    faults: int
+    words: tuple[int, ...] = ()
+
+    def encode(self) -> bytes:
+        header = bytes([self.session, self.number, self.taken, self.used, self.faults])
+        return _framed(header + _bytes(self.words))
+
+
+class Unframer:
+    """Bytes to frames. `n_faults`: frames that were none, with a wrong sum or length."""
+
+    def __init__(self, *, down: bool = False) -> None:
+        """down: of the frames that a board gets."""
+        self._n_header = _DOWN if down else _UP
+        self._body = bytearray()
+        self._escaped = False
+        self.n_faults = 0
+
+    def feed(self, data: bytes) -> Iterator[Up | Down]:
+        for byte in data:
+            if byte == FLAG:
+                if self._body or self._escaped:
+                    yield from self._ended()
+                self._body.clear()
+                self._escaped = False
+            elif byte == ESCAPE:
+                self._escaped = True
+            elif len(self._body) <= _MAX_BYTES:
+                self._body.append(byte ^ FLIP if self._escaped else byte)
+                self._escaped = False
+
+    def _ended(self) -> Iterator[Up | Down]:
+        body, n = bytes(self._body), self._n_header
+        n_words, odd = divmod(len(body) - n - _CRC_BYTES, 2)
+        if self._escaped or odd or not 0 <= n_words <= FRAME_WORDS or _crc(body):
+            self.n_faults += 1
+            return
+        words = tuple(int.from_bytes(body[i : i + 2], "big") for i in range(n, len(body) - 2, 2))
+        if self._n_header == _UP:
+            session, number, taken, used, faults = body[:n]
+            yield Up(
+                session=session, number=number, taken=taken, used=used, faults=faults, words=words
+            )
+        elif body[0] >> 6 in tuple(Frame):
+            kind, session = Frame(body[0] >> 6), body[0] & 0x3F
+            yield Down(kind=kind, session=session, number=body[1], taken=body[2], words=words)
+        else:
+            self.n_faults += 1
+
+
+def _bytes(words: Sequence[int]) -> bytes:
+    return b"".join(word.to_bytes(2, "big") for word in words)
+
+
+def _crc(data: bytes) -> int:
+    """CRC-16/IBM-3740: of a body with its own sum behind it, 0."""
+    return crc_hqx(data, 0xFFFF)
+
+
+def _framed(body: bytes) -> bytes:
+    whole = body + _crc(body).to_bytes(_CRC_BYTES, "big")
+    escaped = b"".join(
+        bytes([ESCAPE, byte ^ FLIP]) if byte in (FLAG, ESCAPE) else bytes([byte]) for byte in whole
+    )
+    return bytes([FLAG]) + escaped + bytes([FLAG])

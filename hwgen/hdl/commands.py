@@ -1,0 +1,149 @@
+"""Words of `hwgen.protocol` to what the core takes, its answers to words."""
+
+from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.lib import stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.events import Kind
+from hwgen.protocol import (
+    BY_SPIKE_BIT,
+    INDEX_BITS,
+    LABEL_BITS,
+    READ_REGISTER,
+    READ_SHADOWS,
+    STEP_BITS,
+    WRITE_SHADOWS,
+    Register,
+)
+
+MAX_CLASSES = 2**LABEL_BITS
+_NO_REGISTER = 15
+_PENDING_BITS = 8  # signed; the core never holds as many as 127 samples
+
+assert _NO_REGISTER not in list(Register)
+
+
+class Commands(wiring.Component):
+    """A core, between words that come in at `i` and answers that go out at `o`.
+
+    Answers come in the order of the questions: a register request waits until every sample that
+    ended before it is answered. (Asked for in the middle of a sample, its answer may come before or
+    after that sample's: ask between samples.) The core answers a sample as soon as it is decided:
+    the counters are final only when SAMPLES counts it, some sweeps of the layers later.
+
+    Spikes whose index does not fit the core's reach it as one that it drops; registers beyond its
+    map read 0. Questions for shadow weights in the middle of a sample are dropped, without an
+    answer.
+
+    Members: `toggle` changes with every sample answered.
+    """
+
+    def __init__(self, core: wiring.Component, *, early_exit: bool = False) -> None:
+        """core: a `SpikeCore` or anything with its ports."""
+        if len(core.o.payload.label) > LABEL_BITS:
+            raise ValueError(f"an answer has room for {MAX_CLASSES} classes, the core has more")
+        self._core = core
+        self._early_exit = early_exit
+        super().__init__(
+            {"i": In(stream.Signature(16)), "o": Out(stream.Signature(16)), "toggle": Out(1)}
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.core = core = self._core
+        m.d.comb += core.early_exit.eq(self._early_exit)
+        pending = Signal(signed(_PENDING_BITS))  # samples ended on the input, less those answered
+        ended, answered, asked = Signal(), Signal(), Signal()
+        address = Signal(4)
+        m.d.comb += core.reg_addr.eq(address)
+        m.d.sync += pending.eq(pending + ended - answered)
+        m.d.sync += self.toggle.eq(self.toggle ^ answered)
+
+        held, word, done = self.i.valid, self.i.payload, self.i.ready
+        kind, index = word[INDEX_BITS:], word[:INDEX_BITS]
+        token = core.i.payload
+        moving = Signal()  # shadow weights are on their way out
+        too_far = (kind == Kind.SPIKE) & index[len(token.index) :].any()
+        m.d.comb += [token.kind.eq(kind), token.index.eq(index)]
+        m.d.sync += address.eq(index[:4] | index[4:].any().replicate(4))
+        with m.If(held):
+            with m.If(kind == READ_REGISTER):
+                m.d.comb += asked.eq((pending <= 0) & ~moving)
+            with m.Else():
+                with m.If(too_far):  # an index of no input, which the core counts as dropped
+                    m.d.comb += token.index.eq(~0)
+                m.d.comb += [core.i.valid.eq(1), done.eq(core.i.ready)]
+                m.d.comb += ended.eq(core.i.ready & (kind == Kind.END_OF_SAMPLE))
+        if core.learning_layers:
+            self._move_shadows(m, core, word, held, asked=asked, done=done, moving=moving)
+        self._answer(m, core, asked=asked, request_done=done, answered=answered)
+        return m
+
+    def _move_shadows(self, m: Module, core, word, held, *, asked, done, moving) -> None:
+        """What else words may be if the core learns."""
+        layers, can_fill = core.learning_layers, hasattr(core, "fill")
+        filling, fills = Signal(), Signal()
+        kind, layer = word[INDEX_BITS:], word[:8]
+        what = word[8:INDEX_BITS]
+        reads = Signal()
+        known = (kind == READ_REGISTER) & (layer >= layers.start) & (layer < layers.stop)
+        m.d.comb += [
+            reads.eq(held & known & (what == READ_SHADOWS >> 8)),
+            fills.eq(held & known & (what == WRITE_SHADOWS >> 8) & can_fill),
+        ]
+        with m.If(reads | fills):
+            m.d.comb += [
+                asked.eq(0),
+                core.i.valid.eq(1),
+                core.i.payload.kind.eq(Kind.POTENTIAL),
+                core.i.payload.index.eq(layer + Mux(fills, layers.stop, 0)),
+                done.eq(core.i.ready),
+            ]
+        # In the middle of a sample the core drops the question, and there is no answer to wait for.
+        with m.If(reads & core.i.ready & core.asks):
+            m.d.sync += moving.eq(1)
+        with m.Elif(core.shadows.valid & core.shadows.ready & core.shadows.payload.last):
+            m.d.sync += moving.eq(0)
+        if not can_fill:
+            return
+        m.d.comb += core.fill.payload.eq(word)
+        with m.If(filling):
+            m.d.comb += [
+                asked.eq(0),
+                core.i.valid.eq(0),
+                core.fill.valid.eq(held),
+                done.eq(core.fill.ready),
+            ]
+            with m.If(core.filled):
+                m.d.sync += filling.eq(0)
+        with m.Elif(fills & core.i.ready & core.asks):
+            m.d.sync += filling.eq(1)
+
+    def _answer(self, m: Module, core, *, asked, request_done, answered) -> None:
+        """Results, registers and shadow weights to words, one whole answer after the other."""
+        result = core.o.payload
+        low, is_low = Signal(16), Signal()  # of a register
+        # The address is registered on the way to the core, the data on the way back.
+        addressed, fetched = Signal(), Signal()
+        m.d.sync += [addressed.eq(0), fetched.eq(addressed)]
+        free = ~self.o.valid & ~is_low & ~addressed & ~fetched
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(fetched):
+            m.d.comb += request_done.eq(1)
+            m.d.sync += [self.o.payload.eq(core.reg_data[16:]), self.o.valid.eq(1)]
+            m.d.sync += [low.eq(core.reg_data), is_low.eq(1)]
+        with m.Elif(is_low & ~self.o.valid):
+            m.d.sync += [self.o.payload.eq(low), self.o.valid.eq(1), is_low.eq(0)]
+        with m.Elif(free & core.o.valid):
+            m.d.comb += [core.o.ready.eq(1), answered.eq(1)]
+            m.d.sync += self.o.payload.eq(
+                result.step | result.label << STEP_BITS | result.by_spike << BY_SPIKE_BIT
+            )
+            m.d.sync += self.o.valid.eq(1)
+        if core.learning_layers:
+            with m.Elif(free & core.shadows.valid):
+                m.d.comb += core.shadows.ready.eq(1)
+                m.d.sync += [self.o.payload.eq(core.shadows.payload.shadow), self.o.valid.eq(1)]
+        with m.Elif(free):
+            m.d.sync += addressed.eq(asked)

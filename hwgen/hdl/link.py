@@ -1,0 +1,206 @@
+"""The serial line to the host: two streams of words, whole and in order (docs/link.md)."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import memory, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.hdl.frames import Deframer, Framer
+from hwgen.hdl.uart import Receiver, Transmitter
+from hwgen.protocol import FRAME_WORDS, WINDOW, Frame
+
+_TOLD_BITS = 3  # of how many words are used: when these change, the host is told
+
+
+class Link(wiring.Component):
+    """Words from the host come out at `o`; words to it go in at `i`.
+
+    A frame counts once it is whole and the next in order; until then its words wait in the memory
+    behind those that count. Words to the host stay until it says that it has them. Both halves
+    share one memory, which is one block of an iCE40.
+
+    Members: `reset` strobes when a session begins: what is behind `o` and before `i` is to begin
+    anew. `session` is its number, 0 if there is none. `faults` counts frames that were dropped.
+    """
+
+    def __init__(self, divisor: int) -> None:
+        """divisor: clock cycles a bit."""
+        self._divisor = divisor
+        super().__init__(
+            {
+                "rx": In(1, init=1),
+                "tx": Out(1, init=1),
+                "o": Out(stream.Signature(16)),
+                "i": In(stream.Signature(16)),
+                "reset": Out(1),
+                "session": Out(6),
+                "faults": Out(8),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.words = words = memory.Memory(
+            shape=16, depth=2 * WINDOW, init=[], attrs={"no_rw_check": 1}
+        )
+        self._read, self._write = words.read_port(), words.write_port()
+        # Words since the session began, modulo 256: from the host, and to it.
+        self._whole, self._used = Signal(8), Signal(8)
+        self._put, self._sent, self._kept = Signal(8), Signal(8), Signal(8)
+        # What is due: a frame to the host; from the first word on that it does not have.
+        self._due, self._again = Signal(), Signal()
+        fetches = Signal()  # words to the host go first: the line is slow, and must not wait
+        self._send(m, fetches)
+        self._pass_on(m, fetches)
+        self._receive(m)
+        return m
+
+    def _receive(self, m: Module) -> None:
+        m.submodules.receiver = receiver = Receiver(self._divisor)
+        m.submodules.deframer = frame = Deframer()
+        wiring.connect(m, receiver.o, frame.i)
+        m.d.comb += [
+            receiver.rx.eq(self.rx),
+            frame.broken.eq(receiver.framing | receiver.overrun),
+        ]
+        session, kind, number, taken = Signal(6), Signal(2), Signal(8), Signal(8)
+        position = Signal(2)  # in the header
+        high, is_low = Signal(8), Signal()
+        ahead, overflow = Signal(8), Signal()  # up to this word; its words had no room
+        takes = Signal()
+        m.d.comb += takes.eq(frame.strobe & (position == 3) & is_low)
+        with m.If(frame.strobe):
+            with m.Switch(position):
+                with m.Case(0):
+                    m.d.sync += Cat(session, kind).eq(frame.byte)
+                with m.Case(1):
+                    m.d.sync += number.eq(frame.byte)
+                with m.Case(2):
+                    m.d.sync += taken.eq(frame.byte)
+                with m.Default():
+                    m.d.sync += [high.eq(frame.byte), is_low.eq(~is_low)]
+            m.d.sync += position.eq(position + (position != 3))
+        has_room = Signal()
+        m.d.comb += has_room.eq(ahead - self._used != WINDOW)
+        with m.If(takes):
+            m.d.sync += [ahead.eq(ahead + has_room), overflow.eq(overflow | ~has_room)]
+
+        # One memory port for both directions; words from the host first.
+        m.d.comb += [
+            self.i.ready.eq(~takes & (self._put - self._kept != WINDOW)),
+            self._write.en.eq((takes & has_room) | (self.i.valid & self.i.ready)),
+            self._write.addr.eq(Mux(takes, ahead[:7], Cat(self._put[:7], 1))),
+            self._write.data.eq(Mux(takes, Cat(frame.byte, high), self.i.payload)),
+        ]
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += self._put.eq(self._put + 1)
+
+        # The check sum is the last of the words, and no longer needed.
+        good, known = Signal(), Signal()
+        m.d.comb += [
+            good.eq(frame.good & ~is_low & (overflow | (ahead != self._whole))),
+            known.eq((session == self.session) & (session != 0)),
+            self.reset.eq(good & (kind == Frame.SYNC)),
+        ]
+        bad = frame.bad | (frame.good & ~good)
+        with m.If(bad & ~self.faults.all()):
+            m.d.sync += self.faults.eq(self.faults + 1)
+        with m.If(good):
+            m.d.sync += self._due.eq(1)
+            with m.If(known):
+                with m.If((taken - self._kept)[:8] <= (self._put - self._kept)[:8]):
+                    m.d.sync += self._kept.eq(taken)
+                with m.If(kind == Frame.POLL):
+                    m.d.sync += self._again.eq(1)
+        with m.If(frame.good | frame.bad):
+            m.d.sync += [position.eq(0), is_low.eq(0), overflow.eq(0), ahead.eq(self._whole)]
+            with m.If(good & known & (number == self._whole) & ~overflow):
+                m.d.sync += [self._whole.eq(ahead - 1), ahead.eq(ahead - 1)]
+        with m.If(self.reset):
+            counters = (self._whole, self._used, self._put, self._sent, self._kept, ahead)
+            m.d.sync += [counter.eq(0) for counter in counters]
+            m.d.sync += [self.faults.eq(0), self.session.eq(session), self._again.eq(0)]
+
+    def _pass_on(self, m: Module, fetches: Signal) -> None:
+        """Words that count, from the memory to `o`."""
+        gets, got = Signal(), Signal()
+        m.d.comb += [
+            gets.eq(~fetches & ~got & ~self.o.valid & (self._used != self._whole)),
+            self._read.en.eq(fetches | gets),
+        ]
+        m.d.sync += got.eq(gets & ~self.reset)
+        with m.If(gets):
+            m.d.sync += self._used.eq(self._used + 1)
+        with m.If(self.reset):
+            m.d.sync += self.o.valid.eq(0)
+        with m.Elif(got):
+            m.d.sync += [self.o.payload.eq(self._read.data), self.o.valid.eq(1)]
+        with m.Elif(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+
+    def _send(self, m: Module, fetches: Signal) -> None:
+        """Frames to the host: when there are words, when it has sent a frame, when it may go on."""
+        m.submodules.framer = framer = Framer()
+        m.submodules.transmitter = transmitter = Transmitter(self._divisor)
+        wiring.connect(m, framer.o, transmitter.i)
+        m.d.comb += self.tx.eq(transmitter.tx)
+
+        first, n_waiting = Signal(8), Signal(8)
+        n_left, position = Signal(range(FRAME_WORDS + 1)), Signal(7)  # of the words of a frame
+        told, low = Signal(_TOLD_BITS), Signal(8)
+        news = self._used[-_TOLD_BITS:] != told
+        m.d.comb += [
+            first.eq(Mux(self._again, self._kept, self._sent)),
+            n_waiting.eq(self._put - first),
+            self._read.addr.eq(Mux(fetches, Cat(position, 1), self._used[:7])),
+        ]
+        out = framer.i
+        with m.If(out.ready):
+            m.d.sync += out.valid.eq(0)
+
+        def offer(byte, last=0) -> None:
+            m.d.sync += [out.valid.eq(1), out.payload.byte.eq(byte), out.payload.last.eq(last)]
+
+        free = ~out.valid | out.ready
+        header = (self.session, first, self._whole, self._used, self.faults)
+        with m.FSM():
+            with m.State("header 0"), m.If(free & (self._due | (n_waiting != 0) | news)):
+                offer(header[0])
+                m.d.sync += self._due.eq(0)
+                m.next = "header 1"
+            with m.State("header 1"), m.If(free):
+                offer(header[1])
+                n = Mux(n_waiting > FRAME_WORDS, FRAME_WORDS, n_waiting)
+                m.d.sync += [
+                    n_left.eq(n),
+                    position.eq(first),
+                    self._sent.eq(first + n),
+                    self._again.eq(0),
+                ]
+                m.next = "header 2"
+            with m.State("header 2"), m.If(free):
+                offer(header[2])
+                m.next = "header 3"
+            with m.State("header 3"), m.If(free):
+                offer(header[3])
+                m.d.sync += told.eq(self._used[-_TOLD_BITS:])
+                m.next = "header 4"
+            with m.State("header 4"), m.If(free):
+                offer(header[4], last=n_left == 0)
+                with m.If(n_left == 0):
+                    m.next = "header 0"
+                with m.Else():
+                    m.next = "fetch"
+            with m.State("fetch"), m.If(free):
+                m.d.comb += fetches.eq(1)
+                m.next = "fetched"
+            with m.State("fetched"):
+                offer(self._read.data[8:])
+                m.d.sync += low.eq(self._read.data[:8])
+                m.next = "low"
+            with m.State("low"), m.If(free):
+                offer(low, last=n_left == 1)
+                m.d.sync += [n_left.eq(n_left - 1), position.eq(position + 1)]
+                with m.If(n_left == 1):
+                    m.next = "header 0"
+                with m.Else():
+                    m.next = "fetch"

@@ -1,0 +1,172 @@
+"""A board with a core on it, as Python sees it: samples in, decisions out; lessons; weights."""
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen import protocol
+from hwgen.errors import LinkError
+from hwgen.events import sample_tokens
+from hwgen.host.line import Line
+from hwgen.host.transport import Transport
+from hwgen.pack import n_blocks, packed, unpacked
+from hwgen.params import Params
+from hwgen.protocol import BY_SPIKE_BIT, SESSIONS, STEP_BITS, Register
+from hwgen.spec import DenseSpec
+from hwgen.teachable import adopted
+
+Tell = Callable[[int], None]
+_TAIL_POLLS = 1000  # questions for SAMPLES, until the last sample has left the core
+_BATCH = 64  # samples that are sent before answers must have come
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answers:
+    """What the core has said of n samples, arrays [n]."""
+
+    decisions: NDArray[np.int64]  # labels
+    steps: NDArray[np.int64]  # of the deciding spike; the number of steps if there was none
+    by_spike: NDArray[np.bool_]
+
+
+class Device:
+    """A core that was built from `params`. Raises `LinkError` if another one answers.
+
+    Use it as a context manager: it closes the transport in the end. Whatever the line loses or
+    damages is sent again.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        params: Params,
+        *,
+        lanes: Sequence[int] | None = None,
+        session: int | None = None,
+    ) -> None:
+        """lanes: as the core was built with; needed for its shadow weights only. session: 1 to 63,
+        by default a random one."""
+        self._params, self._lanes = params, lanes
+        session = random.choice(SESSIONS) if session is None else session
+        try:
+            self.line = Line(transport, session=session)
+            self._check()
+        except BaseException:
+            transport.close()
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *args: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.line.close()
+
+    def _check(self) -> None:
+        """That this core speaks as we do, and is that of the params."""
+        found = self.registers(Register.VERSION, Register.ID0, Register.ID1)
+        version = found[Register.VERSION]
+        if version != protocol.VERSION:
+            raise LinkError(
+                f"the core speaks version {version} of the protocol, expected {protocol.VERSION}; "
+                "build it with this hwgen"
+            )
+        digest = f"{found[Register.ID0]:08x}{found[Register.ID1]:08x}"
+        if digest != self._params.digest[:16]:
+            raise LinkError(
+                f"the core is that of params {digest}, expected {self._params.digest[:16]} "
+                f"({self._params.name}); load the bitstream of this model"
+            )
+
+    def registers(self, *which: Register) -> dict[Register, int]:
+        """Values of registers, of all if none is named. Counters are since the session began."""
+        which = which or tuple(Register)
+        words = [protocol.register_request(register) for register in which]
+        got = self.line.exchange(words, 2 * len(words))
+        values = [high << 16 | low for high, low in zip(got[::2], got[1::2], strict=True)]
+        return dict(zip(which, values, strict=True))
+
+    def run(
+        self,
+        inputs: NDArray[np.uint8],
+        labels: NDArray[np.integer] | None = None,
+        *,
+        on_sample: Tell = lambda n: None,
+    ) -> Answers:
+        """Spike times uint8 [n, n_inputs] -> answers; see `hwgen.encode.latency` for images.
+
+        A core that learns takes a lesson from each sample with a label in `labels` [n];
+        `UNLABELLED`: none. `on_sample` is told how many were answered.
+        """
+        spec = self._params.spec
+        if inputs.ndim != 2 or inputs.shape[1] != spec.input.n_inputs:
+            raise ValueError(f"inputs must be [n, {spec.input.n_inputs}], not {inputs.shape}")
+        if labels is not None:
+            self._check_learns()
+        got: list[int] = []
+        for start in range(0, len(inputs), _BATCH):
+            words = []
+            for index, times in enumerate(inputs[start : start + _BATCH], start):
+                lesson = 0 if labels is None else int(labels[index]) + 1
+                tokens = sample_tokens(times, spec.n_steps, lesson=lesson)
+                words += [protocol.token_word(token) for token in tokens]
+
+            def tell(n_answers: int, before: int = start) -> None:
+                on_sample(before + n_answers)
+
+            n = min(_BATCH, len(inputs) - start)
+            got += self.line.exchange(words, n, on_answers=tell)
+        answers = np.array(got, np.int64)
+        return Answers(
+            decisions=answers >> STEP_BITS & (1 << BY_SPIKE_BIT - STEP_BITS) - 1,
+            steps=answers & (1 << STEP_BITS) - 1,
+            by_spike=answers >> BY_SPIKE_BIT == 1,
+        )
+
+    def counters(self, n_samples: int) -> dict[Register, int]:
+        """Registers, once SAMPLES has reached `n_samples`: an answer comes before its sample has
+        left the core."""
+        for _ in range(_TAIL_POLLS):
+            if self.registers(Register.SAMPLES)[Register.SAMPLES] == n_samples:
+                return self.registers()
+        raise LinkError(f"register SAMPLES does not reach {n_samples}; was the board used before?")
+
+    def shadows(self, layer: int, *, on_word: Tell = lambda n: None) -> NDArray[np.int64]:
+        """Shadow weights [n_pre, n_post] of a layer that learns."""
+        spec, lanes = self._learning_layer(layer)
+        n = n_blocks(spec.n_post, lanes) * spec.n_pre * lanes
+        got = self.line.exchange([protocol.shadows_request(layer)], n, on_answers=on_word)
+        return unpacked(np.array(got, np.uint16).view(np.int16), spec, lanes)
+
+    def fill(self, layer: int, shadows: NDArray[np.integer]) -> None:
+        """Give shadow weights [n_pre, n_post] to a layer of a core that has them in SPRAM."""
+        spec, lanes = self._learning_layer(layer)
+        words = [protocol.shadows_request(layer, write=True)]
+        words += protocol.shadow_words(packed(shadows, spec, lanes).tolist())
+        self.line.exchange(words, 0)
+
+    def learnt(self, *, on_word: Tell = lambda n: None) -> Params:
+        """Params with the weights that the core has now, and the digest of its own as parent."""
+        self._check_learns()
+        layers = self._params.spec.learning_layers
+        return adopted(self._params, {n: self.shadows(n, on_word=on_word) for n in layers})
+
+    def _check_learns(self) -> None:
+        if self._params.spec.learning is None:
+            raise LinkError(f"{self._params.name}: this core has no learning unit")
+
+    def _learning_layer(self, layer: int) -> tuple[DenseSpec, int]:
+        self._check_learns()
+        if layer not in self._params.spec.learning_layers:
+            raise ValueError(f"layer {layer} does not learn")
+        if self._lanes is None:
+            raise ValueError("the order of shadow weights depends on the lanes: give them")
+        spec = self._params.spec.layers[layer]
+        assert isinstance(spec, DenseSpec)
+        return spec, self._lanes[layer]

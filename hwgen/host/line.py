@@ -1,0 +1,166 @@
+"""Words over a line that may lose and damage them: the host's end of docs/link.md."""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from hwgen.errors import LinkError
+from hwgen.frames import Down, Unframer, Up
+from hwgen.host.transport import Transport
+from hwgen.protocol import FRAME_WORDS, SESSIONS, WINDOW, Frame
+
+_QUIET_S = 0.25  # no byte for so long: something was lost, or the core is busy
+_MAX_QUIET_S = 2.0
+_PATIENCE = 8  # times in a row, each twice as long, that the board may be silent
+_STALLED = 60  # times in a row that the board says nothing new
+_IN_FLIGHT = WINDOW - 1  # words; one place is for the check sum
+_UNSAID = WINDOW // 4  # words that came, before the board is told without being asked
+
+
+class Line:
+    """A session with a board."""
+
+    def __init__(self, transport: Transport, *, session: int = 1) -> None:
+        """session: 1 to 63, best another one than that before. Raises `LinkError`."""
+        if session not in SESSIONS:
+            raise ValueError(f"session must be 1 to 63, not {session!r}")
+        self._transport, self._session = transport, session
+        self._unframer = Unframer()
+        self._window = _Window()
+        self.n_repeats = 0  # times that words had to be sent, or asked for, again
+        self.n_faults = 0  # frames that the board has dropped, at most 255
+        self._greet()
+
+    @property
+    def n_dropped(self) -> int:
+        """Frames that were dropped because they were damaged, there or here."""
+        return self.n_faults + self._unframer.n_faults
+
+    def _greet(self) -> None:
+        """Begin the session."""
+        for attempt in range(_PATIENCE):
+            self._transport.write(Down(kind=Frame.SYNC, session=self._session).encode())
+            quiet_s = min(_QUIET_S * 2**attempt, _MAX_QUIET_S)
+            while data := self._transport.read(quiet_s):
+                if any(frame.session == self._session for frame in self._unframer.feed(data)):
+                    return
+        raise LinkError(
+            "the board does not answer; is it this port and baud rate, and is an hwgen bitstream "
+            "loaded?"
+        )
+
+    def exchange(
+        self,
+        words: Sequence[int],
+        n_answers: int,
+        *,
+        on_answers: Callable[[int], None] = lambda n: None,
+    ) -> list[int]:
+        """Send words, and wait until the board has them and that many words have come back.
+
+        `on_answers` is told how many there are. Raises `LinkError`.
+        """
+        window = self._window
+        answers: list[int] = []
+        window.queue(words)
+        silent = stalled = 0
+        while window.n_queued or len(answers) < n_answers:
+            for frame in window.frames(self._session):
+                self._transport.write(frame.encode())
+            data = self._transport.read(min(_QUIET_S * 2**silent, _MAX_QUIET_S))
+            for up in self._unframer.feed(data):
+                got = self._take(up)
+                stalled = stalled + 1 if got is None else 0
+                answers += got or ()
+                on_answers(len(answers))
+            if data:
+                silent = 0
+            else:
+                silent, stalled = silent + 1, stalled + 1
+                self._repeat()
+            if silent > _PATIENCE or stalled > _STALLED or len(answers) > n_answers:
+                raise LinkError(
+                    f"the board answers {'too much' if answers[n_answers:] else 'no more'}: "
+                    f"{len(answers)} words of {n_answers} have come, {window.n_queued} of "
+                    f"{len(words)} are still to go; reset it, and begin again"
+                )
+        return answers
+
+    def _take(self, up: Up | Down) -> Sequence[int] | None:
+        """Words that a frame brings; None if it says nothing new."""
+        assert isinstance(up, Up)
+        if up.session != self._session:
+            raise LinkError(
+                "the board was reset, or another program talks to it: "
+                f"its session is {up.session}, not {self._session}; begin again"
+            )
+        got = self._window.take(up)
+        if up.faults != self.n_faults:  # it has dropped something just now
+            self.n_faults = up.faults
+            self._repeat()
+        return got
+
+    def _repeat(self) -> None:
+        self.n_repeats += 1
+        self._window.repeat()
+
+    def close(self) -> None:
+        self._transport.close()
+
+
+class _Window:
+    """What was sent, and what is known of it. Counts of words since the session began."""
+
+    def __init__(self) -> None:
+        self._words: Sequence[int] = ()  # the last that were queued; all before them are whole
+        self._begun = 0  # so many
+        self._sent = self._most = 0  # the next to send; how far it ever was
+        self._whole = self._used = 0  # that the board has; that its core has
+        self._came = self._said = 0  # that have come; that the board knows to have come
+        self._asks = False  # for what may be lost
+
+    @property
+    def n_queued(self) -> int:
+        """Words that the board may not have."""
+        return self._begun + len(self._words) - self._whole
+
+    def queue(self, words: Sequence[int]) -> None:
+        """To be sent, once there are none queued."""
+        assert not self.n_queued
+        self._words, self._begun = words, self._whole
+
+    def repeat(self) -> None:
+        """What the board may not have goes again; and ask for what may not have come."""
+        self._sent, self._asks = self._whole, True
+
+    def frames(self, session: int) -> Iterator[Down]:
+        """What may be sent now."""
+        while True:
+            position = self._sent - self._begun
+            room = self._used + _IN_FLIGHT - self._sent
+            words = tuple(self._words[position : position + min(FRAME_WORDS, room)])
+            if not (words or self._asks or self._came - self._said >= _UNSAID):
+                return
+            kind = Frame.POLL if self._asks else Frame.DATA
+            yield Down(kind=kind, session=session, number=self._sent, taken=self._came, words=words)
+            self._sent += len(words)
+            self._most = max(self._most, self._sent)
+            self._said, self._asks = self._came, False
+
+    def take(self, up: Up) -> Sequence[int] | None:
+        """Words that are the next in order, or none; None if nothing has changed at all."""
+        before = self._whole, self._used, self._came
+        self._whole = _later(self._whole, up.taken, self._most)
+        self._used = _later(self._used, up.used, self._whole)
+        self._sent = max(self._sent, self._whole)
+        got: Sequence[int] = ()
+        if up.number == self._came & 0xFF:
+            got = up.words
+            self._came += len(got)
+        elif up.words and (up.number - self._came) & 0xFF < WINDOW:
+            self._asks = True  # some before these were lost
+        return got if before != (self._whole, self._used, self._came) else None
+
+
+def _later(known: int, told: int, most: int) -> int:
+    """A count, of which the low byte was told; not before `known`, nor beyond `most`."""
+    later = known + ((told - known) & 0xFF)
+    return later if later <= most else known

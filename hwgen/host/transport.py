@@ -1,0 +1,121 @@
+"""What carries bytes to a board and back: three methods. A serial port; a recording; its player."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+from hwgen.errors import LinkError
+from hwgen.files import reason
+
+
+class Transport(Protocol):
+    """The line to a board."""
+
+    def write(self, data: bytes) -> None: ...
+
+    def read(self, timeout_s: float) -> bytes:
+        """What has come, at least a byte; none if nothing comes within the time."""
+        ...
+
+    def close(self) -> None: ...
+
+
+class SerialPort:
+    """A serial port of this computer, 8N1."""
+
+    def __init__(self, port: str, baud: int) -> None:
+        """port: as /dev/ttyUSB0 or COM3. Raises `LinkError` if it cannot be opened."""
+        import serial
+
+        self._port = port
+        try:
+            self._serial = serial.Serial(port, baud, exclusive=True)
+        except (serial.SerialException, ValueError, OSError) as error:
+            raise LinkError(_cannot_open(port, error)) from None
+        with suppress(AttributeError, ValueError, OSError):  # not every chip and system can
+            # Else an FTDI chip waits for 16 ms before it hands over what has come.
+            self._serial.set_low_latency_mode(True)
+        self._serial.reset_input_buffer()
+
+    def write(self, data: bytes) -> None:
+        self._carry(lambda: self._serial.write(data))
+
+    def read(self, timeout_s: float) -> bytes:
+        self._serial.timeout = timeout_s
+        first: bytes = self._carry(lambda: self._serial.read(1))
+        rest: bytes = self._carry(lambda: self._serial.read(self._serial.in_waiting))
+        return first + rest
+
+    def close(self) -> None:
+        self._serial.close()
+
+    def _carry(self, move: Any) -> Any:
+        try:
+            return move()
+        except OSError as error:  # as of a cable that was pulled
+            raise LinkError(f"{self._port}: {reason(error)}; is the board still there?") from None
+
+
+def _cannot_open(port: str, error: Exception) -> str:
+    from serial.tools import list_ports
+
+    found = ", ".join(sorted(each.device for each in list_ports.comports())) or "none"
+    return f"{port}: cannot be opened ({reason(error)}); serial ports here: {found}"
+
+
+class Recorder:
+    """Carries bytes over another transport, and writes all that passes to a file: JSON lines."""
+
+    def __init__(self, transport: Transport, path: Path) -> None:
+        self._transport = transport
+        self._file: IO[str] = path.open("w", encoding="utf-8")
+
+    def write(self, data: bytes) -> None:
+        self._note(write=data.hex())
+        self._transport.write(data)
+
+    def read(self, timeout_s: float) -> bytes:
+        data = self._transport.read(timeout_s)
+        self._note(read=data.hex())
+        return data
+
+    def close(self) -> None:
+        self._transport.close()
+        self._file.close()
+
+    def _note(self, **what: str) -> None:
+        self._file.write(json.dumps(what) + "\n")
+
+
+class Replay:
+    """Plays a recording: the same must be written, and the same is read."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises `LinkError` if there is no such recording."""
+        self._path, self._position = path, 0
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+            notes = [next(iter(json.loads(line).items())) for line in lines]
+            self._notes: list[tuple[str, bytes]] = [(x, bytes.fromhex(data)) for x, data in notes]
+        except (OSError, ValueError, AttributeError, StopIteration, TypeError) as error:
+            raise LinkError(f"{path}: no recording of a line: {reason(error)}") from None
+
+    def write(self, data: bytes) -> None:
+        if self._next("write") != data:
+            raise LinkError(f"{self._path}: line {self._position}: something else is written now")
+
+    def read(self, timeout_s: float) -> bytes:
+        return self._next("read")
+
+    def close(self) -> None:
+        pass
+
+    def _next(self, what: str) -> bytes:
+        if self._position == len(self._notes):
+            raise LinkError(f"{self._path}: ends here, after {self._position} lines")
+        found, data = self._notes[self._position]
+        self._position += 1
+        if found != what:
+            raise LinkError(f"{self._path}: line {self._position}: a {found}, but now a {what}")
+        return data

@@ -1,0 +1,310 @@
+"""The host against a board, compiled, over its line: good lines, bad ones, and other boards."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from bad_lines import BadLine
+from formal.planted import Fault, planted
+from samples import learning_params, random_network, random_spike_times
+from stand_ins import needs
+
+from hwgen import protocol
+from hwgen.errors import LinkError, ToolError
+from hwgen.frames import Down, Unframer, Up
+from hwgen.golden import Golden
+from hwgen.golden.student import Student
+from hwgen.host import Device, Recorder, Replay, SerialPort, simulated
+from hwgen.host.line import Line
+from hwgen.host.simulated import SimulatedBoard, SimulatedPort
+from hwgen.params import Params
+from hwgen.protocol import FRAME_WORDS, Frame, Register
+
+LANES = (4, 5)
+
+
+@pytest.fixture(scope="module")
+def params() -> Params:
+    return random_network(3, "1x20-8-5", weight_bits=3)
+
+
+@pytest.fixture(scope="module")
+def library(params: Params, tmp_path_factory) -> Path:
+    needs("yosys")
+    cache = tmp_path_factory.mktemp("board")
+    return simulated.compile_board(params, LANES, early_exit=False, cache=cache)
+
+
+def agrees(device: Device, params: Params, n: int) -> bool:
+    """Whether n samples have golden's answers."""
+    inputs = random_spike_times(9, n, params)
+    trace, got = Golden(params).run(inputs), device.run(inputs)
+    by_spike = trace.decision_steps < params.spec.n_steps
+    return (
+        np.array_equal(got.decisions, trace.decisions)
+        and np.array_equal(got.steps, trace.decision_steps)
+        and np.array_equal(got.by_spike, by_spike)
+    )
+
+
+def test_answers_and_counters_are_goldens(library: Path, params: Params) -> None:
+    inputs = random_spike_times(9, 200, params)
+    told: list[int] = []
+    with Device(SimulatedBoard(library), params) as device:
+        device.run(inputs, on_sample=told.append)
+        assert agrees(device, params, 150)
+        assert device.registers(Register.VERSION) == {Register.VERSION: protocol.VERSION}
+        counters = device.counters(350)
+        assert (device.line.n_dropped, device.line.n_repeats) == (0, 0)
+    assert told[-1] == 200
+    assert told == sorted(told)
+    again = random_spike_times(9, 150, params)
+    n_events = sum(int((x < params.spec.n_steps).sum()) for x in (inputs, again))
+    assert counters[Register.EVENTS] == n_events
+    assert counters[Register.DROPPED] == 0
+
+
+@pytest.mark.parametrize(("spram", "shadow_bits"), [(False, 8), (True, 10)])
+@pytest.mark.parametrize("rate", [0.0, 1 / 1500])
+def test_lessons_and_weights_over_the_line(
+    tmp_path: Path, spram: bool, shadow_bits: int, rate: float
+) -> None:
+    """A lesson that came twice, or not at all, would leave other weights."""
+    params = learning_params("phased/ramp", 4, "1x4-3-3", shadow_bits=shadow_bits)
+    lanes, layers = (2, 3), params.spec.learning_layers
+    library = simulated.compile_board(params, lanes, spram=spram, early_exit=False)
+    inputs, labels = random_spike_times(3, 150, params), np.arange(150) % 4 - 1
+    student = Student(params)
+    traces = [student.learn_one(*lesson) for lesson in zip(inputs, labels.tolist(), strict=True)]
+    line = BadLine(SimulatedBoard(library), rate, seed=1)
+    with Device(line, params, lanes=lanes) as device:
+        for n in layers if spram else ():
+            device.fill(n, params.shadows[n])
+        got = device.run(inputs, labels)
+        learnt = device.learnt()
+    assert got.decisions.tolist() == [int(trace.decisions[0]) for trace in traces]
+    for n in layers:
+        assert np.array_equal(learnt.shadows[n], student.shadows(n))
+        assert not np.array_equal(learnt.shadows[n], params.shadows[n])
+    assert learnt.provenance["parent"] == params.digest
+    assert (line.n_hurt > 0) == (rate > 0)
+
+
+def test_garbage_on_the_line_is_no_trouble(library: Path, params: Params) -> None:
+    board = SimulatedBoard(library)
+    board.write(np.random.default_rng(5).bytes(5000))
+    with Device(board, params, session=9) as device:
+        assert agrees(device, params, 20)
+
+
+def test_another_core_is_refused(library: Path, params: Params) -> None:
+    other = replace(params, name="other", weights=tuple(-w for w in params.weights))
+    expected = f"^the core is that of params {params.digest[:16]}, expected {other.digest[:16]} "
+    with pytest.raises(LinkError, match=expected):
+        Device(SimulatedBoard(library), other)
+
+
+def test_another_version_is_refused(library: Path, params: Params, monkeypatch) -> None:
+    monkeypatch.setattr(protocol, "VERSION", 7)
+    with pytest.raises(LinkError, match=r"^the core speaks version 2 of the protocol, expected 7"):
+        Device(SimulatedBoard(library), params)
+
+
+def test_a_board_that_was_reset_is_noticed(library: Path, params: Params) -> None:
+    class Reset(SimulatedBoard):
+        """As if the button were pressed: another board, just begun."""
+
+        def press(self) -> None:
+            other = SimulatedBoard(library)
+            self._board, other._board = other._board, self._board
+            other.close()
+
+    board = Reset(library)
+    with Device(board, params) as device:
+        board.press()
+        with pytest.raises(LinkError, match=r"^the board was reset, or another program"):
+            agrees(device, params, 3)
+
+
+class Silence:
+    """Nobody is there. Keeps what was written."""
+
+    def __init__(self) -> None:
+        self.written, self.timeouts, self.closed = b"", [], False
+
+    def write(self, data: bytes) -> None:
+        self.written += data
+
+    def read(self, timeout_s: float) -> bytes:
+        self.timeouts.append(timeout_s)
+        return b""
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def test_silence_is_given_up(params: Params) -> None:
+    silence = Silence()
+    with pytest.raises(LinkError, match=r"^the board does not answer; is it this port"):
+        Device(silence, params)
+    assert silence.closed
+    assert silence.written.count(b"\x7e") == 2 * len(silence.timeouts)
+    assert sum(silence.timeouts) < 15
+
+
+def test_a_recording_plays_again(library: Path, params: Params, tmp_path: Path) -> None:
+    path = tmp_path / "line.jsonl"
+    with Device(Recorder(SimulatedBoard(library), path), params, session=3) as device:
+        assert agrees(device, params, 10)
+    with Device(Replay(path), params, session=3) as device:
+        assert agrees(device, params, 10)
+        with pytest.raises(LinkError, match=r"line\.jsonl: ends here, after \d+ lines"):
+            device.registers()
+    with pytest.raises(LinkError, match=r"line 1: something else is written now"):
+        Device(Replay(path), params, session=4)
+    path.write_text("what is this")
+    with pytest.raises(LinkError, match=r"line\.jsonl: no recording of a line"):
+        Replay(path)
+
+
+def test_a_pseudo_terminal_is_a_serial_port(library: Path, params: Params) -> None:
+    with SimulatedPort(library) as port:
+        for _ in range(2):  # one host after the other
+            with Device(SerialPort(port.name, 1_000_000), params) as device:
+                assert agrees(device, params, 30)
+
+
+def test_a_port_that_is_not_there() -> None:
+    with pytest.raises(LinkError, match=r"^/dev/none: cannot be opened .*; serial ports here: "):
+        SerialPort("/dev/none", 115200)
+
+
+def test_a_library_of_something_else(tmp_path: Path) -> None:
+    (tmp_path / "core.so").write_text("no")
+    with pytest.raises(ToolError, match=r"core\.so: not a compiled board"):
+        SimulatedBoard(tmp_path / "core.so")
+
+
+class Raw:
+    """Frames to and from a board, without the manners of a host."""
+
+    def __init__(self, library: Path) -> None:
+        self.board, self.unframer = SimulatedBoard(library), Unframer()
+
+    def say(self, kind: Frame, session: int = 3, **fields: Any) -> list[Up]:
+        """A frame; what comes back, until nothing does."""
+        self.board.write(Down(kind=kind, session=session, **fields).encode())
+        heard: list[Up] = []
+        while data := self.board.read(0.01):
+            heard += (up for up in self.unframer.feed(data) if isinstance(up, Up))
+        return heard
+
+
+VERSIONS = (protocol.register_request(Register.VERSION),) * FRAME_WORDS
+ANSWERS = (0, protocol.VERSION) * FRAME_WORDS
+
+
+def answers_that_stay_until_they_are_taken(library: Path) -> None:
+    """They fill the memory, then questions do; a frame that has no room is dropped whole."""
+    raw = Raw(library)
+    (hello,) = raw.say(Frame.SYNC)
+    assert hello == Up(session=3, number=0, taken=0, used=0, faults=0)
+    first = raw.say(Frame.DATA, words=VERSIONS)
+    assert first[-1].taken == 64
+    assert sum((up.words for up in first), ()) == ANSWERS
+    raw.say(Frame.DATA, number=64, words=VERSIONS)
+    assert raw.say(Frame.DATA, number=128, words=VERSIONS[:63])[-1].taken == 191
+    assert raw.say(Frame.DATA, number=191, words=VERSIONS[:40])[-1].taken == 191
+    # Those that the host says it has not, again; what it cannot have is not believed.
+    assert raw.say(Frame.POLL, taken=200, number=191)[0].words == ANSWERS[:64]
+    got = ()
+    for _ in range(8):
+        for up in raw.say(Frame.POLL, taken=len(got) + 128, number=191):
+            if up.number == (len(got) + 128) % 256:
+                got += up.words
+    assert len(got) == 2 * 127
+    assert got == (ANSWERS * 2)[:254]
+    assert raw.say(Frame.POLL, taken=382, number=191)[-1].used == 191
+
+
+def strangers_are_told_the_session_and_not_heeded(library: Path) -> None:
+    raw = Raw(library)
+    (told,) = raw.say(Frame.DATA, words=VERSIONS)  # no session has begun
+    assert (told.session, told.taken) == (0, 0)
+    raw.say(Frame.SYNC)
+    (told,) = raw.say(Frame.DATA, session=4, words=VERSIONS)
+    assert (told.session, told.taken, told.words) == (3, 0, ())
+    assert raw.say(Frame.DATA, number=5, words=VERSIONS)[-1].taken == 0  # some before are missing
+    assert raw.say(Frame.DATA, words=VERSIONS[:1])[-1].taken == 1
+
+
+def sessions_begin_anew(library: Path, params: Params) -> None:
+    """Even in the middle of a sample, and of an answer."""
+    board = SimulatedBoard(library)
+    Line(board, session=1).exchange([0x0001, 0x4000, 0x0002], 0)
+    board.write(Down(kind=Frame.DATA, session=1, number=3, words=VERSIONS).encode())
+    for _ in range(40):
+        board.read(0.001)
+    with Device(board, params, session=2) as device:
+        assert agrees(device, params, 20)
+
+
+def bad_lines_change_no_answer(library: Path, params: Params, seed: int) -> None:
+    """Some byte of every second full frame is hurt."""
+    line = BadLine(SimulatedBoard(library), 1 / 900, seed)
+    with Device(line, params) as device:
+        assert agrees(device, params, 300)
+        assert device.counters(300)[Register.SAMPLES] == 300
+        assert device.line.n_dropped > 0
+        assert device.line.n_repeats > 0
+    assert line.n_hurt > 20
+
+
+def all_of(library: Path, params: Params) -> None:
+    answers_that_stay_until_they_are_taken(library)
+    strangers_are_told_the_session_and_not_heeded(library)
+    sessions_begin_anew(library, params)
+    for seed in range(2):
+        bad_lines_change_no_answer(library, params, seed)
+
+
+def test_answers_stay_until_they_are_taken(library: Path) -> None:
+    answers_that_stay_until_they_are_taken(library)
+
+
+def test_strangers(library: Path) -> None:
+    strangers_are_told_the_session_and_not_heeded(library)
+
+
+def test_sessions(library: Path, params: Params) -> None:
+    sessions_begin_anew(library, params)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_bad_lines(library: Path, params: Params, seed: int) -> None:
+    bad_lines_change_no_answer(library, params, seed)
+
+
+FAULTS = [
+    Fault("frames", " & check.match_detected)", ")"),
+    Fault("frames", "is_special = (byte == FLAG) | (byte == ESCAPE)", "is_special = byte == FLAG"),
+    Fault("link", "(number == self._whole) & ~overflow", "~overflow"),
+    Fault("link", "Mux(self._again, self._kept, self._sent)", "self._sent"),
+    Fault("link", "ahead - self._used != WINDOW", "1"),
+    Fault("link", "self._put - self._kept != WINDOW", "1"),
+    Fault("link", "(session == self.session) & (session != 0)", "1"),
+    Fault("link", "<= (self._put - self._kept)[:8]", "< 256"),
+    Fault("link", "[self._whole.eq(ahead - 1), ahead.eq(ahead - 1)]", "self._whole.eq(ahead - 1)"),
+    Fault("top", "ResetInserter(link.reset)(self._commands)", "self._commands"),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_a_fault_in_the_gateware_is_found(fault: Fault, tmp_path: Path) -> None:
+    params = random_network(3, "1x20-3", weight_bits=3)
+    with planted(fault):
+        library = simulated.compile_board(params, (3,), early_exit=False, cache=tmp_path)
+    with pytest.raises((AssertionError, LinkError, ValueError)):
+        all_of(library, params)
