@@ -7,11 +7,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.compiled import Recording
 from hwgen.golden import Trace
 from hwgen.mismatch import HANG, Mismatch
 from hwgen.params import Params
 from hwgen.protocol import VERSION, Register
+from hwgen.recording import Recording
 from hwgen.spec import NetworkSpec
 
 NEVER = -1  # in a mismatch of spikes, in place of a step

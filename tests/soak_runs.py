@@ -11,13 +11,14 @@ from soak_nets import Net
 
 from hwgen.beside import Beside
 from hwgen.compare import compare, first
-from hwgen.compiled import Compiled, Lessons, Recording, Shadows
+from hwgen.compiled import Compiled, Lessons, Shadows
 from hwgen.errors import HwgenError
 from hwgen.golden import Golden
 from hwgen.golden.network import joined
 from hwgen.golden.student import Student
 from hwgen.mismatch import Mismatch
 from hwgen.params import Params
+from hwgen.recording import Recording
 from hwgen.teachable import adopted
 
 # Passes of a soak. A spell is long enough for results that wait to stop the whole core, and for a
@@ -102,11 +103,14 @@ class Course:
         every: int,
         *,
         given: bool = False,
-        before: Shadows | None = None,
+        held: Shadows | None = None,
+        teaches: bool = False,
     ) -> None:
-        """given: the core is filled first. before: the weights before the first of the resets; then
-        the samples that it cuts off are lessons, too."""
-        self._net, self._labels, self._before = net, labels, before
+        """given: the core is filled first. held: the weights that it holds; default: those that it
+        was made with. teaches: the samples that the first of the resets cuts off are lessons, too;
+        then what they have left is read before the first sample, and golden goes on from it."""
+        self._net, self._labels, self._teaches = net, labels, teaches
+        self._held = adopted(net.params, held) if held and not given else net.params
         self._beside: Beside | None = None
         self._error: HwgenError | None = None
         self._found: Shadows = {}
@@ -118,7 +122,7 @@ class Course:
             on_shadows=self._read,
             every=every,
             given={n: x.astype(np.int64) for n, x in self.shadows.items()} if given else None,
-            reads_first=before is not None,
+            reads_first=teaches,
         )
 
     def run(
@@ -126,8 +130,8 @@ class Course:
     ) -> tuple[Recording, int, Mismatch | None]:
         params = self._net.params
         self._inputs = inputs
-        if self._before is None:
-            self._beside = Beside(params, inputs, self._labels)
+        if not self._teaches:
+            self._beside = Beside(self._held, inputs, self._labels)
         recording = core.run(inputs, lessons=self._lessons, **options)
         if self._error or not self._beside:  # no weights, or none that there could be
             return recording, 0, self._odd(str(self._error or "no weights came"), recording)
@@ -137,7 +141,7 @@ class Course:
         got = compare(params, inputs[:n], joined(beside.traces), recording.first(n))
         found += [x for x in (got.mismatch, beside.mismatch) if x]
         n_compared = sum(got.n_compared.values()) + beside.n_compared
-        if self._before is not None:
+        if self._teaches:
             n_compared += sum(x.size for x in self._found.values())
             if not self._is_between(recording.n_cut):
                 found.insert(0, self._odd("shadow weights neither old nor new", recording))
@@ -160,7 +164,7 @@ class Course:
 
     def _is_between(self, n_cut: int) -> bool:
         """Whether each weight found is that before or that after the last lesson begun."""
-        student = Student(adopted(self._net.params, self._before))
+        student = Student(self._held)
         layers, n = self._net.params.spec.learning_layers, len(self._inputs)
         old = new = {layer: student.shadows(layer).copy() for layer in layers}
         for sample in range(n_cut):
@@ -192,14 +196,13 @@ def resets(net: Net, core: Compiled, n_rounds: int, seed: int) -> Tally:
         if net.learns:
             labels = labels_of(rng, net.params, N_CLEAN)
             fills = net.spram and (shadows is None or rng.random() < 0.3)
-            if shadows is None and not net.spram:  # as it was made
-                shadows = {n: net.params.shadows[n] for n in net.params.spec.learning_layers}
             course = Course(
                 net,
                 labels,
                 int(rng.integers(1, N_CLEAN + 1)),
                 given=fills,
-                before=None if fills else shadows,
+                held=shadows,
+                teaches=not fills and rng.random() < 0.7,
             )
             recording, n_compared, found = course.run(
                 core, inputs, early_exit=early_exit, **options

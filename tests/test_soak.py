@@ -11,7 +11,7 @@ from soak_nets import NETS
 from soak_runs import STALLS, Course, Tally, labels_of
 from stand_ins import needs
 
-from hwgen.compiled import Moment
+from hwgen.recording import Moment
 
 SEED = 1
 IN_SPRAM = "learns, in SPRAM"
@@ -74,17 +74,16 @@ def test_weights_that_are_neither_old_nor_new_are_found(cache):
     core, rng = net.core(cache), np.random.default_rng(SEED)
     core.power_up()
     inputs, labels = random_spike_times(SEED, 4, net.params), labels_of(rng, net.params, 4)
-    filled = Course(net, labels, 4, given=True)
-    assert filled.run(core, inputs)[2] is None
-    wrong = {n: x.copy() for n, x in filled.shadows.items()}
-    wrong[1][3, 2] ^= 1
-    for before, what in ((filled.shadows, None), (wrong, "shadow weights neither old nor new")):
-        course = Course(net, labels, 4, before=before)
+    course = Course(net, labels, 4, given=True)
+    assert course.run(core, inputs)[2] is None
+    for bit, what in ((0, None), (1, "shadow weights neither old nor new")):
+        held = {n: x.copy() for n, x in course.shadows.items()}
+        held[1][3, 2] ^= bit
+        course = Course(net, labels, 4, held=held, teaches=True)
         recording, _, found = course.run(core, inputs, cuts=[0, 0])
         assert (found and found.what) == what
         assert recording.moments == (Moment.AT_ONCE, Moment.AT_ONCE)
         assert recording.n_cut == 0
-        before.update(course.shadows)  # those of now
 
 
 @pytest.mark.synth
