@@ -3,6 +3,7 @@
 # `make conformance`: all vectors that ship, through the implementations in examples/; a minute.
 # `make prove`: proofs of the hardware, four minutes of one core; `make test` does them, too.
 # `make fuzz`: bad files, bad streams and kills, for some twenty minutes; EXAMPLES=, SECONDS_EACH=.
+# `make soak`: samples back to back, resets at any moment, planted leaks of state; five minutes of two cores.
 
 BIN := .venv/bin
 EXAMPLES ?= 3000
@@ -37,6 +38,10 @@ fuzz: .venv/ready
 	for kind in params vectors idx; do \
 		$(BIN)/python tools/fuzz_files.py $$kind -max_total_time=$(SECONDS_EACH) || exit 1; \
 	done
+
+.PHONY: soak
+soak: .venv/ready
+	$(BIN)/python tests/soak.py
 
 setup: .venv/ready
 
