@@ -28,6 +28,7 @@ _FAULTS = (
     "counts of samples",
     HELD,
     "counts of potentials",
+    "potentials (as the readout is told)",
     "counts of shadow weights",
     HANG,
 )

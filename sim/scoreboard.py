@@ -71,6 +71,8 @@ class LayerBoard:
         self.last_steps: list[int] = []  # cycle in which the last step of each sample ended
         self._seen: set[int] = set()  # neurons that have fired in this sample
         self._unread = set(range(self._potentials.shape[1]))  # potentials still to come
+        self._is_output = layer == len(board.trace.spike_times) - 1
+        self._n_shown = 0  # potentials of this sample, for the readout
 
     def spike(self, index: int, cycle: int) -> None:
         """A spike must be expected in this very step, and only once; -1: of no neuron."""
@@ -96,7 +98,17 @@ class LayerBoard:
     def end_of_sample(self, cycle: int) -> None:
         if not self._board.first_only:
             self._compare("spikes", self._board.n_steps, self._step, -1, cycle)
+            n_shown = self._potentials.shape[1] if self._is_output else 0
+            self._compare("potentials", n_shown, self._n_shown, -1, cycle)
         self.sample, self._step, self._seen = self.sample + 1, 0, set()
+        self._n_shown = 0
+
+    def shown(self, index: int, got: int, cycle: int) -> None:
+        """A final potential on the layer's stream: the decision depends on it."""
+        self._n_shown += 1
+        if not self._board.first_only and self.sample < len(self._potentials):
+            expected = int(self._potentials[self.sample, index]) if index >= 0 else -1
+            self._compare("potentials", expected, got, index, cycle)
 
     def word(self, potentials: dict[int, int], cycle: int) -> None:
         """A state word at the sample's end: the potential of each neuron in it."""

@@ -95,6 +95,9 @@ class LayerMonitor:
             self.board.end_of_step(cycle)
         elif kind == Kind.END_OF_SAMPLE:
             self.board.end_of_sample(cycle)
+        elif self.has_state:  # a final potential, for the readout
+            value = place >> sum(self.neurons.widths) & ((1 << self.bits) - 1)
+            self.board.shown(self.neurons.index(place), signed(value, self.bits), cycle)
 
     def _word(self, block: int, word: int, cycle: int) -> None:
         position, block = divmod(block, self.n_blocks)

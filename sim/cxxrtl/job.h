@@ -16,7 +16,9 @@ struct Layer {
 };
 
 // What no stream of a right core has. What else may be wrong shows in the arrays.
-enum FaultKind { TWICE, NOBODY, STEPS, TOO_MANY, UNSTEADY, POTENTIALS, SHADOWS, HANG, UNSETTLED };
+enum FaultKind {
+    TWICE, NOBODY, STEPS, TOO_MANY, UNSTEADY, POTENTIALS, SHOWN, SHADOWS, HANG, UNSETTLED
+};
 
 struct Fault {
     int64_t kind, sample, layer, step, index, expected, got, cycle;

@@ -56,12 +56,18 @@ private:
     }
     bool take(uint64_t payload) {
         Kind kind = Kind(payload & 3);
-        if (kind == POTENTIAL) return false;  // no sample gets further by it
+        if (kind == POTENTIAL) {
+            shown(payload >> 2);
+            return false;  // no sample gets further by it
+        }
         if (sample_ >= job_.n) {
             fault(TOO_MANY, -1, job_.n, sample_ + 1);
         } else if (kind == END_OF_SAMPLE) {
             if (step_ != job_.n_steps && !job_.early_exit)
                 fault(STEPS, -1, job_.n_steps, step_);
+            int64_t n_shown = number_ == job_.n_layers - 1 ? n_neurons_ : 0;
+            if (n_shown_ != n_shown) fault(POTENTIALS, -1, n_shown, n_shown_);
+            n_shown_ = 0;
             ++sample_;
             step_ = 0;
         } else if (step_ >= job_.n_steps) {
@@ -73,6 +79,21 @@ private:
             spike(payload >> 2);
         }
         return true;
+    }
+    // A final potential for the readout; that of the state word, which comes before.
+    void shown(uint64_t place) {
+        ++n_shown_;
+        int64_t width = 1;
+        while (int64_t(1) << width < n_neurons_) ++width;
+        int64_t index = int64_t(place & ((uint64_t(1) << width) - 1));
+        if (sample_ >= job_.n || index >= n_neurons_ || !n_blocks_) {
+            fault(NOBODY, -1, n_neurons_ - 1, index);
+            return;
+        }
+        int spare = 32 - int(layer_.potential_bits);
+        int32_t got = int32_t(uint32_t(place >> width) << spare) >> spare;
+        int32_t expected = layer_.potentials[sample_ * n_neurons_ + index];
+        if (got != expected) fault(SHOWN, index, expected, got);
     }
     void spike(uint64_t place) {
         const auto next = [&place](int64_t n) {  // a field that holds 0..n-1
@@ -124,6 +145,7 @@ private:
     Bits valid_, ready_, payload_, strobe_, block_, word_;
     int64_t n_neurons_, n_blocks_ = 0;  // words of a position
     int64_t sample_ = 0, step_ = 0;     // of the tokens
+    int64_t n_shown_ = 0;               // potentials of this sample, for the readout
     int64_t read_ = 0, n_read_ = 0;     // samples with all potentials; potentials of the next
     uint64_t cycle_ = 0, held_payload_ = 0;
     bool held_ = false;  // a token waits, and must not change
