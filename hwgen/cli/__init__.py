@@ -5,6 +5,7 @@ import sys
 import typer
 
 import hwgen
+import hwgen.cli.device as device
 import hwgen.cli.hardware as hardware
 import hwgen.cli.learning as learning
 import hwgen.cli.listing as listing
@@ -32,6 +33,7 @@ for verb in (
     hardware.cosim,
     verifying.verify,
     hardware.synth,
+    device.run,
     listing.info,
     listing.models,
     listing.boards,

@@ -80,13 +80,13 @@ class Link(wiring.Component):
                     m.d.sync += [high.eq(frame.byte), is_low.eq(~is_low)]
             m.d.sync += position.eq(position + (position != 3))
         has_room = Signal()
-        m.d.comb += has_room.eq(ahead - self._used != WINDOW)
+        m.d.comb += has_room.eq((ahead - self._used)[:8] != WINDOW)
         with m.If(takes):
             m.d.sync += [ahead.eq(ahead + has_room), overflow.eq(overflow | ~has_room)]
 
         # One memory port for both directions; words from the host first.
         m.d.comb += [
-            self.i.ready.eq(~takes & (self._put - self._kept != WINDOW)),
+            self.i.ready.eq(~takes & ((self._put - self._kept)[:8] != WINDOW)),
             self._write.en.eq((takes & has_room) | (self.i.valid & self.i.ready)),
             self._write.addr.eq(Mux(takes, ahead[:7], Cat(self._put[:7], 1))),
             self._write.data.eq(Mux(takes, Cat(frame.byte, high), self.i.payload)),

@@ -1,0 +1,153 @@
+"""The verb `run`: samples through a board, or through one that is simulated."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hwgen import model as model_module
+from hwgen.cli import options
+from hwgen.cli.console import bar, facts, percent, phases, print_json, table
+from hwgen.cli.hardware import BoardOption, in_spram, parse_lanes
+from hwgen.errors import HwgenError
+from hwgen.params import Params
+
+if TYPE_CHECKING:
+    from hwgen.host import Transport
+    from hwgen.run import Batch, RunResult
+
+SHOWN = 30  # rows of a table; more are a file's business (`--json`)
+
+
+def run(
+    model: options.Model,
+    images: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Image files, or folders of them. Default: samples of the test set."),
+    ] = None,
+    port: Annotated[str, typer.Option(help="Serial port of the board, as /dev/ttyUSB1.")] = "",
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="No board: compile the design, and talk to that.")
+    ] = False,
+    board: BoardOption = "icebreaker",
+    lanes: options.Lanes = "",
+    samples: Annotated[int, typer.Option(help="How many of the test set.", min=1)] = 20,
+    invert: Annotated[
+        bool, typer.Option("--invert", help="The images are dark on bright paper.")
+    ] = False,
+    learn: Annotated[
+        bool,
+        typer.Option("--learn", help="Samples are of the training set, and lessons; see --output."),
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Parameter file to write what was learnt to."),
+    ] = None,
+    record: Annotated[
+        Path | None, typer.Option(help="Write all that passes over the line to this file.")
+    ] = None,
+    replay: Annotated[
+        Path | None, typer.Option(help="No board: play such a file, of the same command.")
+    ] = None,
+    seed: options.Seed = 0,
+    data_dir: options.DataDir = None,
+    json: options.Json = False,
+) -> None:
+    """Classify images on a board, over its serial port; compare each answer with golden's.
+
+    The board must have the bitstream of this model (`hwgen synth`). With `--simulate` the design
+    is compiled, and put at the other end of a pseudo-terminal: all but the port is the same.
+
+    Example: `hwgen run mnist-binary --simulate`, or
+    `hwgen run mnist-up5k photos/ --invert --port /dev/ttyUSB1 --board icebreaker`
+    """
+    from hwgen import board as board_module
+    from hwgen import run as flow
+    from hwgen.host import Device, Recorder
+    from hwgen.params import save
+
+    if sum((bool(port), simulate, replay is not None)) != 1:
+        raise HwgenError("run: give one of --port, --simulate and --replay")
+    if learn and images:
+        raise HwgenError("run: --learn takes labelled samples of the training set, not images")
+    if output and not learn:
+        raise HwgenError(f"--output is {str(output)!r}, but without --learn nothing is learnt")
+    params = model_module.find(model).params()
+    chosen = parse_lanes(lanes, params, board)
+    spram = in_spram(chosen, params, board)
+    if images:
+        batch = flow.of_images(params, images, invert=invert)
+    elif learn:
+        batch = flow.of_training_set(params, samples, seed, data_dir)
+    else:
+        batch = flow.of_test_set(params, samples, data_dir)
+    baud = board_module.load(board).uart.baud
+    library = _compiled(params, chosen, spram) if simulate else None
+    with (
+        _transport(port, baud, replay, library) as transport,
+        Device(
+            Recorder(transport, record) if record else transport,
+            params,
+            lanes=chosen,
+            session=1 + seed % 63 if record or replay else None,
+        ) as device,
+        bar("run") as progress,
+    ):
+        n = len(batch.inputs)
+        result = flow.run(
+            device, params, batch, fill=spram, on_sample=lambda done: progress(done, n)
+        )
+    if output and result.learnt:
+        save(result.learnt, output)
+    if json:
+        print_json(result.to_json() | {"samples": batch.names})
+    else:
+        _tell(params, batch, result, output)
+    result.check()
+
+
+def _compiled(params: Params, lanes: tuple[int, ...], spram: bool) -> Path:
+    from hwgen.host import simulated
+
+    with phases("simulated board") as phase:
+        phase("elaborate")
+        return simulated.compile_board(params, lanes, spram=spram, on_phase=phase)
+
+
+@contextmanager
+def _transport(
+    port: str, baud: int, replay: Path | None, library: Path | None
+) -> Iterator["Transport"]:
+    from hwgen.host import Replay, SerialPort, simulated
+
+    if library:
+        with simulated.SimulatedPort(library) as there:
+            yield SerialPort(there.name, baud)
+    else:
+        yield Replay(replay) if replay else SerialPort(port, baud)
+
+
+def _tell(params: Params, batch: "Batch", result: "RunResult", output: Path | None) -> None:
+    n, classes = len(batch.names), batch.classes
+    columns = ["sample", "decision", "in step", "golden"]
+    said = zip(batch.names, result.decisions, result.steps, result.expected, strict=True)
+    rows = [list(row) for row in said]
+    if classes is not None:
+        columns.append("label")
+        rows = [[*row, label] for row, label in zip(rows, classes.tolist(), strict=True)]
+    if n <= SHOWN:
+        table(f"{params.name}: what the board says", columns, rows)
+    lines = [
+        ("equal to golden", "all" if not result.n_different else f"{result.n_different} are not"),
+        ("cycles a sample", f"{result.cycles_per_sample:.0f}"),
+        ("samples/s", f"{result.samples_per_s:.1f}, over this line"),
+        ("frames damaged", str(result.n_dropped)),
+    ]
+    if result.n_correct is not None:
+        correct = f"{result.n_correct} of {n}, {percent(result.n_correct / n)}"
+        lines.insert(0, ("correct", correct))
+    if result.learnt:
+        lines.append(("learnt", f"params {result.learnt.digest[:16]}, {output or 'not written'}"))
+    facts(f"{n} samples", lines)
