@@ -2,6 +2,7 @@
 # `make test`: all checks. Both need a Debian or Ubuntu and nothing else.
 # `make conformance`: all vectors that ship, through the implementations in examples/; a minute.
 # `make prove`: proofs of the hardware, four minutes of one core; `make test` does them, too.
+# `make mutate`: faults planted in cores, which `cosim` and `verify` must find; a quarter of an hour.
 # `make fuzz`: bad files, bad streams and kills, for some twenty minutes; EXAMPLES=, SECONDS_EACH=.
 # `make soak`: samples back to back, resets at any moment, planted leaks of state; five minutes of two cores.
 
@@ -10,7 +11,7 @@ EXAMPLES ?= 3000
 SECONDS_EACH ?= 60
 PYTHON ?= python3
 
-.PHONY: help demo test lint setup clean conformance fuzz prove
+.PHONY: help demo test lint setup clean conformance fuzz mutate prove
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -31,6 +32,9 @@ conformance: .venv/ready
 
 prove: .venv/ready
 	PYTHONPATH=tests $(BIN)/python -m formal
+
+mutate: .venv/ready
+	$(BIN)/python tests/mutate.py
 
 fuzz: .venv/ready
 	HWGEN_FUZZ=$(EXAMPLES) $(BIN)/pytest -q tests/test_fuzz.py tests/test_streams.py tests/test_killed.py

@@ -1,0 +1,118 @@
+"""What `hwgen cosim` and `hwgen verify` say of a core with a fault."""
+
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from planting import Mutant, Network, PlantingError, network, text_of
+
+from hwgen import cosim, cosim_learning, cxxrtl, verify, verify_learning
+from hwgen.errors import ToolError
+from hwgen.mismatch import Mismatch
+
+STALL = 0.2
+N_FEW = 60  # samples in a simulator, and lessons
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`found` says what differs and where; empty: nothing does. `error`: that is no verdict."""
+
+    found: str = ""
+    error: str = ""
+
+    def __str__(self) -> str:
+        return self.error or self.found or "nothing found"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    mutant: Mutant
+    cosim: Verdict
+    verify: Verdict
+    seconds: float
+
+    @property
+    def ok(self) -> bool:
+        """Both say what is expected, and neither stumbles."""
+        both = (self.cosim, self.verify)
+        caught = self.mutant.expected == "caught"
+        return all(bool(one.found) == caught and not one.error for one in both)
+
+    @property
+    def message(self) -> str:
+        return (
+            f"{self.mutant.name}: expected to be {self.mutant.expected}\n"
+            f"    cosim: {self.cosim}\n    verify: {self.verify}"
+        )
+
+
+def judge(mutant: Mutant, folder: Path) -> Outcome:
+    """`folder` keeps compiled cores; what else is written there is removed."""
+    started = time.monotonic()
+    try:
+        text = text_of(mutant)
+    except PlantingError as error:
+        nothing = Verdict(error=str(error))
+        return Outcome(mutant, nothing, nothing, time.monotonic() - started)
+    net = network(mutant.net)
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as work:
+        simulated = _simulated(net, text, Path(work) / "cosim")
+        compiled = _compiled(net, text, Path(work) / "verify", folder / "cxxrtl")
+    return Outcome(mutant, simulated, compiled, time.monotonic() - started)
+
+
+def _simulated(net: Network, text: str, build_dir: Path) -> Verdict:
+    how: dict[str, Any] = {"lanes": net.lanes, "build_dir": build_dir, "verilog": text}
+    how["stall"] = STALL
+    with (
+        mock.patch.object(cosim, "simulate", _without_pictures),
+        mock.patch.object(cosim_learning, "simulate", _without_pictures),
+    ):
+        try:
+            if net.params.spec.learning:
+                result = cosim_learning.run(net.params, net.lessons(N_FEW), **how)
+                return _verdict(result.mismatch)
+            return _verdict(cosim.run(net.params, net.inputs[:N_FEW], **how).mismatch)
+        except ToolError as error:
+            return Verdict(error=str(error))
+
+
+_simulate = cosim.simulate
+
+
+def _without_pictures(*arguments: Any, waves: bool = False, **options: Any) -> Any:
+    """A mismatch is not simulated once more to record a waveform: that decides nothing."""
+    if waves:
+        raise ToolError("no waveform")
+    return _simulate(*arguments, **options)
+
+
+def _compiled(net: Network, text: str, build_dir: Path, cache: Path) -> Verdict:
+    """With stalls; then, as cosim does, with early exit and without stalls."""
+    how: dict[str, Any] = {"lanes": net.lanes, "build_dir": build_dir, "verilog": text}
+    # For so few cycles a compiler that does not optimise is faster.
+    flags = tuple(flag.replace("-O3", "-O0") for flag in cxxrtl._FLAGS)
+    with (
+        mock.patch.object(cxxrtl, "_user_cache", return_value=cache),
+        mock.patch.object(cxxrtl, "_FLAGS", flags),
+    ):
+        try:
+            if net.params.spec.learning:
+                how |= {"stall": STALL, "spram": net.spram}
+                return _verdict(verify_learning.run(net.params, net.lessons(N_FEW), **how).mismatch)
+            for options in ({"stall": STALL}, {"early_exit": True}):
+                result = verify.run(net.params, net.inputs, n_processes=1, **how, **options)
+                if result.mismatch:
+                    break
+            return _verdict(result.mismatch)
+        except ToolError as error:
+            return Verdict(error=str(error))
+
+
+def _verdict(mismatch: Mismatch | None) -> Verdict:
+    return Verdict(found=str(mismatch).partition(", waveform")[0] if mismatch else "")
