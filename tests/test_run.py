@@ -1,0 +1,178 @@
+"""`hwgen run`: what it takes, what it says, and that it notices a board that is wrong."""
+
+import dataclasses
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from samples import learning_params, random_params
+from stand_ins import needs
+from typer.testing import CliRunner
+
+from hwgen import data, pictures
+from hwgen import params as params_file
+from hwgen.cli import app
+from hwgen.encode import latency
+from hwgen.errors import DataError
+from hwgen.golden import Golden
+from hwgen.golden.student import Student
+from hwgen.host import simulated
+from hwgen.lessons import choose
+from hwgen.params import Params
+from hwgen.spec import InputSpec
+
+SPEC = InputSpec(height=8, width=8, x_max=16)
+
+
+def on_digits(params: Params, folder: Path) -> Params:
+    provenance = {"data": {"name": "digits"}, "seed": 0}
+    params = dataclasses.replace(
+        params, spec=dataclasses.replace(params.spec, input=SPEC), provenance=provenance
+    )
+    params_file.save(params, folder / "params.safetensors")
+    return params
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    needs("yosys")
+    path = tmp_path_factory.mktemp("m")
+    on_digits(random_params(1, (64, 9, 10), 1, n_steps=4), path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def params(folder: Path) -> Params:
+    return params_file.load(folder / "params.safetensors")
+
+
+def hwgen(*arguments: object):
+    return CliRunner().invoke(app, ["run", *map(str, arguments)], catch_exceptions=True)
+
+
+def said(*arguments: object) -> dict:
+    result = hwgen(*arguments, "--json")
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_samples_of_the_test_set(folder: Path, params: Params) -> None:
+    tests = data.load("digits", "test")
+    expected = Golden(params).decide(latency(tests.images[:20], SPEC, 4))
+    result = said(folder, "--simulate")
+    assert result["decisions"] == result["expected"] == expected.tolist()
+    assert result["n_correct"] == int((expected == tests.labels[:20]).sum())
+    assert (result["n_different"], result["n_dropped"]) == (0, 0)
+    assert result["samples"][19] == "digits 19"
+    assert result["learnt"] is None
+
+
+def test_a_table(folder: Path) -> None:
+    result = hwgen(folder, "--simulate", "--samples", 3)
+    assert result.exit_code == 0
+    assert "digits 2" in result.stdout
+    assert "equal to golden" in result.stdout
+
+
+def test_image_files(folder: Path, params: Params, tmp_path: Path) -> None:
+    images = data.load("digits", "test").images[:5]
+    for n, image in enumerate(images):
+        large = np.kron(image.astype(np.int64) * 255 // 16, np.ones((4, 4), int))
+        Image.fromarray(large.astype(np.uint8)).save(tmp_path / f"{n}.png")
+        Image.fromarray(255 - large.astype(np.uint8)).save(tmp_path / f"{n}-paper.pgm")
+    expected = Golden(params).decide(latency(images, SPEC, 4)).tolist()
+    named = [tmp_path / f"{n}.png" for n in range(5)]
+    assert said(folder, *named, "--simulate")["decisions"] == expected
+    paper = [tmp_path / f"{n}-paper.pgm" for n in range(5)]
+    assert said(folder, *paper, "--invert", "--simulate")["decisions"] == expected
+    all_of = said(folder, tmp_path, "--simulate")
+    assert all_of["samples"][:3] == ["0-paper.pgm", "0.png", "1-paper.pgm"]
+    assert all_of["decisions"][1::2] == expected
+    assert all_of["n_correct"] is None
+
+
+def test_grey_values_go_to_the_whole_range(tmp_path: Path) -> None:
+    values = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    Image.fromarray(values).save(tmp_path / "a.png")
+    spec = InputSpec(height=16, width=16, x_max=255)
+    assert np.array_equal(pictures.load([tmp_path / "a.png"], spec)[0], values)
+    coarse = pictures.load([tmp_path / "a.png"], InputSpec(height=16, width=16, x_max=16))[0]
+    assert (coarse.min(), coarse.max(), coarse[8, 0]) == (0, 16, 8)
+    dark = pictures.load([tmp_path / "a.png"], spec, invert=True)[0]
+    assert np.array_equal(dark, 255 - values)
+
+
+def test_what_is_no_image(tmp_path: Path) -> None:
+    (tmp_path / "a.png").write_text("no")
+    with pytest.raises(DataError, match=r"a\.png: cannot be read as an image: "):
+        pictures.load([tmp_path / "a.png"], SPEC)
+    (tmp_path / "b").mkdir()
+    with pytest.raises(DataError, match=r"b: no image files in it; expected \.png"):
+        pictures.find([tmp_path / "b"])
+
+
+def test_a_recording(folder: Path, tmp_path: Path) -> None:
+    path = tmp_path / "line.jsonl"
+    first = said(folder, "--simulate", "--samples", 4, "--record", path, "--seed", 7)
+    again = said(folder, "--replay", path, "--samples", 4, "--seed", 7)
+    assert again["decisions"] == first["decisions"]
+    result = hwgen(folder, "--replay", path, "--samples", 5, "--seed", 7)
+    assert "something else is written now" in str(result.exception)
+
+
+def test_a_core_with_a_wrong_weight_is_noticed(folder: Path, params: Params, monkeypatch) -> None:
+    """Of the right digest: as if a memory block were at fault."""
+    wrong = [weights.copy() for weights in params.weights]
+    wrong[0][:32] *= -1
+    other = dataclasses.replace(params, weights=tuple(wrong))
+    digest = params.digest
+    monkeypatch.setattr(Params, "digest", property(lambda self: digest))
+    compile_board = simulated.compile_board
+    monkeypatch.setattr(
+        simulated,
+        "compile_board",
+        lambda _, *rest, **options: compile_board(other, *rest, **options),
+    )
+    result = hwgen(folder, "--simulate")
+    assert "values from the board are not golden's, first: decision of sample" in str(
+        result.exception
+    )
+
+
+def test_lessons(tmp_path: Path) -> None:
+    params = on_digits(learning_params("ramp", 8, "8x8-10", shadow_bits=12), tmp_path)
+    samples = choose(params, 30, seed=5)
+    student = Student(params)
+    for times, label in zip(samples.inputs, samples.labels.tolist(), strict=True):
+        student.learn_one(times, label)
+    written = tmp_path / "learnt.safetensors"
+    result = said(
+        tmp_path, "--simulate", "--learn", "--samples", 30, "--seed", 5, "--output", written
+    )
+    learnt = params_file.load(written)
+    assert np.array_equal(learnt.shadows[0], student.shadows(0))
+    assert not np.array_equal(learnt.shadows[0], params.shadows[0])
+    assert learnt.provenance["parent"] == params.digest
+    assert result["learnt"] == learnt.digest
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "run: give one of --port, --simulate and --replay"),
+        (["--simulate", "--port", "x"], "run: give one of --port, --simulate and --replay"),
+        (["--port", "/dev/none"], "/dev/none: cannot be opened"),
+        (["--replay", "none.jsonl"], "none.jsonl: no recording of a line"),
+        (["nosuch.png", "--simulate"], "nosuch.png: cannot be read as an image"),
+        (["a.png", "--learn", "--simulate"], "run: --learn takes labelled samples"),
+        (["--output", "x", "--simulate"], "--output is 'x', but without --learn nothing is"),
+        (["--learn", "--simulate"], "m: this core has no learning unit"),
+        (["--simulate", "--board", "none"], "unknown board 'none'"),
+    ],
+)
+def test_bad_input(folder: Path, arguments: list[str], message: str) -> None:
+    result = hwgen(folder, *arguments)
+    assert type(result.exception).__module__ == "hwgen.errors"
+    assert message.removeprefix("m: ") in str(result.exception)
