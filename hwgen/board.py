@@ -14,7 +14,8 @@ from hwgen.share import share
 MAX_BAUD_ERROR = 0.02  # a receiver samples its last bit 9.5 bits late: 5 % would miss it
 MIN_DIVISOR = 4  # below this, two synchroniser stages are too large a part of a bit
 
-Family = Literal["ice40", "ecp5"]
+Family = Literal["ice40", "ecp5", "gowin"]
+Price = Literal["under 30 EUR", "30-80 EUR", "80-200 EUR"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +47,7 @@ class Board:
     family: Family
     part: Annotated[str, Line()]
     clock_hz: Annotated[int, Range(1_000, 1_000_000_000)]
+    price: Price | None = None  # about, of a new one
     uart: Uart
     capacity: Capacity
     status: Literal["needs hardware", "tried on hardware"]
@@ -68,9 +70,11 @@ class Board:
         """A fresh Amaranth platform; each is good for one build."""
         from amaranth.build import Platform
 
+        from hwgen.platforms import completed
+
         module, _, name = self.platform.partition(":")
         try:
-            made = getattr(importlib.import_module(module), name)()
+            made = completed(getattr(importlib.import_module(module), name))()
             if not isinstance(made, Platform):
                 raise TypeError("it is no platform")
             return made

@@ -18,21 +18,23 @@ class _Shape(NamedTuple):
     unit: int
 
 
+_SHAPES_18K = (
+    _Shape(512, 36, 9),
+    _Shape(1024, 18, 9),
+    _Shape(2048, 9, 9),
+    _Shape(4096, 4, 4),
+    _Shape(8192, 2, 2),
+    _Shape(16384, 1, 1),
+)
 _SHAPES: dict[Family, tuple[_Shape, ...]] = {
     "ice40": (_Shape(256, 16, 1), _Shape(512, 8, 8), _Shape(1024, 4, 4), _Shape(2048, 2, 2)),
-    "ecp5": (
-        _Shape(512, 36, 9),
-        _Shape(1024, 18, 9),
-        _Shape(2048, 9, 9),
-        _Shape(4096, 4, 4),
-        _Shape(8192, 2, 2),
-        _Shape(16384, 1, 1),
-    ),
+    "ecp5": _SHAPES_18K,
+    "gowin": _SHAPES_18K,
 }
-_BLOCK_COST: dict[Family, int] = {"ice40": 64, "ecp5": 128}
+_BLOCK_COST: dict[Family, int] = {"ice40": 64, "ecp5": 128, "gowin": 128}
 _BIT_COST = 1.0  # in flip-flops
 _CONSTANT_BIT_COST = 1 / 16  # in tables
-_TABLE = _Shape(16, 4, 4)  # a small memory of the ECP5, built from tables
+_TABLE = _Shape(16, 4, 4)  # a small memory of ECP5 and Gowin, built from tables
 _TABLE_COST = 4
 
 
@@ -42,7 +44,7 @@ def n_brams(n_words: int, width: int, family: Family, *, written: bool) -> int:
     `written`: it has one port to write, too; else it is constant.
     """
     least, blocks = n_words * width * (_BIT_COST if written else _CONSTANT_BIT_COST), 0
-    if written and family == "ecp5":
+    if written and family != "ice40":
         least = min(least, _cost(n_words, width, _TABLE, _TABLE_COST, written)[0])
     for shape in _SHAPES[family]:
         cost, count = _cost(n_words, width, shape, _BLOCK_COST[family], written)

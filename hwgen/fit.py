@@ -24,7 +24,11 @@ from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, NetworkSpec, PoolSpec, Sh
 
 MAX_OUTPUT_LANES = 16  # an output layer up to this size has all its neurons in parallel
 # Where to start for a dense layer, and for a convolution, whose filters share each address.
-_LANES: dict[Family, tuple[int, int]] = {"ice40": (8, 16), "ecp5": (32, 64)}
+_LANES: dict[Family, tuple[int, int]] = {
+    "ice40": (8, 16),
+    "ecp5": (32, 64),
+    "gowin": (16, 32),
+}
 _FIFO_BLOCKS = 1  # of the serial line
 
 
@@ -32,13 +36,13 @@ def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
     """Neurons updated at once, one number a layer.
 
     The output layer gets a lane for each neuron if there are at most 16. The others start with
-    8 lanes on an iCE40, 32 on an ECP5; a convolution with twice as many (or one for each filter, if
-    there are fewer; a pooling layer has one), a layer that learns with half as many. As layers work
-    side by side, each but the slowest then gives back what it does not need to be twice as fast as
-    that one; of a layer that learns, lanes are a power of two, unless it has one for each neuron.
-    All start lower, half by half, until the estimated memory blocks fit the board; if they never
-    do, the first try it is. Where there are SPRAM blocks, the last layer, if it alone learns, has
-    as many lanes as they are wide.
+    8 lanes on an iCE40, 16 on a Gowin, 32 on an ECP5; a convolution with twice as many (or one for
+    each filter, if there are fewer; a pooling layer has one), a layer that learns with half as
+    many. As layers work side by side, each but the slowest then gives back what it does not need to
+    be twice as fast as that one; of a layer that learns, lanes are a power of two, unless it has
+    one for each neuron. All start lower, half by half, until the estimated memory blocks fit the
+    board; if they never do, the first try it is. Where there are SPRAM blocks, the last layer, if
+    it alone learns, has as many lanes as they are wide.
     """
     dense, conv = _LANES[board.family]
     first = _balanced(params, dense, conv, board)

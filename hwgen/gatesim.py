@@ -28,8 +28,12 @@ from hwgen.simulate import run_bench
 from hwgen.synth import NAME, SynthResult
 
 Level = Literal["rtl", "netlist", "bitstream"]
-# Models of yosys for the ECP5 without function, or not of Verilog-2005 and never in a netlist.
-_NOT_SIMULATED = ("DP16KD", "TRELLIS_COMB")
+# Models of yosys without function, or not of Verilog-2005 and never in a netlist.
+_NOT_SIMULATED: dict[Family, tuple[str, ...]] = {
+    "ice40": (),
+    "ecp5": ("DP16KD", "TRELLIS_COMB"),
+    "gowin": ("SP", "SPX9"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,11 +165,10 @@ def cell_models(family: Family) -> str:
     """Verilog models of a family's cells: those of yosys, and ours where it has none."""
     folder = tools.yosys_share() / family
     text = _with_includes(folder / "cells_sim.v", set())
-    if family == "ice40":
-        return text
-    for name in _NOT_SIMULATED:
+    for name in _NOT_SIMULATED[family]:
         text = re.sub(rf"\bmodule {name}\b.*?\bendmodule\b", "", text, flags=re.DOTALL)
-    return text + (share("sim") / "ecp5_memory.v").read_text(encoding="utf-8")
+    ours = share("sim") / f"{family}_memory.v"
+    return text + (ours.read_text(encoding="utf-8") if ours.is_file() else "")
 
 
 def _with_includes(path: Path, seen: set[str]) -> str:

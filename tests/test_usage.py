@@ -4,7 +4,14 @@ import dataclasses
 import json
 
 import pytest
-from tool_output import ECP5_CELLS, ECP5_REPORT, ICE40_CELLS, ICE40_REPORT
+from tool_output import (
+    ECP5_CELLS,
+    ECP5_REPORT,
+    GOWIN_CELLS,
+    GOWIN_REPORT,
+    ICE40_CELLS,
+    ICE40_REPORT,
+)
 
 from hwgen import board, usage
 from hwgen.board import Capacity
@@ -12,6 +19,7 @@ from hwgen.errors import BoardError, ToolError
 from hwgen.usage import Usage
 
 ICEBREAKER, ULX3S = board.load("icebreaker"), board.load("ulx3s_25f")
+TANG = board.load("tang_nano_9k")
 
 
 def test_ice40_cells_and_report() -> None:
@@ -34,6 +42,18 @@ def test_ecp5_cells_and_report() -> None:
     assert (used.lut, used.ff) == (Usage(2692, 24288), Usage(998, 24288))
     assert (used.bram, used.spram, used.dsp) == (Usage(2, 56), Usage(0, 0), Usage(0, 28))
     assert fmax_hz == 66_321_792
+
+
+def test_gowin_cells_and_report() -> None:
+    counted = usage.from_cells(GOWIN_CELLS, TANG)
+    # Tables, bits of adders, distributed memories of six tables.
+    assert counted.lut == Usage(57 + 179 + 294 + 584 + 434 + 6 * 18, 8640)
+    assert counted.ff == Usage(25 + 93 + 260 + 447 + 4 + 33, 8640)
+    assert (counted.bram, counted.spram, counted.dsp) == (Usage(2, 26), Usage(0, 0), Usage(0, 20))
+    used, fmax_hz = usage.from_report(GOWIN_REPORT, TANG, counted)
+    assert used.lut == Usage(1561 + 506 + 6 * 18, 8640)
+    assert (used.ff, used.bram, used.dsp) == (Usage(862, 6480), Usage(2, 26), Usage(0, 20))
+    assert fmax_hz == 74_861_503
 
 
 def test_the_slowest_clock_counts() -> None:

@@ -1,4 +1,4 @@
-"""Excerpts of what yosys and nextpnr wrote for a 64-96-10 network."""
+"""Excerpts of what yosys and nextpnr wrote for a 64-96-10 network; for the Gowin, 64-48-4."""
 
 ICE40_CELLS = """{"creator": "Yosys 0.70", "modules": {"\\\\top": {}}, "design": {"num_cells": 2449,
 "num_cells_by_type": {"$scopeinfo": 25, "SB_CARRY": 347, "SB_DFF": 33, "SB_DFFE": 109,
@@ -16,3 +16,11 @@ ECP5_REPORT = """{"fmax": {"$glbnet$cd_sync.clk": {"achieved": 66.32179260253906
 "MULT18X18D": {"available": 28, "used": 0}, "TRELLIS_COMB": {"available": 24288, "used": 2692},
 "TRELLIS_FF": {"available": 24288, "used": 998},
 "TRELLIS_RAMW": {"available": 3036, "used": 72}}}"""
+GOWIN_CELLS = """{"design": {"num_cells_by_type": {"$scopeinfo": 34, "ALU": 434, "DFF": 25,
+"DFFE": 93, "DFFR": 260, "DFFRE": 447, "DFFS": 4, "DFFSE": 33, "DPX9B": 1, "GND": 1, "IBUF": 2,
+"LUT1": 57, "LUT2": 179, "LUT3": 294, "LUT4": 584, "MUX2_LUT5": 157, "RAM16SDP4": 18, "SPX9": 1,
+"TBUF": 4, "VCC": 1}}}"""
+GOWIN_REPORT = """{"fmax": {"cd_sync.clk": {"achieved": 74.86150360107422, "constraint": 27}},
+"utilization": {"ALU": {"available": 6480, "used": 506}, "BSRAM": {"available": 26, "used": 2},
+"DFF": {"available": 6480, "used": 862}, "LUT4": {"available": 8640, "used": 1561},
+"MULT18X18": {"available": 20, "used": 0}, "RAM16SDP4": {"available": 270, "used": 18}}}"""
