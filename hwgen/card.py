@@ -35,7 +35,7 @@ def record(
     """
     params = folder.params()
     path = folder.path / RESULTS
-    kept = {key: entry for key, entry in _read(path).items() if _is_of(entry, params)}
+    kept = of(folder, params)
     if isinstance(result, Evaluation):
         kept["evaluation"] = result.to_json()
     elif isinstance(result, CosimResult):
@@ -57,6 +57,11 @@ def record(
         ) from None
     write_atomic(path, json.dumps(kept, indent=1, sort_keys=True) + "\n")
     write_atomic(folder.card_path, text)
+
+
+def of(folder: ModelFolder, params: Params) -> dict[str, Any]:
+    """What is on record of these params in their folder, by kind and lanes, or board."""
+    return {key: x for key, x in _read(folder.path / RESULTS).items() if _is_of(x, params)}
 
 
 def _is_of(entry: Any, params: Params) -> bool:
@@ -82,6 +87,7 @@ def _cosim(result: CosimResult) -> dict[str, Any]:
         "cycles_mean": statistics.mean(result.latency_cycles) if result.latency_cycles else None,
         "cycles_worst": max(result.latency_cycles, default=None),
         "cycles_per_sample": result.cycles_per_sample,
+        "latency_cycles": result.latency_cycles,
     }
 
 

@@ -19,7 +19,7 @@ from hwgen.train import make_vectors
 from hwgen.vectors import save as save_vectors
 
 VERBS = ["demo", "train", "evaluate", "verilog", "cosim", "verify", "synth", "info"]
-VERBS += ["models", "boards"]
+VERBS += ["models", "boards", "learn", "run", "report"]
 
 
 def hwgen_command(*arguments, cwd):

@@ -9,6 +9,7 @@ import hwgen.cli.device as device
 import hwgen.cli.hardware as hardware
 import hwgen.cli.learning as learning
 import hwgen.cli.listing as listing
+import hwgen.cli.reporting as reporting
 import hwgen.cli.training as training
 import hwgen.cli.vectors as vectors
 import hwgen.cli.verify as verifying
@@ -34,6 +35,7 @@ for verb in (
     verifying.verify,
     hardware.synth,
     device.run,
+    reporting.report,
     listing.info,
     listing.models,
     listing.boards,

@@ -1,0 +1,142 @@
+"""Pictures of a report, as SVG text that stands alone in a page."""
+
+import io
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.errors import ToolError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+BLUE, ORANGE, GREY = "#2b6cb0", "#dd6b20", "#718096"
+_LEAST = 0.01  # per cent; none at all is drawn here, where the axis can still show it
+_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
+_HEADER = re.compile(r"^.*?(?=<svg)", re.DOTALL)
+
+
+def _figure(width: float, height: float) -> "Figure":
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ToolError(f"no matplotlib for the report ({error}); pip install matplotlib") from None
+    return Figure((width, height), layout="constrained")
+
+
+def _svg(figure: "Figure", label: str) -> str:
+    """`label` says in words what is seen, and makes the names inside the picture its own."""
+    import matplotlib
+
+    text = io.StringIO()
+    with matplotlib.rc_context({"svg.hashsalt": label, "font.size": 9, "svg.fonttype": "none"}):
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None})
+    svg = _HEADER.sub("", text.getvalue(), count=1)
+    return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+
+
+def confusion(counts: Sequence[Sequence[int]]) -> str:
+    """Rows are labels, columns decisions; colours are of each row's share, on a root scale."""
+    table = np.array(counts, float)
+    share = table / np.maximum(table.sum(axis=1, keepdims=True), 1)
+    n = len(table)
+    figure = _figure(min(7.5, 1.6 + 0.5 * n), min(7, 1.2 + 0.42 * n))
+    axes = figure.subplots()
+    axes.pcolormesh(np.sqrt(share), cmap="Blues", vmin=0, vmax=1, edgecolors="white", linewidth=1)
+    axes.invert_yaxis()
+    axes.set(xlabel="decision", ylabel="label", xticks=[], yticks=[])
+    axes.set_xticks(np.arange(n) + 0.5, [str(i) for i in range(n)])
+    axes.set_yticks(np.arange(n) + 0.5, [str(i) for i in range(n)])
+    axes.tick_params(length=0)
+    if n <= 20:
+        for (row, column), count in np.ndenumerate(table):
+            if count:
+                colour = "white" if share[row, column] > 0.4 else "black"
+                axes.text(
+                    column + 0.5,
+                    row + 0.5,
+                    f"{count:.0f}",
+                    ha="center",
+                    va="center",
+                    fontsize=7.5,
+                    color=colour,
+                )
+    for side in axes.spines.values():
+        side.set_visible(False)
+    return _svg(figure, "Confusion matrix")
+
+
+def raster(
+    image: NDArray[np.uint8],
+    layers: Sequence[NDArray[np.uint8]],
+    names: Sequence[str],
+    n_steps: int,
+) -> str:
+    """An image [height, width], and when each neuron of each layer [n] has fired."""
+    sizes = np.sqrt([len(times) for times in layers])
+    shares = sizes.clip(sizes.max() / 4)
+    figure = _figure(8.2, 3.2 + 0.3 * len(layers))
+    grid = figure.add_gridspec(len(layers), 2, width_ratios=(1, 2.4), height_ratios=shares)
+    shown = figure.add_subplot(grid[:, 0])
+    shown.imshow(image, cmap="gray", interpolation="nearest")
+    shown.set(xticks=[], yticks=[], title="the image")
+    axes = None
+    for row, (times, name) in enumerate(zip(layers, names, strict=True)):
+        axes = figure.add_subplot(grid[row, 1], sharex=axes)
+        fired = np.flatnonzero(times < n_steps)
+        axes.scatter(times[fired], fired, s=30 if len(times) <= 40 else 2.5, marker="s", color=BLUE)
+        axes.set(xlim=(-0.5, n_steps - 0.5), ylim=(-1, len(times)), yticks=[0, len(times) - 1])
+        axes.set_ylabel(name, rotation=0, ha="right", va="center")
+        axes.grid(axis="x", color="#e2e8f0", linewidth=0.6)
+        axes.set_xticks(range(0, n_steps, 1 + n_steps // 20))
+        axes.tick_params(labelbottom=row == len(layers) - 1)
+    assert axes is not None
+    axes.set_xlabel("step")
+    return _svg(figure, "Spikes of a sample")
+
+
+def steps(counts: Sequence[int]) -> str:
+    """How many samples were decided in each step; the last: by the potential, in the end."""
+    *by_spike, in_the_end = counts
+    figure = _figure(5.2, 2.6)
+    axes = figure.subplots()
+    axes.bar(range(len(by_spike)), by_spike, color=BLUE, label="by a spike")
+    axes.bar([len(by_spike)], [in_the_end], color=GREY, label="by the potential")
+    shown = range(0, len(by_spike), 1 + len(by_spike) // 12)
+    axes.set_xticks([*shown, len(by_spike) + 0.3], [*map(str, shown), "end"])
+    axes.set(xlabel="step of the decision", ylabel="samples")
+    axes.legend(frameon=False)
+    axes.spines[["top", "right"]].set_visible(False)
+    return _svg(figure, "Steps of decisions")
+
+
+def cycles(values: Sequence[int]) -> str:
+    """Clock cycles from the first event of a sample to its decision."""
+    figure = _figure(5.2, 2.6)
+    axes = figure.subplots()
+    axes.hist(values, bins=min(40, max(5, len(values) // 4)), color=ORANGE)
+    axes.set(xlabel="clock cycles to the decision", ylabel="samples", xlim=(0, None))
+    axes.spines[["top", "right"]].set_visible(False)
+    return _svg(figure, "Clock cycles to the decision")
+
+
+def curve(points: Sequence[tuple[int, float]]) -> str:
+    """Samples learnt, and what was wrong of the test set then."""
+    figure = _figure(5.2, 2.6)
+    axes = figure.subplots()
+    n, accuracy = zip(*points, strict=True)
+    wrong = [max(_LEAST, 100 * (1 - share)) for share in accuracy]
+    axes.semilogy(n, wrong, marker="o", markersize=3, color=BLUE)
+    axes.set(xlabel="samples learnt", ylabel="wrong, % of the test set")
+    low, high = axes.get_ylim()
+    ticks = [tick for tick in _TICKS if low <= tick <= high]
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.minorticks_off()
+    axes.xaxis.set_major_formatter("{x:,.0f}")
+    axes.tick_params(axis="x", labelsize=7)
+    axes.grid(color="#e2e8f0", linewidth=0.6)
+    axes.spines[["top", "right"]].set_visible(False)
+    return _svg(figure, "Learning curve")
