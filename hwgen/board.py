@@ -15,6 +15,7 @@ MAX_BAUD_ERROR = 0.02  # a receiver samples its last bit 9.5 bits late: 5 % woul
 MIN_DIVISOR = 4  # below this, two synchroniser stages are too large a part of a bit
 
 Family = Literal["ice40", "ecp5", "gowin"]
+BITSTREAM_SUFFIX: dict[Family, str] = {"ice40": ".bin", "ecp5": ".bit", "gowin": ".fs"}
 Price = Literal["under 30 EUR", "30-80 EUR", "80-200 EUR"]
 
 
@@ -51,6 +52,7 @@ class Board:
     uart: Uart
     capacity: Capacity
     status: Literal["needs hardware", "tried on hardware"]
+    flash: Annotated[str, Line()] | None = None  # the loader's command; {} is the bitstream
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from hwgen import fit, tools
-from hwgen.board import Board
+from hwgen.board import BITSTREAM_SUFFIX, Board
 from hwgen.errors import BoardError, ToolError
 from hwgen.hdl.commands import MAX_CLASSES
 from hwgen.hdl.core import SpikeCore
@@ -24,7 +24,6 @@ from hwgen.usage import Resources, Usage, from_cells, from_report
 NAME = "top"  # of the design, and the stem of its files
 _NEW = "new"  # stem of the bitstream while it is written
 PHASES = ("elaborate", "synthesise", "place and route", "pack")
-_SUFFIX = {"ice40": ".bin", "ecp5": ".bit", "gowin": ".fs"}
 _NETLIST = {"ice40": ".json", "ecp5": ".json", "gowin": ".syn.json"}
 _NOT_NEEDED = ("dfu-suffix",)  # a platform's commands that are the programmer's business
 
@@ -118,7 +117,7 @@ def build(
         )
 
     on_phase(PHASES[3])
-    suffix = _SUFFIX[board.family]
+    suffix = BITSTREAM_SUFFIX[board.family]
     bitstream, written = (build_dir / f"{stem}{suffix}" for stem in (NAME, _NEW))
     for command in commands[2:]:
         words = [written.name if word == bitstream.name else word for word in command]
@@ -160,7 +159,8 @@ def _prepare(top: BoardTop, board: Board, build_dir: Path, seed: int) -> list[li
         # The clock is checked here, with numbers; nextpnr would only say that it failed.
         nextpnr_opts=options,
     )
-    bitstream = f"{NAME}{_SUFFIX[board.family]}"  # the old one stays until there is another
+    # The old one stays until there is another.
+    bitstream = f"{NAME}{BITSTREAM_SUFFIX[board.family]}"
     for stale in [*build_dir.glob(f"{NAME}.*"), *build_dir.glob(f"{_NEW}.*")]:
         if stale.name != bitstream:
             stale.unlink(missing_ok=True)

@@ -19,6 +19,9 @@ OLDEST_YOSYS = (0, 40)  # older ones do not read what Amaranth writes
 _CURES = {
     "icebox_vlog": "`apt-get install fpga-icestorm`",
     "iverilog": "`apt-get install iverilog`",
+    "iceprog": "`apt-get install fpga-icestorm`",
+    "openFPGALoader": "`apt-get install openfpgaloader`",
+    "dfu-util": "`apt-get install dfu-util`",
 }
 # Names of packaged tools other than `yowasp-` and the tool's.
 _PORTABLE = {

@@ -18,8 +18,8 @@ from hwgen.spec import InputSpec
 from hwgen.train import make_vectors
 from hwgen.vectors import save as save_vectors
 
-VERBS = ["demo", "train", "evaluate", "verilog", "cosim", "verify", "synth", "info"]
-VERBS += ["models", "boards", "learn", "run", "report"]
+VERBS = ["demo", "train", "evaluate", "verilog", "cosim", "verify", "build", "info"]
+VERBS += ["models", "boards", "learn", "flash", "run", "report"]
 
 
 def hwgen_command(*arguments, cwd):
@@ -77,7 +77,7 @@ def test_version(tmp_path):
         (["info", "mnist-binry"], "mnist-binry: neither a model folder nor a shipped model; did "),
         (["train", "nosuch.toml"], "nosuch.toml: neither a recipe nor a shipped model; "),
         (["info", "."], "params.safetensors: no such file; `hwgen train` makes one"),
-        (["synth", "m", "--board", "icebraker"], "unknown board 'icebraker'; did you mean"),
+        (["build", "m", "--board", "icebraker"], "unknown board 'icebraker'; did you mean"),
         (["cosim", "m", "--lanes", "4"], "--lanes is '4', expected 2 numbers as in 16,10"),
         (["cosim", "m", "--lanes", "99,1"], "--lanes is '99,1': layer 0 has 9 neurons, so its "),
         (["cosim", "m", "--simulator", "vcs"], "--simulator is 'vcs', expected icarus or "),

@@ -575,7 +575,7 @@ def files(tmp_path):
         ["verify", "digits", "--seed", "-1"],
         ["verify", "digits", "--stall", "nan"],
         ["cosim", "digits", "--stall", "1.5"],
-        ["synth", "good", "--board", "b.toml"],
+        ["build", "good", "--board", "b.toml"],
         ["vectors", "check", "results.jsonl"],
     ],
     ids=" ".join,

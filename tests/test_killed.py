@@ -180,11 +180,11 @@ def tools(tmp_path):
 
 
 def synth(tmp_path, tools, patch=""):
-    """`hwgen synth`, in a group of processes of its own."""
+    """`hwgen build`, in a group of processes of its own."""
     params_file.save(random_params(0), tmp_path / "m" / "params.safetensors")
     out = tmp_path / "built"
     code = f"{patch}\nimport sys\nfrom hwgen.cli import main\nmain()"
-    arguments = ["synth", tmp_path / "m", "--board", "icebreaker", "--build-dir", out]
+    arguments = ["build", tmp_path / "m", "--board", "icebreaker", "--build-dir", out]
     env = os.environ | {"PATH": f"{tools}:{os.environ['PATH']}"}
     for name in ("YOSYS", "NEXTPNR_ICE40", "ICEPACK"):
         env.pop(name, None)

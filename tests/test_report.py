@@ -132,7 +132,7 @@ def test_the_page_in_a_browser(folder: ModelFolder, tmp_path: Path) -> None:
         "LUTs 1,320 of 5,280",
         "status needs hardware",
         "hwgen cosim 3,10 4 4,321 0",
-        "hwgen synth m --board icebreaker",
+        "hwgen build m --board icebreaker",
     ):
         assert said in text
     assert "hwgen verify 3,10" not in text  # of other params
@@ -181,7 +181,7 @@ def test_without_data_the_vectors_are_shown(folder: ModelFolder, tmp_path: Path,
     write(folder, board.load("ulx3s_25f"), page)
     text = words(page.read_text())
     assert "test images of the model's vectors" in text
-    assert "No routed design is on record for this board: hwgen synth m --board ulx3s_25f" in text
+    assert "No routed design is on record for this board: hwgen build m --board ulx3s_25f" in text
     folder.vectors_path.unlink()
     with pytest.raises(DataError, match=r"^no data here$"):
         write(folder, None, page)

@@ -23,7 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
     help="From a spiking network in PyTorch to a bitstream for a small FPGA, bit for bit.\n\n"
-    "Start with `hwgen demo`. The same steps one at a time: `train`, `verilog`, `cosim`, `synth`.",
+    "Start with `hwgen demo`. The same steps one at a time: `train`, `verilog`, `cosim`, `build`.",
 )
 for verb in (
     training.demo,
@@ -33,7 +33,8 @@ for verb in (
     hardware.verilog,
     hardware.cosim,
     verifying.verify,
-    hardware.synth,
+    hardware.build,
+    device.flash,
     device.run,
     reporting.report,
     listing.info,

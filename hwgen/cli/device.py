@@ -1,4 +1,4 @@
-"""The verb `run`: samples through a board, or through one that is simulated."""
+"""The verbs of a board: `flash`, and `run`, for one that is simulated, too."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +9,7 @@ import typer
 
 from hwgen import model as model_module
 from hwgen.cli import options
-from hwgen.cli.console import bar, facts, percent, phases, print_json, table
+from hwgen.cli.console import bar, err, facts, out, percent, phases, print_json, table
 from hwgen.cli.hardware import BoardOption, in_spram, parse_lanes
 from hwgen.errors import HwgenError
 from hwgen.params import Params
@@ -18,7 +18,42 @@ if TYPE_CHECKING:
     from hwgen.host import Transport
     from hwgen.run import Batch, RunResult
 
+BoardName = Annotated[str, typer.Option(help="Name (`hwgen boards`) or path of a .toml.")]
 SHOWN = 30  # rows of a table; more are a file's business (`--json`)
+
+
+def flash(
+    model: options.Model,
+    board: BoardName,
+    bitstream: Annotated[
+        Path | None, typer.Option(help="Default: what `hwgen build` left in build/NAME-BOARD.")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Load a bitstream onto a board that is connected: with iceprog, openFPGALoader or dfu-util.
+
+    Not tried on any board yet.
+
+    Example: `hwgen flash mnist-up5k --board icebreaker`
+    """
+    from hwgen import board as board_module
+    from hwgen import flash as flow
+
+    target = board_module.load(board)
+    name = model_module.find(model).params().name
+    built = (
+        Path("build")
+        / f"{name}-{target.name}"
+        / f"top{board_module.BITSTREAM_SUFFIX[target.family]}"
+    )
+    chosen = bitstream or built
+    command = flow.command(target, chosen)
+    err.print(" ".join(command), markup=False)
+    flow.flash(target, chosen)
+    if json:
+        print_json({"board": target.name, "bitstream": chosen, "command": command})
+    else:
+        out.print(f"{chosen}: loaded onto {target.title}", markup=False)
 
 
 def run(
@@ -57,8 +92,9 @@ def run(
 ) -> None:
     """Classify images on a board, over its serial port; compare each answer with golden's.
 
-    The board must have the bitstream of this model (`hwgen synth`). With `--simulate` the design
-    is compiled, and put at the other end of a pseudo-terminal: all but the port is the same.
+    The board must have the bitstream of this model (`hwgen build`, `hwgen flash`). With
+    `--simulate` the design is compiled, and put at the other end of a pseudo-terminal: all but the
+    port is the same.
 
     Example: `hwgen run mnist-binary --simulate`, or
     `hwgen run mnist-up5k photos/ --invert --port /dev/ttyUSB1 --board icebreaker`

@@ -182,7 +182,7 @@ def _inputs(
     return latency(images, params.spec.input, params.spec.n_steps)
 
 
-def synth(
+def build(
     model: options.Model,
     board: Annotated[str, typer.Option(help="Name (`hwgen boards`) or path of a .toml.")],
     lanes: options.Lanes = "",
@@ -198,7 +198,7 @@ def synth(
 
     A design that does not fit is refused, with numbers, before place and route.
 
-    Example: `hwgen synth mnist-up5k --board icebreaker`
+    Example: `hwgen build mnist-up5k --board icebreaker`
     """
     from hwgen import board as board_module
     from hwgen import synth as flow
@@ -207,7 +207,7 @@ def synth(
     target = board_module.load(board)
     folder = model_module.find(model)
     params = folder.params()
-    with phases(f"synth for {target.name}") as phase:
+    with phases(f"build for {target.name}") as phase:
         result = flow.build(
             params,
             target,
