@@ -65,12 +65,12 @@ class Network:
 
     @cached_property
     def inputs(self) -> NDArray[np.uint8]:
-        """First those that tell thresholds and drives from their neighbours: of random samples few
-        bring a neuron just up to its threshold. Then any."""
+        """First what random samples seldom do: bring a neuron just up to its threshold, and far
+        above it or below 0. Then any."""
         pool = random_spike_times(4, 10 * self.n_samples, self.params)
         telling = borders(self.params, pool)
-        others = np.setdiff1d(np.arange(len(pool)), telling)
-        return pool[[*telling, *others][: self.n_samples]]
+        others = np.delete(pool, telling, axis=0)
+        return np.concatenate([pool[telling], peaks(self.params), others])[: self.n_samples]
 
     def lessons(self, n: int) -> Samples:
         """The first n, of which each tenth has no label."""
@@ -101,11 +101,36 @@ def borders(params: Params, pool: NDArray[np.uint8]) -> list[int]:
     return chosen
 
 
+def peaks(params: Params) -> NDArray[np.uint8]:
+    """Two samples for each neuron of a first layer that is dense: all that excites it, and, two
+    steps before the end, all that inhibits it; only that, at once."""
+    n_steps, weights = params.spec.n_steps, params.weights[0]
+    if weights.ndim != 2:
+        return np.zeros((0, params.spec.input.n_inputs), np.uint8)
+    up_and_down = np.where(weights > 0, 0, max(0, n_steps - 2))
+    down = np.where(weights > 0, n_steps, 0)
+    return np.concatenate([up_and_down, down], axis=1).T.astype(np.uint8)
+
+
+def strongest(params: Params) -> Params:
+    """The same shape, with potentials as large as any can be: the widths must be as they are. Every
+    other output is inhibited; none fires."""
+    weights = []
+    for layer, values in zip(params.spec.weighted, params.weights, strict=True):
+        weights.append(np.full_like(values, layer.max_weight))
+    weights[-1][:, 1::2] *= -1
+    thresholds = [np.zeros_like(values) for values in params.thresholds]
+    thresholds[-1] += 2 ** (params.spec.weighted[-1].potential_bits - 1) - 2
+    return replace(params, weights=tuple(weights), thresholds=tuple(thresholds))
+
+
 @cache
 def network(name: str) -> Network:
     how: dict[str, Any] = tomllib.loads((FOLDER / "networks.toml").read_text())[name]
     own = {key: how.pop(key) for key in ("lanes", "spram", "n_samples") if key in how}
-    learning = how.pop("learning", None)
+    learning, is_strong = how.pop("learning", None), how.pop("strong", False)
+    if is_strong:
+        return Network(strongest(random_network(**how)), **own)
     if learning is None:
         return Network(random_network(**how), **own)
     return Network(learning_params(**how, **learning), **own)
