@@ -48,6 +48,7 @@ class Board:
     family: Family
     part: Annotated[str, Line()]
     clock_hz: Annotated[int, Range(1_000, 1_000_000_000)]
+    pll: Literal["pad", "core"] = "core"  # of an iCE40: "pad" if the clock is at the PLL's own pin
     price: Price | None = None  # about, of a new one
     uart: Uart
     capacity: Capacity
@@ -57,13 +58,15 @@ class Board:
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
 
-    def divisor(self) -> int:
-        """Cycles a bit of the serial line. Raises `BoardError` if the rate is out of reach."""
-        divisor = max(MIN_DIVISOR, round(self.clock_hz / self.uart.baud))
-        actual = self.clock_hz / divisor
+    def divisor(self, clock_hz: int | None = None) -> int:
+        """Cycles a bit of the serial line, of another clock than the board's own if given. Raises
+        `BoardError` if the rate is out of reach."""
+        clock_hz = clock_hz or self.clock_hz
+        divisor = max(MIN_DIVISOR, round(clock_hz / self.uart.baud))
+        actual = clock_hz / divisor
         if abs(actual / self.uart.baud - 1) > MAX_BAUD_ERROR:
             raise BoardError(
-                f"{self.name}: uart.baud is {self.uart.baud}, but {self.clock_hz} Hz gives "
+                f"{self.name}: uart.baud is {self.uart.baud}, but {clock_hz} Hz gives "
                 f"{actual:.0f} with {divisor} cycles a bit; expected within 2 %"
             )
         return divisor

@@ -30,9 +30,9 @@ from hwgen.synth import NAME, SynthResult
 Level = Literal["rtl", "netlist", "bitstream"]
 # Models of yosys without function, or not of Verilog-2005 and never in a netlist.
 _NOT_SIMULATED: dict[Family, tuple[str, ...]] = {
-    "ice40": (),
+    "ice40": ("SB_PLL40_PAD", "SB_PLL40_CORE"),
     "ecp5": ("DP16KD", "TRELLIS_COMB"),
-    "gowin": ("SP", "SPX9"),
+    "gowin": ("SP", "SPX9", "rPLL"),
 }
 
 
@@ -167,8 +167,8 @@ def cell_models(family: Family) -> str:
     text = _with_includes(folder / "cells_sim.v", set())
     for name in _NOT_SIMULATED[family]:
         text = re.sub(rf"\bmodule {name}\b.*?\bendmodule\b", "", text, flags=re.DOTALL)
-    ours = share("sim") / f"{family}_memory.v"
-    return text + (ours.read_text(encoding="utf-8") if ours.is_file() else "")
+    ours = [share("sim") / name for name in (f"{family}_memory.v", "pll.v")]
+    return text + "".join(path.read_text(encoding="utf-8") for path in ours if path.is_file())
 
 
 def _with_includes(path: Path, seen: set[str]) -> str:

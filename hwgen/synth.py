@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hwgen import fit, tools
+from hwgen import fit, pll, tools
 from hwgen.board import BITSTREAM_SUFFIX, Board
 from hwgen.errors import BoardError, ToolError
 from hwgen.hdl.commands import MAX_CLASSES
@@ -30,7 +30,8 @@ _NOT_NEEDED = ("dfu-suffix",)  # a platform's commands that are the programmer's
 
 @dataclass(frozen=True, kw_only=True)
 class SynthResult:
-    """A routed design. `fmax_hz` is that of the slowest clock, at worst-case conditions."""
+    """A routed design. `fmax_hz` is that of the slowest clock, at worst-case conditions;
+    `clock_hz` is the core's clock, of the board or of its PLL."""
 
     digest: str
     board: str
@@ -73,6 +74,7 @@ def build(
     build_dir: Path,
     early_exit: bool = False,
     divisor: int | None = None,
+    clock_hz: int | None = None,
     seed: int = 1,
     on_phase: Callable[[str], None] = lambda _: None,
 ) -> SynthResult:
@@ -80,9 +82,10 @@ def build(
 
     lanes: neurons updated at once, one number a layer (default: `fit.default_lanes`). divisor:
     clock cycles a bit of the serial line (default: from the board's baud rate; small ones make
-    simulation fast). seed: of the placer. on_phase: called with each of `PHASES` as it begins.
-    Raises `BoardError` if the design does not fit the board or its clock, `ToolError` if a tool is
-    missing or fails.
+    simulation fast). clock_hz: what a PLL shall make of the board's clock (default: that clock as
+    it is); the result has what it makes. seed: of the placer. on_phase: called with each of
+    `PHASES` as it begins. Raises `BoardError` if the design does not fit the board or its clock,
+    `ToolError` if a tool is missing or fails.
     """
     start = time.monotonic()
     fit.check_memory(params, board)
@@ -92,13 +95,15 @@ def build(
             f"{MAX_CLASSES}; use the core's Verilog with a link of your own"
         )
     lanes = tuple(lanes) if lanes is not None else fit.default_lanes(params, board)
-    divisor = divisor or board.divisor()
+    clock = pll.find(board, clock_hz) if clock_hz and clock_hz != board.clock_hz else None
+    core_hz = clock.output_hz if clock else board.clock_hz
+    divisor = divisor or board.divisor(core_hz)
     build_dir = build_dir.resolve()
 
     on_phase(PHASES[0])
     core = SpikeCore(params, lanes, spram=fit.in_spram(params, lanes, board))
-    top = BoardTop(core, board, divisor=divisor, early_exit=early_exit)
-    commands = _prepare(top, board, build_dir, seed)
+    top = BoardTop(core, board, divisor=divisor, early_exit=early_exit, pll=clock)
+    commands = _prepare(top, board, build_dir, seed, core_hz)
     subject = f"{board.name}: {params.spec.shape}"
 
     on_phase(PHASES[1])
@@ -109,10 +114,11 @@ def build(
     on_phase(PHASES[2])
     _route(commands[1], build_dir, counted, subject)
     used, fmax_hz = from_report(_read(build_dir / f"{NAME}.report.json"), board, counted)
-    if fmax_hz < board.clock_hz:
+    if fmax_hz < core_hz:
+        whose, slower = ("the PLL's", "a slower clock, ") if clock else ("the board's", "")
         raise BoardError(
-            f"{subject} is routed, but reaches {fmax_hz / 1e6:.1f} MHz only, and the board's clock "
-            f"is {board.clock_hz / 1e6:g} MHz; use fewer lanes or another seed, "
+            f"{subject} is routed, but reaches {fmax_hz / 1e6:.1f} MHz only, and {whose} clock "
+            f"is {core_hz / 1e6:g} MHz; use {slower}fewer lanes or another seed, "
             f"see {build_dir / NAME}.tim"
         )
 
@@ -141,16 +147,18 @@ def build(
         sprams=used.spram,
         dsps=used.dsp,
         fmax_hz=fmax_hz,
-        clock_hz=board.clock_hz,
+        clock_hz=core_hz,
         seconds=time.monotonic() - start,
     )
 
 
-def _prepare(top: BoardTop, board: Board, build_dir: Path, seed: int) -> list[list[str]]:
+def _prepare(
+    top: BoardTop, board: Board, build_dir: Path, seed: int, core_hz: int
+) -> list[list[str]]:
     """Write the files of the design; return the commands of synthesis, routing and packing."""
     options = f"--report {NAME}.report.json --timing-allow-fail --seed {seed}"
     if board.family == "gowin":  # no file tells it the clock
-        options += f" --freq {board.clock_hz / 1e6:g}"
+        options += f" --freq {core_hz / 1e6:g}"
     plan = board.make_platform().prepare(
         top,
         NAME,

@@ -88,6 +88,21 @@ def test_a_clock_out_of_reach(stand_ins: Path, tmp_path: Path) -> None:
     )
 
 
+def test_a_clock_of_a_pll(stand_ins: Path, tmp_path: Path) -> None:
+    result = build(tmp_path, clock_hz=24_010_000)  # as near as 24 MHz can be
+    assert (result.clock_hz, result.divisor) == (24_000_000, 24)
+    assert "SB_PLL40_PAD" in (tmp_path / "build" / "top.il").read_text()
+    with pytest.raises(BoardError) as caught:
+        build(tmp_path, clock_hz=36_000_000)
+    assert str(caught.value) == (
+        "icebreaker: 12-9-4 is routed, but reaches 25.2 MHz only, and the PLL's clock is 36 MHz; "
+        f"use a slower clock, fewer lanes or another seed, see {tmp_path}/build/top.tim"
+    )
+    result = build(tmp_path, clock_hz=12_000_000)  # the board's own needs none
+    assert (result.clock_hz, result.divisor) == (12_000_000, 12)
+    assert "SB_PLL40" not in (tmp_path / "build" / "top.il").read_text()
+
+
 def test_no_report_and_no_bitstream(stand_ins: Path, tmp_path: Path) -> None:
     script(stand_ins / "icepack", "")
     with pytest.raises(ToolError, match=r"^.*/top\.bin: not written by icepack, though"):
@@ -223,6 +238,25 @@ def test_a_flipped_weight_bit_in_the_netlist_is_caught(
             board=target,
             job_dir=tmp_path,
         )
+
+
+@pytest.mark.synth
+@pytest.mark.cosim
+def test_the_netlist_behind_a_pll_equals_golden(params: Params, tmp_path: Path) -> None:
+    """The reset waits for its lock, which a model gives; the clock of the model is the board's."""
+    needs("yosys", "nextpnr-ice40", "icepack", "iverilog")
+    built = synth.build(
+        params, ICEBREAKER, lanes=(8, 4), build_dir=tmp_path, divisor=4, clock_hz=18_000_000
+    )
+    assert built.clock_hz == 18_000_000 < built.fmax_hz
+    report = json.loads((tmp_path / "top.report.json").read_text())
+    (clock,) = report["fmax"].values()
+    assert clock["constraint"] == pytest.approx(18, abs=0.01)  # nextpnr's own figure of the PLL
+    inputs = random_spike_times(3, 2, params)
+    result = gatesim.run_netlist(
+        params, inputs, built=built, board=ICEBREAKER, job_dir=tmp_path / "job"
+    )
+    assert result.n_compared == 6 + 6 + 2
 
 
 @pytest.mark.synth

@@ -189,6 +189,13 @@ def build(
     early_exit: Annotated[
         bool, typer.Option(help="Stop reading a sample once it is decided; same decisions.")
     ] = True,
+    clock_mhz: Annotated[
+        float | None,
+        typer.Option(
+            help="Clock of the core, made by a PLL. Default: that of the board.",
+            callback=options.within("--clock-mhz", 1, 1000),
+        ),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the placer.")] = 1,
     build_dir: options.BuildDir = None,
     record: Record = False,
@@ -214,6 +221,7 @@ def build(
             lanes=parse_lanes(lanes, params, board),
             build_dir=build_dir or Path("build") / f"{params.name}-{target.name}",
             early_exit=early_exit,
+            clock_hz=round(clock_mhz * 1e6) if clock_mhz else None,
             seed=seed,
             on_phase=phase,
         )

@@ -5,15 +5,24 @@ from typing import Any
 
 from amaranth.back import verilog
 from amaranth.build import ResourceError
-from amaranth.hdl import Elaboratable, Module, ResetInserter
+from amaranth.hdl import (
+    ClockDomain,
+    ClockSignal,
+    Elaboratable,
+    Module,
+    ResetInserter,
+    ResetSignal,
+)
 from amaranth.lib import io, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.board import Board
+from hwgen.hdl.clock import PllClock
 from hwgen.hdl.commands import Commands
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.link import Link
 from hwgen.params import Params
+from hwgen.pll import Pll
 
 TOP = "hwgen_uart"
 
@@ -79,13 +88,20 @@ class BoardTop(Elaboratable):
         *,
         divisor: int | None = None,
         early_exit: bool = False,
+        pll: Pll | None = None,
     ) -> None:
-        """divisor: clock cycles a bit, if not from the board's baud rate."""
-        self._board = board
-        self._top = UartTop(core, divisor or board.divisor(), early_exit=early_exit)
+        """divisor: clock cycles a bit, if not from the board's baud rate. pll: makes the clock, if
+        it is not the board's own."""
+        self._board, self._pll = board, pll
+        divisor = divisor or board.divisor(pll and pll.output_hz)
+        self._top = UartTop(core, divisor, early_exit=early_exit)
 
     def elaborate(self, platform: Any) -> Module:
         m = Module()
+        if self._pll:
+            m.domains.sync = ClockDomain("sync")
+            m.submodules.clock = clock = PllClock(self._pll)
+            m.d.comb += [ClockSignal().eq(clock.clock), ResetSignal().eq(clock.reset)]
         m.submodules.top = top = self._top
         line = platform.request("uart", self._board.uart.resource, dir="-")
         m.submodules.rx = rx = io.Buffer("i", line.rx)

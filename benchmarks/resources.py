@@ -1,0 +1,93 @@
+"""Routes small networks on a board of each family: what `hwgen check` is calibrated on.
+
+Writes `resources.json`, a row a design: the network, its lanes, what nextpnr said. Half an hour on
+two cores. What stands there already is not done again; `--models NAME/BOARD` adds shipped models.
+
+Use: ``.venv/bin/python benchmarks/resources.py [--models mnist-up5k/icebreaker ...]``
+"""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT / "tests"))
+
+from samples import learning_params, random_network, random_params  # noqa: E402
+
+from hwgen import board, fit, model, synth  # noqa: E402
+from hwgen.errors import HwgenError  # noqa: E402
+from hwgen.params import Params  # noqa: E402
+
+TABLE = Path(__file__).parent / "resources.json"
+REFERENCE = random_params(5, (64, 48, 4), uniform=True)  # built for every board
+DESIGNS: list[tuple[Params, tuple[int, ...]]] = [
+    (random_network(1, "8x8-16-4", uniform=True), (1, 1)),
+    (random_network(1, "8x8-96-10", n_steps=16), (8, 10)),
+    (random_network(1, "12x12-8C3-P2-16C3-P2-10"), (8, 1, 8, 1, 10)),
+    (random_network(1, "16x16-80-10", weight_bits=4), (16, 10)),
+    (learning_params("step", 1, "8x8-64-10", layers="all", shadow_bits=8), (8, 10)),
+    (random_network(1, "16x16-64-10", psp="ramp", weight_bits=3), (8, 10)),
+    (random_network(1, "28x28-100-10", n_steps=8, uniform=True), (20, 10)),
+    (random_network(1, "14x14-8C5-P2-10", psp="ramp", weight_bits=4), (4, 1, 10)),
+    (random_network(1, "20x20-120-26", weight_bits=2, uniform=True), (8, 26)),
+]
+TARGETS = {name: board.load(name) for name in board.names()}
+BOARDS = ("tang_nano_9k", "icebreaker", "ulx3s_25f")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--models", nargs="*", default=[], metavar="NAME/BOARD")
+    wanted = parser.parse_args().models
+    jobs = [(REFERENCE, (8, 4), name) for name in TARGETS]
+    jobs += [(params, lanes, name) for params, lanes in DESIGNS for name in BOARDS]
+    if wanted:
+        jobs = []
+        for name, _, target in (wish.partition("/") for wish in wanted):
+            params = model.find(name).params()
+            jobs.append((params, fit.default_lanes(params, TARGETS[target]), target))
+    for params, lanes, name in jobs:
+        rows = json.loads(TABLE.read_text()) if TABLE.is_file() else []
+        if (params.digest, list(lanes), name) in [
+            (r["digest"], r["lanes"], r["board"]) for r in rows
+        ]:
+            continue
+        row = route(params, lanes, name)
+        if row:
+            rows.append(row)
+            TABLE.write_text("[\n" + ",\n".join(json.dumps(r) for r in rows) + "\n]\n")
+    return 0
+
+
+def route(params: Params, lanes: tuple[int, ...], name: str) -> dict[str, object] | None:
+    """A row; None if the design does not fit."""
+    try:
+        built = synth.build(
+            params,
+            TARGETS[name],
+            lanes=lanes,
+            build_dir=ROOT / "build" / "resources" / f"{params.digest[:12]}-{name}",
+            early_exit=True,
+        )
+    except HwgenError as error:
+        print(f"{params.spec.shape} on {name}: {error}", flush=True)
+        return None
+    print(f"{params.spec.shape} on {name}: {built.luts}, {built.fmax_hz / 1e6:.1f}", flush=True)
+    return {
+        "board": name,
+        "shape": params.spec.shape,
+        "digest": params.digest,
+        "lanes": lanes,
+        "luts": built.luts.used,
+        "ffs": built.ffs.used,
+        "brams": built.brams.used,
+        "sprams": built.sprams.used,
+        "fmax_hz": built.fmax_hz,
+        "spec": params.spec.to_json(),
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())
