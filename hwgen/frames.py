@@ -7,11 +7,11 @@ from binascii import crc_hqx
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hwgen.protocol import ESCAPE, FLAG, FLIP, FRAME_WORDS, Frame
+from hwgen.protocol import ESCAPE, FLAG, FLIP, WINDOW, Frame
 
-_DOWN, _UP = 3, 5  # bytes of a header, to the board and back
+_DOWN, _UP = 3, 4  # bytes of a header, to the board and back
 _CRC_BYTES = 2
-_MAX_BYTES = _UP + 2 * FRAME_WORDS + _CRC_BYTES  # longer ones are garbage
+_MAX_BYTES = _UP + 2 * WINDOW + _CRC_BYTES  # longer ones are garbage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,21 +31,21 @@ class Down:
 
 @dataclass(frozen=True, kw_only=True)
 class Up:
-    """From the board. All but `words` and `session` are modulo 256.
+    """From the board. Counts of words are modulo 256.
 
-    `number`: of the first of `words`; `taken`: words that came whole and in order; `used`: of
-    those, that the core has taken; `faults`: frames dropped since the session began, at most 255.
+    `faults`: frames it has dropped, modulo 4; `number`: of the first of `words`; `taken`: words
+    that came whole and in order; `used`: of those, that the core has taken.
     """
 
     session: int
+    faults: int
     number: int
     taken: int
     used: int
-    faults: int
     words: tuple[int, ...] = ()
 
     def encode(self) -> bytes:
-        header = bytes([self.session, self.number, self.taken, self.used, self.faults])
+        header = bytes([self.faults << 6 | self.session, self.number, self.taken, self.used])
         return _framed(header + _bytes(self.words))
 
 
@@ -75,14 +75,19 @@ class Unframer:
     def _ended(self) -> Iterator[Up | Down]:
         body, n = bytes(self._body), self._n_header
         n_words, odd = divmod(len(body) - n - _CRC_BYTES, 2)
-        if self._escaped or odd or not 0 <= n_words <= FRAME_WORDS or _crc(body):
+        if self._escaped or odd or not 0 <= n_words <= WINDOW or _crc(body):
             self.n_faults += 1
             return
         words = tuple(int.from_bytes(body[i : i + 2], "big") for i in range(n, len(body) - 2, 2))
         if self._n_header == _UP:
-            session, number, taken, used, faults = body[:n]
+            first, number, taken, used = body[:n]
             yield Up(
-                session=session, number=number, taken=taken, used=used, faults=faults, words=words
+                session=first & 0x3F,
+                faults=first >> 6,
+                number=number,
+                taken=taken,
+                used=used,
+                words=words,
             )
         elif body[0] >> 6 in tuple(Frame):
             kind, session = Frame(body[0] >> 6), body[0] & 0x3F

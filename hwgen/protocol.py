@@ -26,8 +26,8 @@ LABEL_BITS = BY_SPIKE_BIT - STEP_BITS
 # Frames: FLAG, header, words, check sum, FLAG. A byte that is FLAG or ESCAPE goes as ESCAPE, then
 # itself with FLIP exchanged, as in RFC 1662.
 FLAG, ESCAPE, FLIP = 0x7E, 0x7D, 0x20
-FRAME_WORDS = 64  # most in a frame
-WINDOW = 128  # most that are on their way in each direction
+FRAME_WORDS = 64  # most in a frame to the board
+WINDOW = 128  # most that are on their way in each direction, or in a frame from the board
 SESSIONS = range(1, 64)  # 0: none, as after a reset
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwgen.frames import Down, Unframer, Up
-from hwgen.protocol import ESCAPE, FLAG, FRAME_WORDS, Frame
+from hwgen.protocol import ESCAPE, FLAG, FRAME_WORDS, WINDOW, Frame
 
 BYTES = st.integers(0, 255)
 WORDS = st.lists(st.integers(0, 0xFFFF), max_size=FRAME_WORDS).map(tuple)
@@ -17,7 +17,7 @@ UPS = st.builds(
     number=BYTES,
     taken=BYTES,
     used=BYTES,
-    faults=BYTES,
+    faults=st.integers(0, 3),
     words=WORDS,
 )
 DOWNS = st.builds(
@@ -32,8 +32,11 @@ DOWNS = st.builds(
 
 def test_a_frame_byte_by_byte() -> None:
     # The sum is that of CRC-16/IBM-3740, whose check value for "123456789" is 0x29B1.
-    up = Up(session=0x31, number=0x32, taken=0x33, used=0x34, faults=0x35, words=(0x3637, 0x3839))
-    assert up.encode() == bytes.fromhex("7e 313233343536373839 29b1 7e")
+    words = (0x3536, 0x3738)
+    up = Up(session=0x31, faults=0, number=0x32, taken=0x33, used=0x34, words=words)
+    assert up.encode() == bytes.fromhex("7e 3132333435363738 a12b 7e")
+    other = Up(session=0x31, faults=2, number=0x32, taken=0x33, used=0x34, words=words)
+    assert other.encode()[1] == 0xB1
 
 
 def test_flags_and_escapes_are_escaped() -> None:
@@ -76,7 +79,7 @@ def test_garbage_before_a_frame_costs_no_frame(garbage: bytes, frame: Up) -> Non
     assert last == frame
 
 
-@pytest.mark.parametrize("n_words", [FRAME_WORDS + 1, 1000])
+@pytest.mark.parametrize("n_words", [WINDOW + 1, 1000])
 def test_a_frame_that_is_too_long_is_none(n_words: int) -> None:
     frame = Up(session=1, number=0, taken=0, used=0, faults=0, words=(7,) * n_words)
     unframer = Unframer()

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.frames import Deframer, Framer
 from hwgen.hdl.uart import Receiver, Transmitter
-from hwgen.protocol import FRAME_WORDS, WINDOW, Frame
+from hwgen.protocol import WINDOW, Frame
 
 _TOLD_BITS = 3  # of how many words are used: when these change, the host is told
 
@@ -19,7 +19,8 @@ class Link(wiring.Component):
     share one memory, which is one block of an iCE40.
 
     Members: `reset` strobes when a session begins: what is behind `o` and before `i` is to begin
-    anew. `session` is its number, 0 if there is none. `faults` counts frames that were dropped.
+    anew. `session` is its number, 0 if there is none. `faults` counts frames that were dropped,
+    modulo 4; `fault`: some were in this session.
     """
 
     def __init__(self, divisor: int) -> None:
@@ -33,7 +34,8 @@ class Link(wiring.Component):
                 "i": In(stream.Signature(16)),
                 "reset": Out(1),
                 "session": Out(6),
-                "faults": Out(8),
+                "faults": Out(2),
+                "fault": Out(1),
             }
         )
 
@@ -62,31 +64,34 @@ class Link(wiring.Component):
             receiver.rx.eq(self.rx),
             frame.broken.eq(receiver.framing | receiver.overrun),
         ]
-        session, kind, number, taken = Signal(6), Signal(2), Signal(8), Signal(8)
+        session, kind, is_next, taken = Signal(6), Signal(2), Signal(), Signal(8)
         position = Signal(2)  # in the header
         high, is_low = Signal(8), Signal()
-        ahead, overflow = Signal(8), Signal()  # up to this word; its words had no room
-        takes = Signal()
-        m.d.comb += takes.eq(frame.strobe & (position == 3) & is_low)
+        # Words up to this one: it counts when the next begins, so that the check sum does not.
+        ahead, wrote, overflow = Signal(8), Signal(), Signal()
+        takes, has_room = Signal(), Signal()
+        m.d.comb += [
+            takes.eq(frame.strobe & (position == 3) & is_low),
+            has_room.eq((ahead != self._used ^ WINDOW) & ~overflow),
+        ]
         with m.If(frame.strobe):
             with m.Switch(position):
                 with m.Case(0):
                     m.d.sync += Cat(session, kind).eq(frame.byte)
                 with m.Case(1):
-                    m.d.sync += number.eq(frame.byte)
+                    m.d.sync += is_next.eq(frame.byte == self._whole)
                 with m.Case(2):
                     m.d.sync += taken.eq(frame.byte)
                 with m.Default():
                     m.d.sync += [high.eq(frame.byte), is_low.eq(~is_low)]
+                    m.d.sync += ahead.eq(ahead + (wrote & ~is_low))
             m.d.sync += position.eq(position + (position != 3))
-        has_room = Signal()
-        m.d.comb += has_room.eq((ahead - self._used)[:8] != WINDOW)
         with m.If(takes):
-            m.d.sync += [ahead.eq(ahead + has_room), overflow.eq(overflow | ~has_room)]
+            m.d.sync += [wrote.eq(1), overflow.eq(overflow | ~has_room)]
 
         # One memory port for both directions; words from the host first.
         m.d.comb += [
-            self.i.ready.eq(~takes & ((self._put - self._kept)[:8] != WINDOW)),
+            self.i.ready.eq(~takes & (self._put != self._kept ^ WINDOW)),
             self._write.en.eq((takes & has_room) | (self.i.valid & self.i.ready)),
             self._write.addr.eq(Mux(takes, ahead[:7], Cat(self._put[:7], 1))),
             self._write.data.eq(Mux(takes, Cat(frame.byte, high), self.i.payload)),
@@ -94,31 +99,30 @@ class Link(wiring.Component):
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += self._put.eq(self._put + 1)
 
-        # The check sum is the last of the words, and no longer needed.
         good, known = Signal(), Signal()
         m.d.comb += [
-            good.eq(frame.good & ~is_low & (overflow | (ahead != self._whole))),
+            good.eq(frame.good & ~is_low & wrote),
             known.eq((session == self.session) & (session != 0)),
             self.reset.eq(good & (kind == Frame.SYNC)),
         ]
-        bad = frame.bad | (frame.good & ~good)
-        with m.If(bad & ~self.faults.all()):
-            m.d.sync += self.faults.eq(self.faults + 1)
+        with m.If(frame.bad | (frame.good & ~good)):
+            m.d.sync += [self.faults.eq(self.faults + 1), self.fault.eq(1)]
         with m.If(good):
             m.d.sync += self._due.eq(1)
             with m.If(known):
-                with m.If((taken - self._kept)[:8] <= (self._put - self._kept)[:8]):
-                    m.d.sync += self._kept.eq(taken)
+                m.d.sync += self._kept.eq(taken)
                 with m.If(kind == Frame.POLL):
                     m.d.sync += self._again.eq(1)
         with m.If(frame.good | frame.bad):
-            m.d.sync += [position.eq(0), is_low.eq(0), overflow.eq(0), ahead.eq(self._whole)]
-            with m.If(good & known & (number == self._whole) & ~overflow):
-                m.d.sync += [self._whole.eq(ahead - 1), ahead.eq(ahead - 1)]
+            m.d.sync += [position.eq(0), is_low.eq(0), wrote.eq(0), overflow.eq(0)]
+            with m.If(good & known & is_next & ~overflow):
+                m.d.sync += self._whole.eq(ahead)
+            with m.Else():
+                m.d.sync += ahead.eq(self._whole)
         with m.If(self.reset):
             counters = (self._whole, self._used, self._put, self._sent, self._kept, ahead)
             m.d.sync += [counter.eq(0) for counter in counters]
-            m.d.sync += [self.faults.eq(0), self.session.eq(session), self._again.eq(0)]
+            m.d.sync += [self.fault.eq(0), self.session.eq(session), self._again.eq(0)]
 
     def _pass_on(self, m: Module, fetches: Signal) -> None:
         """Words that count, from the memory to `o`."""
@@ -144,16 +148,15 @@ class Link(wiring.Component):
         wiring.connect(m, framer.o, transmitter.i)
         m.d.comb += self.tx.eq(transmitter.tx)
 
-        first, n_waiting = Signal(8), Signal(8)
-        n_left, position = Signal(range(FRAME_WORDS + 1)), Signal(7)  # of the words of a frame
-        told, low = Signal(_TOLD_BITS), Signal(8)
+        position, low = Signal(8), Signal(8)  # the word that goes out next; half of one
+        told, aborted = Signal(_TOLD_BITS), Signal()
         news = self._used[-_TOLD_BITS:] != told
-        m.d.comb += [
-            first.eq(Mux(self._again, self._kept, self._sent)),
-            n_waiting.eq(self._put - first),
-            self._read.addr.eq(Mux(fetches, Cat(position, 1), self._used[:7])),
-        ]
         out = framer.i
+        is_last = Signal()
+        m.d.comb += [
+            self._read.addr.eq(Mux(fetches, Cat(position[:7], 1), self._used[:7])),
+            is_last.eq(aborted | (position == self._sent)),  # of the words that were waiting
+        ]
         with m.If(out.ready):
             m.d.sync += out.valid.eq(0)
 
@@ -161,46 +164,40 @@ class Link(wiring.Component):
             m.d.sync += [out.valid.eq(1), out.payload.byte.eq(byte), out.payload.last.eq(last)]
 
         free = ~out.valid | out.ready
-        header = (self.session, first, self._whole, self._used, self.faults)
         with m.FSM():
-            with m.State("header 0"), m.If(free & (self._due | (n_waiting != 0) | news)):
-                offer(header[0])
-                m.d.sync += self._due.eq(0)
-                m.next = "header 1"
-            with m.State("header 1"), m.If(free):
-                offer(header[1])
-                n = Mux(n_waiting > FRAME_WORDS, FRAME_WORDS, n_waiting)
-                m.d.sync += [
-                    n_left.eq(n),
-                    position.eq(first),
-                    self._sent.eq(first + n),
-                    self._again.eq(0),
-                ]
-                m.next = "header 2"
-            with m.State("header 2"), m.If(free):
-                offer(header[2])
-                m.next = "header 3"
-            with m.State("header 3"), m.If(free):
-                offer(header[3])
+            with m.State("idle"):
+                with m.If(self._again):
+                    m.d.sync += [self._sent.eq(self._kept), self._again.eq(0)]
+                with m.Elif(self._due | (self._put != self._sent) | news):
+                    m.d.sync += [self._due.eq(0), aborted.eq(0)]
+                    m.next = "session"
+            with m.State("session"), m.If(free):
+                offer(Cat(self.session, self.faults))
+                m.next = "number"
+            with m.State("number"), m.If(free):
+                offer(self._sent)
+                m.d.sync += [position.eq(self._sent), self._sent.eq(self._put)]
+                m.next = "taken"
+            with m.State("taken"), m.If(free):
+                offer(self._whole)
+                m.next = "used"
+            with m.State("used"), m.If(free):
+                offer(self._used, last=is_last)
                 m.d.sync += told.eq(self._used[-_TOLD_BITS:])
-                m.next = "header 4"
-            with m.State("header 4"), m.If(free):
-                offer(header[4], last=n_left == 0)
-                with m.If(n_left == 0):
-                    m.next = "header 0"
-                with m.Else():
-                    m.next = "fetch"
-            with m.State("fetch"), m.If(free):
-                m.d.comb += fetches.eq(1)
-                m.next = "fetched"
+                m.next = "fetch"
+            with m.State("fetch"):
+                with m.If(out.payload.last):
+                    m.next = "idle"
+                with m.Elif(free):
+                    m.d.comb += fetches.eq(1)
+                    m.d.sync += position.eq(position + 1)
+                    m.next = "fetched"
             with m.State("fetched"):
                 offer(self._read.data[8:])
                 m.d.sync += low.eq(self._read.data[:8])
                 m.next = "low"
             with m.State("low"), m.If(free):
-                offer(low, last=n_left == 1)
-                m.d.sync += [n_left.eq(n_left - 1), position.eq(position + 1)]
-                with m.If(n_left == 1):
-                    m.next = "header 0"
-                with m.Else():
-                    m.next = "fetch"
+                offer(low, last=is_last)
+                m.next = "fetch"
+        with m.If(self.reset):
+            m.d.sync += aborted.eq(1)

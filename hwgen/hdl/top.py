@@ -57,7 +57,7 @@ class UartTop(wiring.Component):
         m.d.comb += [
             link.rx.eq(self.rx),
             self.tx.eq(link.tx),
-            self.fault.eq(link.faults.any()),
+            self.fault.eq(link.fault),
             self.session.eq(link.session.any()),
             self.toggle.eq(self._commands.toggle),
         ]

@@ -26,7 +26,8 @@ class Line:
         self._unframer = Unframer()
         self._window = _Window()
         self.n_repeats = 0  # times that words had to be sent, or asked for, again
-        self.n_faults = 0  # frames that the board has dropped, at most 255
+        self.n_faults = 0  # frames that the board has dropped
+        self._faults = 0  # modulo 4, as it says
         self._greet()
 
     @property
@@ -40,8 +41,10 @@ class Line:
             self._transport.write(Down(kind=Frame.SYNC, session=self._session).encode())
             quiet_s = min(_QUIET_S * 2**attempt, _MAX_QUIET_S)
             while data := self._transport.read(quiet_s):
-                if any(frame.session == self._session for frame in self._unframer.feed(data)):
-                    return
+                for frame in self._unframer.feed(data):
+                    if isinstance(frame, Up) and frame.session == self._session:
+                        self._faults = frame.faults
+                        return
         raise LinkError(
             "the board does not answer; is it this port and baud rate, and is an hwgen bitstream "
             "loaded?"
@@ -93,8 +96,9 @@ class Line:
                 f"its session is {up.session}, not {self._session}; begin again"
             )
         got = self._window.take(up)
-        if up.faults != self.n_faults:  # it has dropped something just now
-            self.n_faults = up.faults
+        if up.faults != self._faults:  # it has dropped something just now
+            self.n_faults += (up.faults - self._faults) % 4
+            self._faults = up.faults
             self._repeat()
         return got
 
