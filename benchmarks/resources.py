@@ -1,9 +1,10 @@
 """Routes small networks on a board of each family: what `hwgen check` is calibrated on.
 
-Writes `resources.json`, a row a design: the network, its lanes, what nextpnr said. Half an hour on
-two cores. What stands there already is not done again; `--models NAME/BOARD` adds shipped models.
+Writes `resources.json`: "routed", a row a design (the network, its lanes, what nextpnr said), and
+"cycles", a row a simulation in the `results.json` of the models that ship. Half an hour of a core.
+What is routed already is not routed again; `--models NAME/BOARD` adds shipped models.
 
-Use: ``.venv/bin/python benchmarks/resources.py [--models mnist-up5k/icebreaker ...]``
+Use: ``.venv/bin/python benchmarks/resources.py [--cycles] [--models mnist-up5k/icebreaker ...]``
 """
 
 import argparse
@@ -16,9 +17,10 @@ sys.path.insert(0, str(ROOT / "tests"))
 
 from samples import learning_params, random_network, random_params  # noqa: E402
 
-from hwgen import board, fit, model, synth  # noqa: E402
+from hwgen import board, cycles, fit, model, synth  # noqa: E402
 from hwgen.errors import HwgenError  # noqa: E402
 from hwgen.params import Params  # noqa: E402
+from hwgen.protocol import VERSION  # noqa: E402
 
 TABLE = Path(__file__).parent / "resources.json"
 REFERENCE = random_params(5, (64, 48, 4), uniform=True)  # built for every board
@@ -40,7 +42,14 @@ BOARDS = ("tang_nano_9k", "icebreaker", "ulx3s_25f")
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--models", nargs="*", default=[], metavar="NAME/BOARD")
-    wanted = parser.parse_args().models
+    parser.add_argument("--cycles", action="store_true", help="only these anew")
+    options = parser.parse_args()
+    wanted = options.models
+    tables = json.loads(TABLE.read_text()) if TABLE.is_file() else {"routed": [], "cycles": []}
+    if options.cycles:
+        tables["cycles"] = counted()
+        write(tables)
+        return 0
     jobs = [(REFERENCE, (8, 4), name) for name in TARGETS]
     jobs += [(params, lanes, name) for params, lanes in DESIGNS for name in BOARDS]
     if wanted:
@@ -49,7 +58,7 @@ def main() -> int:
             params = model.find(name).params()
             jobs.append((params, fit.default_lanes(params, TARGETS[target]), target))
     for params, lanes, name in jobs:
-        rows = json.loads(TABLE.read_text()) if TABLE.is_file() else []
+        rows = tables["routed"]
         if (params.digest, list(lanes), name) in [
             (r["digest"], r["lanes"], r["board"]) for r in rows
         ]:
@@ -57,8 +66,39 @@ def main() -> int:
         row = route(params, lanes, name)
         if row:
             rows.append(row)
-            TABLE.write_text("[\n" + ",\n".join(json.dumps(r) for r in rows) + "\n]\n")
+            write(tables)
     return 0
+
+
+def write(tables: dict[str, list[dict[str, object]]]) -> None:
+    """A row a line."""
+    parts = [
+        f'"{name}": [\n' + ",\n".join(json.dumps(row) for row in rows) + "\n]"
+        for name, rows in tables.items()
+    ]
+    TABLE.write_text("{" + ",\n".join(parts) + "}\n")
+
+
+def counted() -> list[dict[str, object]]:
+    """What `cosim` has counted, and what `hwgen.cycles` makes of golden's spikes."""
+    rows: list[dict[str, object]] = []
+    for name in model.shipped():
+        folder = model.find(name)
+        if not folder.params_path.is_file():
+            continue
+        params = folder.params()
+        inputs = folder.vectors(params).inputs[: cycles.N_SAMPLES]
+        for key, entry in json.loads((folder.path / "results.json").read_text()).items():
+            if key.startswith("cosim "):
+                rows.append(
+                    {
+                        "model": name,
+                        "lanes": entry["lanes"],
+                        "cycles": entry["cycles_per_sample"],
+                        "features": cycles.features(params, inputs, entry["lanes"]),
+                    }
+                )
+    return rows
 
 
 def route(params: Params, lanes: tuple[int, ...], name: str) -> dict[str, object] | None:
@@ -85,6 +125,7 @@ def route(params: Params, lanes: tuple[int, ...], name: str) -> dict[str, object
         "brams": built.brams.used,
         "sprams": built.sprams.used,
         "fmax_hz": built.fmax_hz,
+        "protocol": VERSION,
         "spec": params.spec.to_json(),
     }
 

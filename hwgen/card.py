@@ -15,6 +15,7 @@ from hwgen.lessons import LearningResult
 from hwgen.model import ModelFolder
 from hwgen.operations import RATE_CODE, multiply_accumulates
 from hwgen.params import Params
+from hwgen.protocol import VERSION
 from hwgen.synth import SynthResult
 from hwgen.verify import VerifyResult
 
@@ -125,6 +126,7 @@ def _synth(result: SynthResult) -> dict[str, Any]:
         "dsps": result.dsps.used,
         "fmax_hz": result.fmax_hz,
         "clock_hz": result.clock_hz,
+        "protocol": VERSION,
     }
 
 

@@ -29,7 +29,7 @@ _LANES: dict[Family, tuple[int, int]] = {
     "ecp5": (32, 64),
     "gowin": (16, 32),
 }
-_FIFO_BLOCKS = 1  # of the serial line
+LINK_BLOCKS = 1  # of the serial line
 
 
 def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
@@ -47,7 +47,7 @@ def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
     dense, conv = _LANES[board.family]
     first = _balanced(params, dense, conv, board)
     lanes = first
-    while sum(memory_blocks(params, lanes, board)) + _FIFO_BLOCKS > board.capacity.bram:
+    while sum(memory_blocks(params, lanes, board)) + LINK_BLOCKS > board.capacity.bram:
         if conv == 1:
             return first
         dense, conv = max(1, dense // 2), conv // 2

@@ -18,7 +18,7 @@ from hwgen.spec import InputSpec
 from hwgen.train import make_vectors
 from hwgen.vectors import save as save_vectors
 
-VERBS = ["demo", "train", "evaluate", "verilog", "cosim", "verify", "build", "info"]
+VERBS = ["demo", "train", "evaluate", "verilog", "cosim", "verify", "build", "check", "info"]
 VERBS += ["models", "boards", "learn", "flash", "run", "report"]
 
 

@@ -5,6 +5,7 @@ import sys
 import typer
 
 import hwgen
+import hwgen.cli.checking as checking
 import hwgen.cli.device as device
 import hwgen.cli.hardware as hardware
 import hwgen.cli.learning as learning
@@ -33,13 +34,14 @@ for verb in (
     hardware.verilog,
     hardware.cosim,
     verifying.verify,
+    checking.check,
     hardware.build,
     device.flash,
     device.run,
     reporting.report,
     listing.info,
     listing.models,
-    listing.boards,
+    checking.boards,
 ):
     app.command()(verb)
 app.add_typer(vectors.app, name="vectors")

@@ -189,13 +189,7 @@ def build(
     early_exit: Annotated[
         bool, typer.Option(help="Stop reading a sample once it is decided; same decisions.")
     ] = True,
-    clock_mhz: Annotated[
-        float | None,
-        typer.Option(
-            help="Clock of the core, made by a PLL. Default: that of the board.",
-            callback=options.within("--clock-mhz", 1, 1000),
-        ),
-    ] = None,
+    clock_mhz: options.ClockMhz = None,
     seed: Annotated[int, typer.Option(help="Seed of the placer.")] = 1,
     build_dir: options.BuildDir = None,
     record: Record = False,

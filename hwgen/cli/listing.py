@@ -1,6 +1,5 @@
-"""Verbs that show what is there: info, models, boards."""
+"""Verbs that show what is there: info, models."""
 
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -91,28 +90,3 @@ def models(json: options.Json = False) -> None:
         print_json([dict(zip(names, row, strict=True)) for row in rows])
     else:
         table("models", ("name", "shape", "weight bits", "steps", "test accuracy, golden"), rows)
-
-
-def boards(json: options.Json = False) -> None:
-    """List the boards hwgen can build for.
-
-    Example: `hwgen boards`
-    """
-    from hwgen import board as board_module
-
-    found = [board_module.load(name) for name in board_module.names()]
-    if json:
-        print_json([asdict(board) for board in found])
-        return
-    rows = [
-        (
-            board.name,
-            board.part,
-            board.capacity.lut,
-            board.capacity.bram,
-            f"{board.clock_hz / 1e6:g} MHz",
-            board.status,
-        )
-        for board in found
-    ]
-    table("boards", ("name", "part", "LUT", "BRAM", "clock", "status"), rows)

@@ -65,3 +65,10 @@ BuildDir = Annotated[
     Path | None,
     typer.Option(help="Where to put what is made. Default: build/NAME-... in this folder."),
 ]
+ClockMhz = Annotated[
+    float | None,
+    typer.Option(
+        help="Clock of the core, made by a PLL. Default: that of the board.",
+        callback=within("--clock-mhz", 1, 1000),
+    ),
+]

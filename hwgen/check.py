@@ -1,0 +1,117 @@
+"""Will it fit, how fast will it be? Before synthesis, from a model of resources and of cycles."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from hwgen import board as board_module
+from hwgen import cycles, fit, pll, resources
+from hwgen.board import Board
+from hwgen.errors import BoardError
+from hwgen.model import ModelFolder
+from hwgen.params import Params
+from hwgen.resources import Prediction
+
+_BITS_A_WORD = 20  # two bytes, each with a start and a stop bit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """Predictions, with their relative errors. `cycles` is None without test vectors to count
+    spikes of; `core_s` is an image's time in the core, `line_s` on the serial line."""
+
+    board: str
+    part: str
+    shape: str
+    clock_hz: int
+    luts_capacity: int
+    brams_capacity: int
+    cycles: int | None
+    cycles_error: float | None
+    core_s: float | None
+    line_s: float | None
+    predicted: Prediction
+
+    def to_json(self) -> dict[str, Any]:
+        table: dict[str, Any] = asdict(self)
+        table |= table.pop("predicted")
+        return table | {"fits": not self.problems()}
+
+    def problems(self) -> list[str]:
+        """Why it cannot work, if it cannot. Memory blocks are counted; the others are estimates."""
+        found = []
+        p = self.predicted
+        if p.luts > self.luts_capacity:
+            found.append(f"about {p.luts} of {self.luts_capacity} LUTs")
+        if p.brams > self.brams_capacity:
+            found.append(f"{p.brams} of {self.brams_capacity} memory blocks")
+        if p.fmax_hz < self.clock_hz:
+            mhz, clock = p.fmax_hz / 1e6, self.clock_hz / 1e6
+            found.append(f"about {mhz:.1f} MHz for a clock of {clock:g} MHz")
+        return found
+
+    def close_calls(self) -> list[str]:
+        """What fits, but for the error of the prediction might not."""
+        p, found = self.predicted, []
+        if p.luts <= self.luts_capacity < p.luts * (1 + p.luts_error):
+            found.append("LUTs")
+        if p.fmax_hz >= self.clock_hz > p.fmax_hz * (1 - p.fmax_error):
+            found.append("the clock")
+        return found
+
+
+def run(
+    folder: ModelFolder,
+    params: Params,
+    board: Board,
+    *,
+    lanes: Sequence[int] | None = None,
+    clock_hz: int | None = None,
+) -> Check:
+    """Predict; what does not fit is the caller's to refuse (`require`)."""
+    if clock_hz and clock_hz != board.clock_hz:
+        clock_hz = pll.find(board, clock_hz).output_hz
+    clock_hz = clock_hz or board.clock_hz
+    lanes = tuple(lanes) if lanes is not None else fit.default_lanes(params, board)
+    counted = cycles.predict(folder, params, lanes)
+    return Check(
+        board=board.name,
+        part=board.part,
+        shape=params.spec.shape,
+        clock_hz=clock_hz,
+        luts_capacity=board.capacity.lut,
+        brams_capacity=board.capacity.bram,
+        cycles=counted.cycles if counted else None,
+        cycles_error=counted.error if counted else None,
+        core_s=counted.cycles / clock_hz if counted else None,
+        line_s=counted.words * _BITS_A_WORD / board.uart.baud if counted else None,
+        predicted=resources.predict(params, lanes, board),
+    )
+
+
+def require(check: Check, params: Params, *, clock_hz: int | None = None) -> None:
+    """Raise `BoardError` if it cannot work, saying what would. clock_hz: if not a board's own."""
+    problems = check.problems()
+    if problems:
+        boards = [board_module.load(name) for name in board_module.names()]
+        others = [board.name for board in boards if fits(params, board, clock_hz=clock_hz)]
+        cure = f"it fits {', '.join(others)}" if others else "no board here does better"
+        raise BoardError(
+            f"{check.board}: {check.shape} does not fit: {', '.join(problems)}; {cure}; "
+            "or use fewer lanes, a slower clock, or a smaller network"
+        )
+
+
+def fits(params: Params, board: Board, *, clock_hz: int | None = None) -> bool:
+    """Whether it does, by the same estimates, with the board's default lanes."""
+    try:
+        fit.check_memory(params, board)
+        lanes = fit.default_lanes(params, board)
+        predicted = resources.predict(params, lanes, board)
+    except BoardError:
+        return False
+    return (
+        predicted.luts <= board.capacity.lut
+        and predicted.brams <= board.capacity.bram
+        and predicted.fmax_hz >= (clock_hz or board.clock_hz)
+    )

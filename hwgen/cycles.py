@@ -1,0 +1,116 @@
+"""How many clock cycles an image takes, before any simulation: golden's spikes, and the table of
+costs in docs/architecture.md. Layers work side by side, so that the slowest one counts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.calibration import Model, damaged, fitted, table
+from hwgen.golden import Golden
+from hwgen.golden.network import Trace
+from hwgen.model import ModelFolder
+from hwgen.pack import n_blocks
+from hwgen.params import Params
+from hwgen.spec import ConvSpec, LayerSpec, PoolSpec, taps
+
+N_SAMPLES = 20  # of a model's test vectors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cycles:
+    """Of an image, with early exit, in a stream without gaps. `error`: relative, typical of models
+    predicted from all others. `words`: of the serial line, there and back."""
+
+    cycles: int
+    error: float
+    words: int
+
+
+def predict(folder: ModelFolder, params: Params, lanes: Sequence[int]) -> Cycles | None:
+    """None without test vectors: nobody knows then how many spikes there will be."""
+    if not folder.vectors_path.is_file():
+        return None
+    inputs = folder.vectors(params).inputs[:N_SAMPLES]
+    calibrated = _calibrated()
+    events = float((inputs < params.spec.n_steps).sum(axis=1).mean())
+    return Cycles(
+        cycles=round(calibrated(features(params, inputs, lanes), "")),
+        error=calibrated.typical_error,
+        words=round(events) + params.spec.n_steps + 2,
+    )
+
+
+@cache
+def _calibrated() -> Model:
+    """From what `cosim` has counted of the models that ship."""
+    rows = table("cycles")
+    try:
+        values = [row["cycles"] for row in rows]
+        return fitted([row["features"] for row in rows], values, [""] * len(rows))
+    except (KeyError, TypeError, ValueError) as error:
+        raise damaged(error) from None
+
+
+def features(
+    params: Params, inputs: NDArray[np.uint8], lanes: Sequence[int]
+) -> tuple[float, float, float]:
+    """Cycles of the slowest layer; of pictures, where layers wait for one another, what it would do
+    more without early exit, and the cycles of all others. The means over samples."""
+    trace = Golden(params).run(inputs)
+    exits = _busy_layers(params, inputs, trace, lanes, early_exit=True)
+    whole = _busy_layers(params, inputs, trace, lanes, early_exit=False)
+    slowest = float(exits.max(axis=0).mean())
+    if all(layer.kind == "dense" for layer in params.spec.layers):
+        return slowest, 0.0, 0.0
+    return (
+        slowest,
+        float(whole.max(axis=0).mean()) - slowest,
+        float(exits.sum(axis=0).mean()) - slowest,
+    )
+
+
+def _busy_layers(
+    params: Params,
+    inputs: NDArray[np.uint8],
+    trace: Trace,
+    lanes: Sequence[int],
+    *,
+    early_exit: bool,
+) -> NDArray[np.floating]:
+    """Cycles [1 + layers, samples] of the gate and each layer."""
+    spec = params.spec
+    last = trace.decision_steps.astype(np.int64)[:, None]
+    # Phases are steps of their own, so that all of the input's come before the decision.
+    if not early_exit or any(layer.phased for layer in spec.weighted):
+        last = np.full_like(last, spec.n_steps - 1)
+    times = (inputs, *trace.spike_times)
+    spikes = [((t <= last) & (t < spec.n_steps)).sum(axis=1) for t in times]
+    n_steps = np.minimum(last[:, 0] + 1, spec.n_steps)
+    layers = [
+        _busy(layer, lanes[index], spikes[index], spikes[index + 1], n_steps)
+        for index, layer in enumerate(spec.layers)
+    ]
+    return np.array([spikes[0] + n_steps + 1.0, *layers])
+
+
+def _busy(
+    layer: LayerSpec,
+    lanes: int,
+    events: NDArray[np.int64],
+    spikes: NDArray[np.int64],
+    n_steps: NDArray[np.int64],
+) -> NDArray[np.floating]:
+    """Cycles of a layer, for each sample: its events, the ends of its steps, that of the sample."""
+    if isinstance(layer, PoolSpec):
+        return events + n_steps + 1.0 + layer.n_pre / 15
+    blocks = n_blocks(layer.n_thresholds, lanes)
+    sweep = layer.post.height * layer.post.width * blocks
+    reached = blocks * 1.0
+    if isinstance(layer, ConvSpec):
+        for n in (layer.height, layer.width):
+            reached *= sum(len(taps(layer, n, position)) for position in range(n)) / n
+    steps = n_steps * (2 if layer.phased else 1)
+    return events * reached + steps * sweep + spikes + sweep

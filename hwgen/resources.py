@@ -1,0 +1,171 @@
+"""What a design will take and how fast it will be, before any tool runs.
+
+Two sums of a few terms, whose coefficients come from designs that nextpnr has routed: those of
+`benchmarks/resources.json`, and what stands in the `results.json` of the models that ship. Memory
+blocks need no such sum: `hwgen.fit` counts them.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from math import log2
+from typing import Any
+
+from hwgen import checked, fit, model
+from hwgen.board import Board, Family
+from hwgen.board import load as load_board
+from hwgen.calibration import Model, damaged, fitted, table
+from hwgen.errors import HwgenError, ResultsError
+from hwgen.pack import n_blocks
+from hwgen.params import Params
+from hwgen.protocol import VERSION
+from hwgen.spec import ConvSpec, NetworkSpec, PoolSpec, WeightedSpec
+
+_ROW_WORDS: dict[Family, int] = {"ice40": 512, "ecp5": 2048, "gowin": 2048}
+
+
+@dataclass(frozen=True)
+class _Row:
+    """A routed design; `luts` is None where nobody knows with which link. `older_link`: with one
+    that took more tables by a constant, which is fitted, too."""
+
+    board: str
+    lanes: tuple[int, ...]
+    luts: int | None
+    fmax_hz: int
+    spec: NetworkSpec
+    older_link: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """`luts_error`, `fmax_error`: relative, typical of designs predicted from all others."""
+
+    lanes: tuple[int, ...]
+    luts: int
+    luts_error: float
+    brams: int
+    fmax_hz: int
+    fmax_error: float
+
+
+def predict(params: Params, lanes: Sequence[int], board: Board) -> Prediction:
+    """From the parameters alone."""
+    tables, period = models()
+    speed = speed_of(board)
+    if speed not in period.factors:  # the slowest of its family that is known
+        same = [name for name in period.factors if name.startswith(board.family)]
+        speed = max(same, key=lambda name: period.factors[name])
+    ns = period(_period_features(params.spec, lanes, board.family), speed)
+    blocks = sum(fit.memory_blocks(params, tuple(lanes), board)) + fit.LINK_BLOCKS
+    return Prediction(
+        lanes=tuple(lanes),
+        luts=round(tables([*_table_features(params.spec, lanes, board.family), 0], board.family)),
+        luts_error=tables.typical_error,
+        brams=blocks,
+        fmax_hz=round(1e9 / ns),
+        fmax_error=period.typical_error,
+    )
+
+
+def speed_of(board: Board) -> str:
+    """Boards of one name here are equally fast: their parts are of one kind and speed grade."""
+    if board.family == "ecp5":
+        return f"ecp5 {board.part.split('-')[-1][:1]}"
+    kind = board.part.split("-")[0].removeprefix("iCE40")
+    # iCE40 UP, LP or HX; GW1N or GW2A, with the speed grade.
+    return f"{board.family} {kind[:2] if board.family == 'ice40' else kind[:4] + board.part[-5:]}"
+
+
+@cache
+def models() -> tuple[Model, Model]:
+    """Of tables, and of the period in ns. Raises `ResultsError`."""
+    rows = [*_measured(), *_shipped()]
+    boards = {row.board: load_board(row.board) for row in rows}
+    counted = [row for row in rows if row.luts is not None]
+    tables = fitted(
+        [
+            [*_table_features(r.spec, r.lanes, boards[r.board].family), float(r.older_link)]
+            for r in counted
+        ],
+        [float(r.luts or 0) for r in counted],
+        [boards[r.board].family for r in counted],
+    )
+    period = fitted(
+        [_period_features(r.spec, r.lanes, boards[r.board].family) for r in rows],
+        [1e9 / r.fmax_hz for r in rows],
+        [speed_of(boards[r.board]) for r in rows],
+    )
+    return tables, period
+
+
+def _measured() -> list[_Row]:
+    """The rows of the table."""
+    try:
+        return [_row(entry, entry["spec"], entry["board"]) for entry in table("routed")]
+    except (KeyError, TypeError) as error:
+        raise damaged(error) from None
+
+
+def _shipped() -> list[_Row]:
+    """Results of the models that ship; damaged ones say nothing."""
+    rows = []
+    for name in model.shipped():
+        folder = model.find(name)
+        try:
+            entries = json.loads((folder.path / "results.json").read_text())
+            spec = folder.params().spec.to_json()
+            rows += [
+                _row(entry, spec, key.removeprefix("synth "))
+                for key, entry in entries.items()
+                if key.startswith("synth ")
+            ]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, HwgenError):
+            continue
+    return rows
+
+
+def _row(entry: dict[str, Any], spec: Any, board: str) -> _Row:
+    network = checked.build(NetworkSpec, spec, where="a routed design", error=ResultsError)
+    luts = entry["luts"] if entry.get("protocol") == VERSION else None
+    older = bool(entry.get("older_link"))
+    return _Row(board, tuple(entry["lanes"]), luts, entry["fmax_hz"], network, older)
+
+
+def _weighted(spec: NetworkSpec, lanes: Sequence[int]) -> list[tuple[int, WeightedSpec, int]]:
+    return [
+        (index, layer, n)
+        for index, (layer, n) in enumerate(zip(spec.layers, lanes, strict=True))
+        if not isinstance(layer, PoolSpec)
+    ]
+
+
+def _table_features(spec: NetworkSpec, lanes: Sequence[int], family: Family) -> list[float]:
+    """Link, registers and readout; bits of adders; what merges rows of memory blocks; walks of
+    convolutions and pools; bits of layers that learn; that there are any; outputs."""
+    adders, merging, learning = 0.0, 0.0, 0.0
+    for index, layer, n in _weighted(spec, lanes):
+        adders += n * (layer.potential_bits + 2 * layer.slope_bits)
+        merging += n * layer.weight_bits * _rows(layer, n, family)
+        if spec.learning and index in spec.learning_layers:
+            learning += n * spec.learning.shadow_bits
+    walks = len(spec.layers) - sum(layer.kind == "dense" for layer in spec.layers)
+    return [1, adders, merging, walks, learning, float(bool(spec.learning)), spec.n_classes]
+
+
+def _period_features(spec: NetworkSpec, lanes: Sequence[int], family: Family) -> list[float]:
+    """Constant; levels of multiplexers behind the weights; the longest carry; bits of a state word
+    that fan out; that weights are learnt."""
+    weighted = _weighted(spec, lanes)
+    levels = max(log2(1 + _rows(layer, n, family)) for _, layer, n in weighted)
+    carry = max(layer.potential_bits for _, layer, _ in weighted)
+    widest = max(log2(n * layer.potential_bits) for _, layer, n in weighted)
+    pictures = any(isinstance(layer, ConvSpec) for _, layer, _ in weighted)
+    return [1, levels, carry, widest, float(bool(spec.learning)), float(pictures)]
+
+
+def _rows(layer: WeightedSpec, lanes: int, family: Family) -> int:
+    """Rows of memory blocks, beyond the first, among which a weight is selected."""
+    words = layer.n_fan_in * n_blocks(layer.n_thresholds, lanes)
+    return (words - 1) // _ROW_WORDS[family]
