@@ -28,6 +28,7 @@ WORDS = (
     "learning",
     "operations",
     "protocol",
+    "soc",
     "frames",
     "pack",
     "mismatch",

@@ -3,12 +3,17 @@
 from collections.abc import Sequence
 
 from amaranth.back import verilog
+from amaranth.lib import wiring
 
 import hwgen
+from hwgen import soc
+from hwgen.hdl.axi import AxiTop
 from hwgen.hdl.core import SpikeCore
+from hwgen.hdl.wishbone import WishboneTop
 from hwgen.params import Params
 
 TOP = "hwgen_core"
+_WRAPPERS = {"axi": AxiTop, "wishbone": WishboneTop}
 
 
 def to_verilog(params: Params, lanes: Sequence[int], *, spram: bool = False) -> str:
@@ -16,10 +21,19 @@ def to_verilog(params: Params, lanes: Sequence[int], *, spram: bool = False) -> 
 
     `spram`: as of `SpikeCore`; in place of the part's own memory there is one for simulators.
     """
+    return _text(SpikeCore(params, lanes, spram=spram), TOP, params, lanes)
+
+
+def soc_verilog(params: Params, lanes: Sequence[int], bus: soc.Bus, *, spram: bool = False) -> str:
+    """The core with a bus as Verilog, module `hwgen.soc.TOPS[bus]`; ports: `docs/soc.md`."""
     core = SpikeCore(params, lanes, spram=spram)
-    text: str = verilog.convert(core, name=TOP, emit_src=False, strip_internal_attrs=True)
+    return _text(_WRAPPERS[bus](core), soc.TOPS[bus], params, lanes)
+
+
+def _text(component: wiring.Component, top: str, params: Params, lanes: Sequence[int]) -> str:
+    text: str = verilog.convert(component, name=top, emit_src=False, strip_internal_attrs=True)
     header = (
-        f"// {TOP}: {params.name}, {params.spec.shape}, {params.spec.n_steps} steps\n"
+        f"// {top}: {params.name}, {params.spec.shape}, {params.spec.n_steps} steps\n"
         f"// params {params.digest}\n"
         f"// lanes {' '.join(map(str, lanes))}\n"
         f"// hwgen {hwgen.__version__}\n"

@@ -1,0 +1,104 @@
+"""A core whose streams are words of `hwgen.protocol`, each kind of words on a stream of its own."""
+
+from amaranth.hdl import Cat, Module, Mux, ResetInserter
+from amaranth.lib import data, stream, wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.events import Kind
+from hwgen.protocol import (
+    BY_SPIKE_BIT,
+    INDEX_BITS,
+    LABEL_BITS,
+    READ_REGISTER,
+    READ_SHADOWS,
+    STEP_BITS,
+    WRITE_SHADOWS,
+)
+
+SHADOW_WORD = data.StructLayout({"word": 16, "last": 1})
+
+
+class WordCore(wiring.Component):
+    """Members: `tokens` takes words, `results` gives one a sample. Of a core that learns, `shadows`
+    gives shadow weights, sign extended; `fill` takes them, if they lie in SPRAM. `reset` resets the
+    core: in that cycle no word moves. `early_exit`, `reg_addr` and `reg_data` are the core's.
+
+    Words of kind 3 ask for shadow weights, or say that they come. Those that ask for anything else,
+    and spikes whose index does not fit the core's, reach it as a spike that it drops; an index of
+    END_OF_SAMPLE that does not fit is no label.
+    """
+
+    def __init__(self, core: wiring.Component) -> None:
+        """core: a `SpikeCore` or anything with its ports."""
+        if len(core.o.payload.label) > LABEL_BITS:
+            raise ValueError(f"an answer has room for {2**LABEL_BITS} classes, the core has more")
+        self._core = core
+        self.learns = bool(core.learning_layers)
+        self.fills = hasattr(core, "fill")
+        learnt: dict[str, wiring.Member] = {}
+        if self.learns:
+            learnt["shadows"] = Out(stream.Signature(SHADOW_WORD))
+        if self.fills:
+            learnt["fill"] = In(stream.Signature(16))
+        super().__init__(
+            {
+                **learnt,
+                "tokens": In(stream.Signature(16)),
+                "results": Out(stream.Signature(16)),
+                "reset": In(1),
+                "early_exit": In(1),
+                "reg_addr": In(4),
+                "reg_data": Out(32),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        core = self._core
+        m.submodules.core = ResetInserter(self.reset)(core)
+        runs = ~self.reset
+        self._tokens(m, core.i.payload)
+        result = core.o.payload
+        m.d.comb += [
+            core.i.valid.eq(self.tokens.valid & runs),
+            self.tokens.ready.eq(core.i.ready & runs),
+            self.results.valid.eq(core.o.valid & runs),
+            self.results.payload.eq(
+                result.step | result.label << STEP_BITS | result.by_spike << BY_SPIKE_BIT
+            ),
+            core.o.ready.eq(self.results.ready),
+            core.early_exit.eq(self.early_exit),
+            core.reg_addr.eq(self.reg_addr),
+            self.reg_data.eq(core.reg_data),
+        ]
+        if self.learns:
+            m.d.comb += [
+                self.shadows.valid.eq(core.shadows.valid & runs),
+                self.shadows.payload.word.eq(core.shadows.payload.shadow),
+                self.shadows.payload.last.eq(core.shadows.payload.last),
+                core.shadows.ready.eq(self.shadows.ready),
+            ]
+        if self.fills:
+            m.d.comb += [
+                core.fill.valid.eq(self.fill.valid & runs),
+                core.fill.payload.eq(self.fill.payload),
+                self.fill.ready.eq(core.fill.ready & runs),
+            ]
+        return m
+
+    def _tokens(self, m: Module, token) -> None:
+        word = self.tokens.payload
+        kind, index = word[INDEX_BITS:], word[:INDEX_BITS]
+        layers, layer, what = self._core.learning_layers, index[:8], index[8:]
+        fills = what == WRITE_SHADOWS >> 8
+        asks = (what == READ_SHADOWS >> 8) | (fills & self.fills)
+        m.d.comb += [token.kind.eq(kind), token.index.eq(index)]
+        with m.If(kind == READ_REGISTER):
+            # The highest index is that of no input.
+            m.d.comb += [token.kind.eq(Kind.SPIKE), token.index.eq(~0)]
+            if self.learns:
+                with m.If(asks & Cat(layer == number for number in layers).any()):
+                    m.d.comb += token.kind.eq(Kind.POTENTIAL)
+                    m.d.comb += token.index.eq(layer + Mux(fills, layers.stop, 0))
+        with m.Elif(index[len(token.index) :].any()):
+            m.d.comb += token.index.eq(Mux(kind == Kind.SPIKE, ~0, 0))
