@@ -38,7 +38,7 @@ def run(job_dir: Path, chunks: Sequence[Chunk], n_processes: int) -> Iterator[di
     After a mismatch no chunk is begun, but those begun are finished. They are begun in order, so
     the first chunk with a mismatch is always among the results.
     The folder holds `params.safetensors`, `inputs.npy` (spike times uint8 [n, n_inputs]) and
-    `job.json` (`library`, `lanes`, `stall`, `seed`, `early_exit`). Raises `ToolError`.
+    `job.json` (`library`, `lanes`, `stall`, `spell`, `seed`, `early_exit`). Raises `ToolError`.
     """
     waiting = deque(chunks)
     log = job_dir / "chunks.log"
@@ -97,7 +97,8 @@ class _Worker:
         self._inputs = np.load(job_dir / "inputs.npy", mmap_mode="r")
         self._golden = Golden(self._params)
         self._core = Compiled(Path(job["library"]), self._params, job["lanes"])
-        self._stall, self._seed, self._early_exit = job["stall"], job["seed"], job["early_exit"]
+        self._stall, self._spell = job["stall"], job["spell"]
+        self._seed, self._early_exit = job["seed"], job["early_exit"]
 
     def run(self, start: int, stop: int) -> dict[str, Any]:
         """What `compare` found in these samples, the core's decisions, cycles and times.
@@ -109,7 +110,11 @@ class _Worker:
         trace = self._golden.run(inputs)
         middle = time.perf_counter()
         recording = self._core.run(
-            inputs, stall=self._stall, seed=self._seed + start, early_exit=self._early_exit
+            inputs,
+            stall=self._stall,
+            spell=self._spell,
+            seed=self._seed + start,
+            early_exit=self._early_exit,
         )
         end = time.perf_counter()
         found = compare(self._params, inputs, trace, recording, early_exit=self._early_exit)

@@ -81,6 +81,7 @@ def run(
     labels: NDArray[np.integer] | None = None,
     early_exit: bool = False,
     stall: float = 0.0,
+    spell: int = 1,
     seed: int = 0,
     n_processes: int | None = None,
     resume: bool = False,
@@ -90,6 +91,7 @@ def run(
 ) -> VerifyResult:
     """Compare a core with golden on input spike times uint8 [n, n_inputs].
 
+    `stall`, `spell`: see `Compiled.run`; with long spells, results wait until the whole core stops.
     `n_processes`: as many as there are cores, by default. `resume`: chunks that an earlier run, of
     the same core, inputs and options, has found equal are not run again. `verilog` replaces the
     generated text (to plant a fault). A mismatch is reported, not raised: see `check`.
@@ -108,6 +110,7 @@ def run(
         "lanes": list(lanes),
         "early_exit": early_exit,
         "stall": stall,
+        "spell": spell,
         "seed": seed,
         "inputs": hashlib.sha256(inputs.tobytes()).hexdigest(),
     }

@@ -25,6 +25,8 @@ from hwgen.protocol import VERSION, Register
 JOB = Path(os.environ["HWGEN_JOB"])
 QUIET_CYCLES = 20_000  # nothing moves for so long, and for two more a neuron: a deadlock
 STRAYS = 8  # of so many stalls, one is a token that the core must drop
+LONG = 64  # of so many waits for the receiver of results, one is so long that the core must stop
+LONG_CYCLES = 300
 
 
 def width(n: int) -> int:
@@ -119,6 +121,7 @@ class Bench:
         self.index_bits = len(dut.i__payload) - 2
         self.accepts, self.inside, self.in_flight, self.busy_cycles = False, False, 0, 0
         self.rng, self.stall, self.cycle, self.moved = rng, stall, 0, 0
+        self.deaf = 0  # cycles in which no result is taken
         self.quiet_limit = QUIET_CYCLES + 2 * sum(layer.n_post for layer in params.spec.layers)
         self.started: list[int] = []  # cycle in which a sample's first token went in
         self.decided: list[int] = []  # cycle in which its result came out
@@ -136,7 +139,11 @@ class Bench:
         except ValueError:  # of an X or Z
             self.board.broken(UNKNOWN, sample=len(self.decided), cycle=self.cycle)
         if self.stall:
-            self.dut.o__ready.value = int(self.rng.random() >= self.stall)
+            if not self.deaf and self.rng.random() < self.stall:
+                is_long = self.rng.random() < 1 / LONG
+                self.deaf = self.rng.randrange(LONG_CYCLES) + 1 if is_long else 1
+            self.dut.o__ready.value = int(not self.deaf)
+            self.deaf -= self.deaf > 0
             if self.rng.random() < self.stall:
                 self.dut.reg_addr.value = self.rng.randrange(len(Register))
         if self.cycle - self.moved >= self.quiet_limit:

@@ -14,6 +14,7 @@ from hwgen.errors import ToolError
 from hwgen.mismatch import Mismatch
 
 STALL = 0.2
+SPELLS: dict[str, Any] = {"stall": 0.02, "spell": 300}
 N_FEW = 60  # samples in a simulator, and lessons
 
 
@@ -93,7 +94,7 @@ def _without_pictures(*arguments: Any, waves: bool = False, **options: Any) -> A
 
 
 def _compiled(net: Network, text: str, build_dir: Path, cache: Path) -> Verdict:
-    """With stalls; then, as cosim does, with early exit and without stalls."""
+    """With stalls; with long ones; then, as cosim does, with early exit and without stalls."""
     how: dict[str, Any] = {"lanes": net.lanes, "build_dir": build_dir, "verilog": text}
     # For so few cycles a compiler that does not optimise is faster.
     flags = tuple(flag.replace("-O3", "-O0") for flag in cxxrtl._FLAGS)
@@ -105,7 +106,7 @@ def _compiled(net: Network, text: str, build_dir: Path, cache: Path) -> Verdict:
             if net.params.spec.learning:
                 how |= {"stall": STALL, "spram": net.spram}
                 return _verdict(verify_learning.run(net.params, net.lessons(N_FEW), **how).mismatch)
-            for options in ({"stall": STALL}, {"early_exit": True}):
+            for options in ({"stall": STALL}, SPELLS, {"early_exit": True}):
                 result = verify.run(net.params, net.inputs, n_processes=1, **how, **options)
                 if result.mismatch:
                     break
