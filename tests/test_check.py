@@ -67,9 +67,9 @@ def test_a_damaged_table(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_predictions_are_as_good_as_they_say() -> None:
     tables, period = resources.models()
-    assert tables.n_rows >= 15
-    assert tables.typical_error < 0.35
-    assert period.typical_error < 0.25
+    assert tables.n_rows >= 20
+    assert tables.typical_error < 0.15
+    assert period.typical_error < 0.2
     assert set(tables.factors) == {"ice40", "ecp5", "gowin"}
     for name in board.names():
         assert resources.speed_of(board.load(name)) in period.factors

@@ -12,6 +12,8 @@ from tool_output import ICE40_CELLS, ICE40_REPORT
 
 from hwgen import board, fit, gatesim, synth
 from hwgen.errors import BoardError, MismatchError, ToolError
+from hwgen.hdl.core import SpikeCore
+from hwgen.hdl.top import BoardTop
 from hwgen.params import Params
 from hwgen.synth import PHASES, SynthResult
 from hwgen.usage import Usage
@@ -101,6 +103,24 @@ def test_a_clock_of_a_pll(stand_ins: Path, tmp_path: Path) -> None:
     result = build(tmp_path, clock_hz=12_000_000)  # the board's own needs none
     assert (result.clock_hz, result.divisor) == (12_000_000, 12)
     assert "SB_PLL40" not in (tmp_path / "build" / "top.il").read_text()
+
+
+@pytest.mark.parametrize(
+    ("name", "tools"),
+    [
+        ("orangecrab_r0_2", ["yosys", "nextpnr-ecp5", "ecppack"]),  # no `dfu-suffix`
+        ("tang_nano_9k", ["yosys", "nextpnr-himbaechel", "gowin_pack"]),
+    ],
+)
+def test_no_programmer_is_needed(name: str, tools: list[str], tmp_path: Path) -> None:
+    target = board.load(name)
+    top = BoardTop(SpikeCore(random_params(0), (5, 4)), target)
+    commands = synth._prepare(top, target, tmp_path, 1, 50_000_000)
+    assert [command[0] for command in commands] == tools
+    # Gowin's clock is in no file.
+    assert ("--freq" in commands[1]) == (target.family == "gowin")
+    if target.family == "gowin":
+        assert commands[1][commands[1].index("--freq") + 1] == "50"
 
 
 def test_no_report_and_no_bitstream(stand_ins: Path, tmp_path: Path) -> None:
