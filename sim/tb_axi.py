@@ -1,10 +1,11 @@
 """Test bench of `hwgen_axi`, by the streams and the master of cocotbext-axi; see `soc_bench`."""
 
 import logging
+import re
 
 import cocotb
 from cocotb.clock import Clock
-from cocotb.triggers import ClockCycles, RisingEdge
+from cocotb.triggers import ClockCycles, FallingEdge, RisingEdge, Timer
 from cocotbext.axi import (
     AxiLiteBus,
     AxiLiteMaster,
@@ -18,6 +19,10 @@ from hwgen import soc
 from hwgen.protocol import Register
 
 N_AT_ONCE = 20
+POKED = 0.1  # of all cycles
+INPUT = re.compile(
+    r"s_axis\w*_(tvalid|tdata)|m_axis\w*_tready|s_axil_((aw|w|ar)(valid|addr|data|strb)|[br]ready)"
+)
 
 
 class AxiPort(Port):
@@ -64,6 +69,7 @@ class AxiPort(Port):
         self.dut.aresetn.value = 1
         cocotb.start_soon(self._watch())
         cocotb.start_soon(self.watch_core())
+        cocotb.start_soon(self._poke())
 
     async def _watch(self) -> None:
         """All that the design offers, whatever CONTROL says."""
@@ -90,6 +96,26 @@ class AxiPort(Port):
                 False,
                 bool(dut.s_axil_bvalid.value) and bool(dut.s_axil_awready.value),
             )
+
+    async def _poke(self) -> None:
+        """Inputs that change between clock edges must not move an output: AXI wants registers."""
+        dut = self.dut
+        ports = [signal for signal in dut if signal._name.startswith(("s_ax", "m_ax"))]
+        inputs = [signal for signal in ports if INPUT.fullmatch(signal._name)]
+        outputs = [signal for signal in ports if signal not in inputs]
+        while True:
+            await FallingEdge(self.clock)
+            if self.rng.random() < POKED:
+                before = [signal.value for signal in outputs]
+                saved = [signal.value for signal in inputs]
+                for signal in inputs:
+                    signal.value = self.rng.randrange(1 << len(signal))
+                await Timer(1, "ns")
+                for signal, value in zip(outputs, before, strict=True):
+                    same = str(signal.value) == str(value)
+                    self.compare(f"{signal._name} between clock edges", -1, True, same)
+                for signal, value in zip(inputs, saved, strict=True):
+                    signal.value = value
 
     def _held(self, bus, channel, *payload) -> Held:
         valid, ready, *fields = (

@@ -77,6 +77,7 @@ AXI = [
     ("axi", "_words.reset.eq(resets)", "_words.reset.eq(0)", "SAMPLES"),
     ("axi", "m.If(~words.reset & ~waits)", "m.If(~words.reset)", "reset goes on"),
     ("axi", "~self.s_axil_rvalid & ~words.reset", "~self.s_axil_rvalid", "ID0 during a reset"),
+    ("axi", "awready.eq(takes)", "awready.eq(takes & self.s_axil_wvalid)", "edges"),
     ("words", "core.early_exit.eq(self.early_exit)", "core.early_exit.eq(0)", "early exit leaves"),
     ("words", "index[len(token.index) :].any()", "0", "DROPPED"),
 ]
