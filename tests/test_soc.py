@@ -10,7 +10,6 @@ import pytest
 import yaml
 from formal.planted import Fault, planted
 from samples import learning_params, random_network, random_params, random_spike_times
-from test_hdl_verilog import WAIVERS
 from typer.testing import CliRunner
 
 from hwgen import ipcore, protocol, soc
@@ -111,8 +110,7 @@ def test_lint(bus, tmp_path):
     params, lanes, _, _ = learning(spram=False)
     (tmp_path / "top.v").write_text(soc_verilog(params, lanes, bus))
     command = [str(verilator_wrapper(tmp_path)), "--lint-only", "-Wall"]
-    # The last two are of learning units, of fields without bits.
-    command += [f"-Wno-{name}" for name in (*WAIVERS, "ASCRANGE", "CMPCONST")]
+    command += [f"-Wno-{name}" for name in ipcore.WAIVERS]
     done = subprocess.run(
         [*command, "--top-module", soc.TOPS[bus], "top.v"],
         cwd=tmp_path,
@@ -162,6 +160,8 @@ def test_files_for_a_system(bus, model, tmp_path):
     assert re.fullmatch(r"hwgen:snn:random_\w+:\d+\.\d+\.\d+", read["name"])
     assert written["digest"] in read["description"]
     assert read["targets"]["default"] == {"filesets": ["rtl"], "toplevel": soc.TOPS[bus]}
+    options = read["targets"]["lint"]["flow_options"]
+    assert options["verilator_options"] == [f"-Wno-{name}" for name in ipcore.WAIVERS]
     assert read["filesets"]["rtl"]["files"] == ["my chip.v"]
     for text in (verilog, core, header):
         assert str(tmp_path) not in text
