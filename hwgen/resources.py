@@ -61,7 +61,7 @@ def predict(params: Params, lanes: Sequence[int], board: Board) -> Prediction:
     blocks = sum(fit.memory_blocks(params, tuple(lanes), board)) + fit.LINK_BLOCKS
     return Prediction(
         lanes=tuple(lanes),
-        luts=round(tables([*_table_features(params.spec, lanes, board.family), 0], board.family)),
+        luts=round(tables([*_table_features(params.spec, lanes), 0], board.family)),
         luts_error=tables.typical_error,
         brams=blocks,
         fmax_hz=round(1e9 / ns),
@@ -85,10 +85,7 @@ def models() -> tuple[Model, Model]:
     boards = {row.board: load_board(row.board) for row in rows}
     counted = [row for row in rows if row.luts is not None]
     tables = fitted(
-        [
-            [*_table_features(r.spec, r.lanes, boards[r.board].family), float(r.older_link)]
-            for r in counted
-        ],
+        [[*_table_features(r.spec, r.lanes), float(r.older_link)] for r in counted],
         [float(r.luts or 0) for r in counted],
         [boards[r.board].family for r in counted],
     )
@@ -141,17 +138,17 @@ def _weighted(spec: NetworkSpec, lanes: Sequence[int]) -> list[tuple[int, Weight
     ]
 
 
-def _table_features(spec: NetworkSpec, lanes: Sequence[int], family: Family) -> list[float]:
-    """Link, registers and readout; bits of adders; what merges rows of memory blocks; walks of
+def _table_features(spec: NetworkSpec, lanes: Sequence[int]) -> list[float]:
+    """Link, registers and readout; bits of adders; bits of weights that have several; walks of
     convolutions and pools; bits of layers that learn; that there are any; outputs."""
-    adders, merging, learning = 0.0, 0.0, 0.0
+    adders, weights, learning = 0.0, 0.0, 0.0
     for index, layer, n in _weighted(spec, lanes):
-        adders += n * (layer.potential_bits + 2 * layer.slope_bits)
-        merging += n * layer.weight_bits * _rows(layer, n, family)
+        adders += n * (layer.potential_bits + layer.slope_bits)
+        weights += n * layer.weight_bits * (layer.weight_bits > 1)
         if spec.learning and index in spec.learning_layers:
             learning += n * spec.learning.shadow_bits
     walks = len(spec.layers) - sum(layer.kind == "dense" for layer in spec.layers)
-    return [1, adders, merging, walks, learning, float(bool(spec.learning)), spec.n_classes]
+    return [1, adders, weights, walks, learning, float(bool(spec.learning)), spec.n_classes]
 
 
 def _period_features(spec: NetworkSpec, lanes: Sequence[int], family: Family) -> list[float]:
