@@ -172,6 +172,12 @@ def test_a_spike_beyond_the_index_of_the_core_is_no_alias(word: int) -> None:
     assert result.answer == [0x0100]
 
 
+@pytest.mark.parametrize("word", [0x8081, 0xA001, 0x8101])
+def test_a_label_beyond_the_index_of_the_core_is_none(word: int) -> None:
+    result = talk(StubCore(n_inputs=128), [0x0005, word])
+    assert result.tokens == [(0, 5), (2, 0)]
+
+
 @pytest.mark.filterwarnings("ignore::amaranth.hdl.UnusedElaboratable")
 def test_more_classes_than_a_label_has_bits_are_refused() -> None:
     with pytest.raises(ValueError, match=r"^an answer has room for 128 classes, the core has more"):

@@ -63,15 +63,15 @@ class Commands(wiring.Component):
         kind, index = word[INDEX_BITS:], word[:INDEX_BITS]
         token = core.i.payload
         moving = Signal()  # shadow weights are on their way out
-        too_far = (kind == Kind.SPIKE) & index[len(token.index) :].any()
+        too_far = index[len(token.index) :].any()
         m.d.comb += [token.kind.eq(kind), token.index.eq(index)]
         m.d.sync += address.eq(index[:4] | index[4:].any().replicate(4))
         with m.If(held):
             with m.If(kind == READ_REGISTER):
                 m.d.comb += asked.eq((pending <= 0) & ~moving)
             with m.Else():
-                with m.If(too_far):  # an index of no input, which the core counts as dropped
-                    m.d.comb += token.index.eq(~0)
+                with m.If(too_far):  # of no input, which the core counts as dropped; no label
+                    m.d.comb += token.index.eq((kind == Kind.SPIKE).replicate(len(token.index)))
                 m.d.comb += [core.i.valid.eq(1), done.eq(core.i.ready)]
                 m.d.comb += ended.eq(core.i.ready & (kind == Kind.END_OF_SAMPLE))
         if core.learning_layers:
