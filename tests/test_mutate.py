@@ -91,23 +91,26 @@ def test_the_page_tells_how_many_of_each_kind() -> None:
 
 @pytest.mark.cosim
 @pytest.mark.synth
-@pytest.mark.parametrize(
-    ("names", "status"),
-    [
-        (["first layer, step: spikes of a step swapped", "readout: candidate kept"], 0),
-        (["a harmful one, said to be harmless", "shadow weight, lowest bit"], 1),
-    ],
-)
-def test_some_are_judged(names, status, tmp_path, monkeypatch, capsys) -> None:
+def test_some_are_judged(tmp_path, monkeypatch, capsys) -> None:
+    """A fault of the runner's list among them: what does harm is said to do none."""
     needs("yosys", "g++")
     monkeypatch.chdir(tmp_path)
     harmful = replace(WEIGHT, name="a harmful one, said to be harmless", why="it is not")
-    mutants = [harmful if name == harmful.name else named(name) for name in names]
-    assert mutate.main([], mutants) == status
+    names = ("first layer, step: spikes of a step swapped", "shadow weight, lowest bit")
+    assert mutate.main([], [harmful, *map(named, names)]) == 1
     told = capsys.readouterr()
-    assert ("NOT AS EXPECTED: a harmful one" in told.err) == (status == 1)
-    assert told.err.count("NOT AS EXPECTED") == status
-    assert told.out.count("ok  ") == 2 - status
+    assert told.err.count("NOT AS EXPECTED: ") == told.out.count("FAIL ") == 1
+    assert (
+        "NOT AS EXPECTED: a harmful one, said to be harmless: expected to be harmless" in told.err
+    )
+    assert told.out.count("ok   harmless none: ") == 2  # the networks themselves
+    assert "1 harmful faults: cosim found 1, verify 1; 4 harmless: cosim reported 1" in told.out
+
+
+@pytest.mark.parametrize(("found", "status"), [("a", 0), ("", 1)])
+def test_the_exit_status(found, status, monkeypatch) -> None:
+    monkeypatch.setattr(mutate, "run", lambda mutants: [said(found, "b")])
+    assert mutate.main([], [WEIGHT]) == status
 
 
 def test_a_word_that_no_fault_has(capsys) -> None:
