@@ -154,6 +154,23 @@ def test_silence_is_given_up(params: Params) -> None:
     assert sum(silence.timeouts) < 15
 
 
+class Babble(Silence):
+    """Somebody else is there."""
+
+    def read(self, timeout_s: float) -> bytes:
+        return bytes(range(100))
+
+
+def test_babble_is_given_up(library: Path, params: Params, monkeypatch) -> None:
+    with pytest.raises(LinkError, match=r"^the board does not answer; is it this port"):
+        Device(Babble(), params)
+    board = SimulatedBoard(library)
+    with Device(board, params) as device:
+        monkeypatch.setattr(board, "read", Babble().read)
+        with pytest.raises(LinkError, match=r"^the board answers no more: 0 words of 20 have come"):
+            device.registers()
+
+
 def test_a_recording_plays_again(library: Path, params: Params, tmp_path: Path) -> None:
     path = tmp_path / "line.jsonl"
     with Device(Recorder(SimulatedBoard(library), path), params, session=3) as device:

@@ -11,6 +11,7 @@ _QUIET_S = 0.25  # no byte for so long: something was lost, or the core is busy
 _MAX_QUIET_S = 2.0
 _PATIENCE = 8  # times in a row, each twice as long, that the board may be silent
 _STALLED = 60  # times in a row that the board says nothing new
+_MAX_NOISE = 20_000  # bytes in a row that are no frame
 _IN_FLIGHT = WINDOW - 1  # words; one place is for the check sum
 _UNSAID = WINDOW // 4  # words that came, before the board is told without being asked
 
@@ -40,7 +41,9 @@ class Line:
         for attempt in range(_PATIENCE):
             self._transport.write(Down(kind=Frame.SYNC, session=self._session).encode())
             quiet_s = min(_QUIET_S * 2**attempt, _MAX_QUIET_S)
-            while data := self._transport.read(quiet_s):
+            n_heard = 0
+            while (data := self._transport.read(quiet_s)) and n_heard < _MAX_NOISE:
+                n_heard += len(data)
                 for frame in self._unframer.feed(data):
                     if isinstance(frame, Up) and frame.session == self._session:
                         self._faults = frame.faults
@@ -64,12 +67,14 @@ class Line:
         window = self._window
         answers: list[int] = []
         window.queue(words)
-        silent = stalled = 0
+        silent = stalled = n_noise = 0
         while window.n_queued or len(answers) < n_answers:
             for frame in window.frames(self._session):
                 self._transport.write(frame.encode())
             data = self._transport.read(min(_QUIET_S * 2**silent, _MAX_QUIET_S))
+            n_noise += len(data)
             for up in self._unframer.feed(data):
+                n_noise = 0
                 got = self._take(up)
                 stalled = stalled + 1 if got is None else 0
                 answers += got or ()
@@ -79,7 +84,8 @@ class Line:
             else:
                 silent, stalled = silent + 1, stalled + 1
                 self._repeat()
-            if silent > _PATIENCE or stalled > _STALLED or len(answers) > n_answers:
+            lost = silent > _PATIENCE or stalled > _STALLED or n_noise > _MAX_NOISE
+            if lost or len(answers) > n_answers:
                 raise LinkError(
                     f"the board answers {'too much' if answers[n_answers:] else 'no more'}: "
                     f"{len(answers)} words of {n_answers} have come, {window.n_queued} of "
