@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from samples import random_network, random_params
+from samples import learning_params, random_network, random_params
 
 import hwgen
 from hwgen.hdl.verilog import to_verilog
@@ -22,6 +22,7 @@ WAIVERS = [
     "WIDTHEXPAND",
     "WIDTHTRUNC",
 ]
+WAIVERS_OF_LEARNING = ["ASCRANGE", "CMPCONST"]
 
 
 def dense_text():
@@ -94,9 +95,21 @@ def test_no_latch_no_multiplier(text):
 
 @pytest.mark.cosim
 def test_lint(text, tmp_path):
+    assert warnings(text, WAIVERS, tmp_path) == (0, "")
+
+
+@pytest.mark.cosim
+@pytest.mark.parametrize(("spram", "shadow_bits"), [(False, 8), (True, 10)])
+def test_lint_of_a_core_that_learns(spram, shadow_bits, tmp_path):
+    params = learning_params("phased/ramp", 4, "1x4-3-3", shadow_bits=shadow_bits)
+    text = to_verilog(params, (2, 3), spram=spram)
+    assert warnings(text, [*WAIVERS, *WAIVERS_OF_LEARNING], tmp_path) == (0, "")
+
+
+def warnings(text, waivers, tmp_path):
     (tmp_path / "core.v").write_text(text)
     command = [str(verilator_wrapper(tmp_path)), "--lint-only", "-Wall"]
-    command += [f"-Wno-{name}" for name in WAIVERS]
+    command += [f"-Wno-{name}" for name in waivers]
     done = subprocess.run(
         [*command, "--top-module", "hwgen_core", "core.v"],
         cwd=tmp_path,
@@ -104,4 +117,4 @@ def test_lint(text, tmp_path):
         text=True,
         check=False,
     )
-    assert (done.returncode, done.stderr) == (0, "")
+    return done.returncode, done.stderr
