@@ -133,14 +133,12 @@ def _synth(result: SynthResult) -> dict[str, Any]:
 def render(params: Params, results: dict[str, Any]) -> str:
     """The card, in Markdown."""
     made = params.provenance
-    bits = [layer.weight_bits for layer in params.spec.weighted]
-    precision = ["binary" if n == 1 else f"{n} bits" for n in bits]
     lines = [
         f"# {params.name}",
         "",
         made.get("description", ""),
         "",
-        f"- network: {params.spec.shape}, weights {' / '.join(precision)}, "
+        f"- network: {params.spec.shape}, weights {precision(params)}, "
         f"{params.spec.n_steps} steps, {params.spec.n_synapses} synapses",
         f"- data: {made.get('data', {}).get('name')}, seed {made.get('seed')}",
         f"- params: `{params.digest}`",
@@ -166,6 +164,12 @@ def render(params: Params, results: dict[str, Any]) -> str:
         lines += _synth_lines(built, simulated) + _speed_of_learning(built, learnt)
     lines += ["", f"Written by hwgen {hwgen.__version__}; do not edit.", ""]
     return "\n".join(lines)
+
+
+def precision(params: Params) -> str:
+    """Of the weights of each layer that has some, in words."""
+    bits = [layer.weight_bits for layer in params.spec.weighted]
+    return " / ".join("binary" if n == 1 else f"{n} bits" for n in bits)
 
 
 def _origin(params: Params) -> str:

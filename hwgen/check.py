@@ -38,17 +38,8 @@ class Check:
         return table | {"fits": not self.problems()}
 
     def problems(self) -> list[str]:
-        """Why it cannot work, if it cannot. Memory blocks are counted; the others are estimates."""
-        found = []
-        p = self.predicted
-        if p.luts > self.luts_capacity:
-            found.append(f"about {p.luts} of {self.luts_capacity} LUTs")
-        if p.brams > self.brams_capacity:
-            found.append(f"{p.brams} of {self.brams_capacity} memory blocks")
-        if p.fmax_hz < self.clock_hz:
-            mhz, clock = p.fmax_hz / 1e6, self.clock_hz / 1e6
-            found.append(f"about {mhz:.1f} MHz for a clock of {clock:g} MHz")
-        return found
+        """Why it cannot work, if it cannot."""
+        return _problems(self.predicted, self.luts_capacity, self.brams_capacity, self.clock_hz)
 
     def close_calls(self) -> list[str]:
         """What fits, but for the error of the prediction might not."""
@@ -58,6 +49,18 @@ class Check:
         if p.fmax_hz >= self.clock_hz > p.fmax_hz * (1 - p.fmax_error):
             found.append("the clock")
         return found
+
+
+def _problems(p: Prediction, luts: int, brams: int, clock_hz: int) -> list[str]:
+    """Of a part with so many LUTs and memory blocks. Blocks are counted, the rest is estimated."""
+    found = []
+    if p.luts > luts:
+        found.append(f"about {p.luts} of {luts} LUTs")
+    if p.brams > brams:
+        found.append(f"{p.brams} of {brams} memory blocks")
+    if p.fmax_hz < clock_hz:
+        found.append(f"about {p.fmax_hz / 1e6:.1f} MHz for a clock of {clock_hz / 1e6:g} MHz")
+    return found
 
 
 def run(
@@ -110,8 +113,5 @@ def fits(params: Params, board: Board, *, clock_hz: int | None = None) -> bool:
         predicted = resources.predict(params, lanes, board)
     except BoardError:
         return False
-    return (
-        predicted.luts <= board.capacity.lut
-        and predicted.brams <= board.capacity.bram
-        and predicted.fmax_hz >= (clock_hz or board.clock_hz)
-    )
+    capacity = board.capacity
+    return not _problems(predicted, capacity.lut, capacity.bram, clock_hz or board.clock_hz)

@@ -13,7 +13,7 @@ they lie in SPRAM, `WRITE_SHADOWS` says that they follow.
 from collections.abc import Iterable
 from enum import IntEnum
 
-from hwgen.events import Kind, Token
+from hwgen.events import Token
 
 VERSION = 2  # of this protocol and register map
 READ_REGISTER = 3  # the kind of a request word
@@ -56,11 +56,6 @@ class Register(IntEnum):
 
 def token_word(token: Token) -> int:
     return token.kind << INDEX_BITS | token.index
-
-
-def token_of(word: int) -> Token:
-    """The token of a word whose kind is not `READ_REGISTER`."""
-    return Token(Kind(word >> INDEX_BITS), word & (1 << INDEX_BITS) - 1)
 
 
 def register_request(register: Register) -> int:

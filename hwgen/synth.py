@@ -15,9 +15,9 @@ from typing import Any
 from hwgen import fit, pll, tools
 from hwgen.board import BITSTREAM_SUFFIX, Board
 from hwgen.errors import BoardError, ToolError
-from hwgen.hdl.commands import MAX_CLASSES
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.top import BoardTop
+from hwgen.hdl.words import MAX_CLASSES
 from hwgen.params import Params
 from hwgen.usage import Resources, Usage, from_cells, from_report
 

@@ -100,7 +100,10 @@ def folder(tmp_path: Path) -> ModelFolder:
         "verify 3,10": {"digest": "0" * 64, "n_samples": 9, "n_compared": 9, "n_mismatches": 9},
     }  # fmt: skip
     (path / "results.json").write_text(json.dumps(results))
-    points = [{"n_learnt": 0, "test_accuracy": 0.1}, {"n_learnt": 90, "test_accuracy": 0.5}]
+    points = [
+        {"n_learnt": n, "test_accuracy": a, "online_accuracy": 0.1, "n_updates": n}
+        for n, a in ((0, 0.1), (90, 0.5))
+    ]
     (path / "curve.json").write_text(json.dumps({"digest": params.digest, "curve": points}))
     return ModelFolder(path)
 

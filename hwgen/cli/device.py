@@ -10,7 +10,7 @@ import typer
 from hwgen import model as model_module
 from hwgen.cli import options
 from hwgen.cli.console import bar, err, facts, out, percent, phases, print_json, table
-from hwgen.cli.hardware import BoardOption, in_spram, parse_lanes
+from hwgen.cli.hardware import BoardOption, build_folder, in_spram, parse_lanes
 from hwgen.errors import HwgenError
 from hwgen.params import Params
 
@@ -40,13 +40,8 @@ def flash(
     from hwgen import flash as flow
 
     target = board_module.load(board)
-    name = model_module.find(model).params().name
-    built = (
-        Path("build")
-        / f"{name}-{target.name}"
-        / f"top{board_module.BITSTREAM_SUFFIX[target.family]}"
-    )
-    chosen = bitstream or built
+    folder = build_folder(model_module.find(model).params(), target)
+    chosen = bitstream or folder / f"top{board_module.BITSTREAM_SUFFIX[target.family]}"
     command = flow.command(target, chosen)
     err.print(" ".join(command), markup=False)
     flow.flash(target, chosen)
@@ -156,9 +151,11 @@ def _compiled(params: Params, lanes: tuple[int, ...], spram: bool) -> Path:
 def _transport(
     port: str, baud: int, replay: Path | None, library: Path | None
 ) -> Iterator["Transport"]:
-    from hwgen.host import Replay, SerialPort, simulated
+    from hwgen.host import Replay, SerialPort
 
     if library:
+        from hwgen.host import simulated  # which brings Amaranth
+
         with simulated.SimulatedPort(library) as there:
             yield SerialPort(there.name, baud)
     else:

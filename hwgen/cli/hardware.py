@@ -1,8 +1,8 @@
-"""Verbs from a parameter file to hardware: verilog, cosim, synth."""
+"""Verbs from a parameter file to hardware: verilog, cosim, build."""
 
 import statistics
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 import typer
@@ -15,6 +15,9 @@ from hwgen.errors import HwgenError
 from hwgen.model import ModelFolder
 from hwgen.params import Params
 from hwgen.soc import BUSES, TOPS, Bus
+
+if TYPE_CHECKING:
+    from hwgen.board import Board
 
 DEFAULT_LANES = 16  # where no board decides
 _UPDATED = {"dense": "neurons", "conv2d": "filters", "pool2d": "lane, as it pools"}
@@ -213,6 +216,11 @@ def _inputs(
     return latency(images, params.spec.input, params.spec.n_steps)
 
 
+def build_folder(params: Params, board: "Board") -> Path:
+    """Where `build` puts a design, and `flash` looks for it, if nothing else is said."""
+    return Path("build") / f"{params.name}-{board.name}"
+
+
 def build(
     model: options.Model,
     board: Annotated[str, typer.Option(help="Name (`hwgen boards`) or path of a .toml.")],
@@ -244,7 +252,7 @@ def build(
             params,
             target,
             lanes=parse_lanes(lanes, params, board),
-            build_dir=build_dir or Path("build") / f"{params.name}-{target.name}",
+            build_dir=build_dir or build_folder(params, target),
             early_exit=early_exit,
             clock_hz=round(clock_mhz * 1e6) if clock_mhz else None,
             seed=seed,

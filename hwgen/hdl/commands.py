@@ -5,18 +5,15 @@ from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.events import Kind
+from hwgen.hdl.words import check_classes, fitted_index, result_word
 from hwgen.protocol import (
-    BY_SPIKE_BIT,
     INDEX_BITS,
-    LABEL_BITS,
     READ_REGISTER,
     READ_SHADOWS,
-    STEP_BITS,
     WRITE_SHADOWS,
     Register,
 )
 
-MAX_CLASSES = 2**LABEL_BITS
 _NO_REGISTER = 15
 _PENDING_BITS = 8  # signed; the core never holds as many as 127 samples
 
@@ -40,8 +37,7 @@ class Commands(wiring.Component):
 
     def __init__(self, core: wiring.Component, *, early_exit: bool = False) -> None:
         """core: a `SpikeCore` or anything with its ports."""
-        if len(core.o.payload.label) > LABEL_BITS:
-            raise ValueError(f"an answer has room for {MAX_CLASSES} classes, the core has more")
+        check_classes(core)
         self._core = core
         self._early_exit = early_exit
         super().__init__(
@@ -63,15 +59,12 @@ class Commands(wiring.Component):
         kind, index = word[INDEX_BITS:], word[:INDEX_BITS]
         token = core.i.payload
         moving = Signal()  # shadow weights are on their way out
-        too_far = index[len(token.index) :].any()
-        m.d.comb += [token.kind.eq(kind), token.index.eq(index)]
+        m.d.comb += [token.kind.eq(kind), token.index.eq(fitted_index(word, token))]
         m.d.sync += address.eq(index[:4] | index[4:].any().replicate(4))
         with m.If(held):
             with m.If(kind == READ_REGISTER):
                 m.d.comb += asked.eq((pending <= 0) & ~moving)
             with m.Else():
-                with m.If(too_far):  # of no input, which the core counts as dropped; no label
-                    m.d.comb += token.index.eq((kind == Kind.SPIKE).replicate(len(token.index)))
                 m.d.comb += [core.i.valid.eq(1), done.eq(core.i.ready)]
                 m.d.comb += ended.eq(core.i.ready & (kind == Kind.END_OF_SAMPLE))
         if core.learning_layers:
@@ -121,7 +114,6 @@ class Commands(wiring.Component):
 
     def _answer(self, m: Module, core, *, asked, request_done, answered) -> None:
         """Results, registers and shadow weights to words, one whole answer after the other."""
-        result = core.o.payload
         low, is_low = Signal(16), Signal()  # of a register
         # The address is registered on the way to the core, the data on the way back.
         addressed, fetched = Signal(), Signal()
@@ -137,10 +129,7 @@ class Commands(wiring.Component):
             m.d.sync += [self.o.payload.eq(low), self.o.valid.eq(1), is_low.eq(0)]
         with m.Elif(free & core.o.valid):
             m.d.comb += [core.o.ready.eq(1), answered.eq(1)]
-            m.d.sync += self.o.payload.eq(
-                result.step | result.label << STEP_BITS | result.by_spike << BY_SPIKE_BIT
-            )
-            m.d.sync += self.o.valid.eq(1)
+            m.d.sync += [self.o.payload.eq(result_word(core.o.payload)), self.o.valid.eq(1)]
         if core.learning_layers:
             with m.Elif(free & core.shadows.valid):
                 m.d.comb += core.shadows.ready.eq(1)

@@ -15,7 +15,27 @@ from hwgen.protocol import (
     WRITE_SHADOWS,
 )
 
+MAX_CLASSES = 2**LABEL_BITS
 SHADOW_WORD = data.StructLayout({"word": 16, "last": 1})
+
+
+def check_classes(core: wiring.Component) -> None:
+    """Raise ValueError unless an answer has room for the core's labels."""
+    if len(core.o.payload.label) > LABEL_BITS:
+        raise ValueError(f"an answer has room for {MAX_CLASSES} classes, the core has more")
+
+
+def result_word(result: data.View):
+    """The answer to a sample."""
+    return result.step | result.label << STEP_BITS | result.by_spike << BY_SPIKE_BIT
+
+
+def fitted_index(word, token: data.View):
+    """The index of a word, as the core takes it. If it does not fit, that of a spike is all ones,
+    which is no input's; any other is 0, which is no label."""
+    kind, index = word[INDEX_BITS:], word[:INDEX_BITS]
+    too_far = index[len(token.index) :].any()
+    return Mux(too_far, (kind == Kind.SPIKE).replicate(len(token.index)), index)
 
 
 class WordCore(wiring.Component):
@@ -30,8 +50,7 @@ class WordCore(wiring.Component):
 
     def __init__(self, core: wiring.Component) -> None:
         """core: a `SpikeCore` or anything with its ports."""
-        if len(core.o.payload.label) > LABEL_BITS:
-            raise ValueError(f"an answer has room for {2**LABEL_BITS} classes, the core has more")
+        check_classes(core)
         self._core = core
         self.learns = bool(core.learning_layers)
         self.fills = hasattr(core, "fill")
@@ -58,14 +77,11 @@ class WordCore(wiring.Component):
         m.submodules.core = ResetInserter(self.reset)(core)
         runs = ~self.reset
         self._tokens(m, core.i.payload)
-        result = core.o.payload
         m.d.comb += [
             core.i.valid.eq(self.tokens.valid & runs),
             self.tokens.ready.eq(core.i.ready & runs),
             self.results.valid.eq(core.o.valid & runs),
-            self.results.payload.eq(
-                result.step | result.label << STEP_BITS | result.by_spike << BY_SPIKE_BIT
-            ),
+            self.results.payload.eq(result_word(core.o.payload)),
             core.o.ready.eq(self.results.ready),
             core.early_exit.eq(self.early_exit),
             core.reg_addr.eq(self.reg_addr),
@@ -92,7 +108,7 @@ class WordCore(wiring.Component):
         layers, layer, what = self._core.learning_layers, index[:8], index[8:]
         fills = what == WRITE_SHADOWS >> 8
         asks = (what == READ_SHADOWS >> 8) | (fills & self.fills)
-        m.d.comb += [token.kind.eq(kind), token.index.eq(index)]
+        m.d.comb += [token.kind.eq(kind), token.index.eq(fitted_index(word, token))]
         with m.If(kind == READ_REGISTER):
             # The highest index is that of no input.
             m.d.comb += [token.kind.eq(Kind.SPIKE), token.index.eq(~0)]
@@ -100,5 +116,3 @@ class WordCore(wiring.Component):
                 with m.If(asks & Cat(layer == number for number in layers).any()):
                     m.d.comb += token.kind.eq(Kind.POTENTIAL)
                     m.d.comb += token.index.eq(layer + Mux(fills, layers.stop, 0))
-        with m.Elif(index[len(token.index) :].any()):
-            m.d.comb += token.index.eq(Mux(kind == Kind.SPIKE, ~0, 0))

@@ -18,6 +18,7 @@ from hwgen.errors import DataError
 from hwgen.evaluate import check_input, own_test_set
 from hwgen.files import write_atomic
 from hwgen.golden import Golden
+from hwgen.halfway import Point
 from hwgen.model import ModelFolder
 from hwgen.params import Params
 from hwgen.progress import Progress
@@ -70,10 +71,7 @@ def write(
         params=params,
         made=params.provenance,
         folder=folder.path.name,
-        precision=[
-            "binary" if layer.weight_bits == 1 else f"{layer.weight_bits} bits"
-            for layer in params.spec.weighted
-        ],
+        precision=card.precision(params),
         answered=answered,
         shown=shown,
         sample=sample,
@@ -148,10 +146,10 @@ def _curve(folder: ModelFolder, params: Params) -> str:
         table = json.loads((folder.path / "curve.json").read_text())
         if table["digest"] != params.digest:
             return ""
-        points = [(int(p["n_learnt"]), float(p["test_accuracy"])) for p in table["curve"]]
+        points = [Point(**point) for point in table["curve"]]
     except (OSError, ValueError, KeyError, TypeError):
         return ""
-    return pictures.curve(points) if points else ""
+    return pictures.curve(params.name, points) if points else ""
 
 
 def _cycles(results: dict[str, Any]) -> str:

@@ -8,23 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.errors import ToolError
+from hwgen import curves
+from hwgen.halfway import Point
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY = "#2b6cb0", "#dd6b20", "#718096"
-_LEAST = 0.01  # per cent; none at all is drawn here, where the axis can still show it
-_TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100)
 _HEADER = re.compile(r"^.*?(?=<svg)", re.DOTALL)
 
 
 def _figure(width: float, height: float) -> "Figure":
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ToolError(f"no matplotlib for the report ({error}); pip install matplotlib") from None
-    return Figure((width, height), layout="constrained")
+    return curves.new_figure(width, height, what="the report")
 
 
 def _svg(figure: "Figure", label: str) -> str:
@@ -123,20 +118,8 @@ def cycles(values: Sequence[int]) -> str:
     return _svg(figure, "Clock cycles to the decision")
 
 
-def curve(points: Sequence[tuple[int, float]]) -> str:
-    """Samples learnt, and what was wrong of the test set then."""
-    figure = _figure(5.2, 2.6)
-    axes = figure.subplots()
-    n, accuracy = zip(*points, strict=True)
-    wrong = [max(_LEAST, 100 * (1 - share)) for share in accuracy]
-    axes.semilogy(n, wrong, marker="o", markersize=3, color=BLUE)
-    axes.set(xlabel="samples learnt", ylabel="wrong, % of the test set")
-    low, high = axes.get_ylim()
-    ticks = [tick for tick in _TICKS if low <= tick <= high]
-    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
-    axes.minorticks_off()
-    axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.tick_params(axis="x", labelsize=7)
-    axes.grid(color="#e2e8f0", linewidth=0.6)
-    axes.spines[["top", "right"]].set_visible(False)
+def curve(name: str, points: Sequence[Point]) -> str:
+    """What was wrong of the test set, over the samples learnt."""
+    figure = _figure(6, 3.6)
+    curves.plot(figure.subplots(), {name: points})
     return _svg(figure, "Learning curve")
