@@ -37,13 +37,14 @@ def sample_tokens(
     order: np.random.Generator | None = None,
     lesson: int = 0,
 ) -> Iterator[Token]:
-    """Tokens of one sample: spike times uint8 [n] (`n_steps` = never) -> tokens.
+    """Tokens of one sample: spike times uint8 [n] (`n_steps` = never), or, of a multi-spike
+    network, spikes uint8 [n_steps, n] of 0 and 1 -> tokens.
 
     Spikes of a step come in ascending index, or shuffled if a generator is given. `lesson` is the
     index of END_OF_SAMPLE: a label plus 1, or 0 (`docs/learning.md`).
     """
     for step in range(n_steps):
-        indices = np.flatnonzero(spike_times == step)
+        indices = np.flatnonzero(spike_times[step] if spike_times.ndim > 1 else spike_times == step)
         if order is not None:
             order.shuffle(indices)
         for index in indices:

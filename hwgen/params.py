@@ -24,6 +24,7 @@ from hwgen.spec import (
     MAX_NEURONS,
     ConvSpec,
     DenseSpec,
+    InputSpec,
     LayerSpec,
     NetworkSpec,
     PoolSpec,
@@ -98,6 +99,13 @@ class Params:
             _check_thresholds(self.thresholds[index], layer, f"{where}: {index}.thresholds")
             _check_drives(self.drives[index], layer, f"{where}: {index}.drives")
             self._check_shadows(index, f"{where}: {index}.shadows")
+        if self.spec.readout == "potential":
+            layer, thresholds = self.spec.weighted[-1], self.thresholds[-1]
+            if (thresholds != layer.max_threshold).any():
+                raise ParamsError(
+                    f"{where}: {n_layers - 1}.thresholds hold {int(thresholds.min())}, expected "
+                    f"{layer.max_threshold} everywhere: with the readout 'potential' no output fires"
+                )
 
     def _check_shadows(self, index: int, where: str) -> None:
         layer, learning = self.spec.layers[index], self.spec.learning
@@ -133,15 +141,60 @@ def check_spec(network: NetworkSpec, where: str) -> None:
         )
     if shape.n_inputs > MAX_INPUTS:
         raise ParamsError(f"{where}: {shape.n_inputs} inputs, expected at most {MAX_INPUTS}")
+    _check_input(shape, f"{where}: input")
     post = shape.post
     for index, layer in enumerate(network.layers):
-        _check_layer(layer, post, network.n_steps, f"{where}: layers[{index}]")
+        _check_layer(layer, post, network, f"{where}: layers[{index}]")
         post = layer.post
     _check_learning(network, where)
     if network.layers[-1].kind != "dense":
         raise ParamsError(f"{where}: the last layer is {network.layers[-1].kind}, expected dense")
     if network.layers[-1].phased:
         raise ParamsError(f"{where}: the last layer is phased, expected one that fires at once")
+    _check_resets(network, where)
+
+
+def _check_input(shape: InputSpec, where: str) -> None:
+    events = shape.encoding == "events"
+    if events != (shape.step_us > 0):
+        raise ParamsError(
+            f"{where}.step_us is {shape.step_us} with encoding {shape.encoding!r}, expected at "
+            "least 1 with 'events' and 0 with others"
+        )
+    if not events and shape.channels != 1:
+        raise ParamsError(f"{where}.channels is {shape.channels} without events, expected 1")
+
+
+def _check_resets(network: NetworkSpec, where: str) -> None:
+    """Who may fire more than once: all neurons of hidden layers, or none."""
+    n_layers, readout = len(network.layers), network.readout
+    if network.input.encoding != "latency" and not network.multi_spike:
+        raise ParamsError(
+            f"{where}: readout is {readout!r} with input {network.input.encoding!r}, whose neurons "
+            "fire more than once; expected 'spike_count' or 'potential'"
+        )
+    if network.multi_spike and network.learning:
+        raise ParamsError(f"{where}: learning needs the readout 'first_spike', not {readout!r}")
+    for index, layer in enumerate(network.layers):
+        if isinstance(layer, PoolSpec):
+            continue
+        once = not network.multi_spike or (index == n_layers - 1 and readout == "potential")
+        if once != (layer.reset == "never"):
+            raise ParamsError(
+                f"{where}: layers[{index}].reset is {layer.reset!r} with the readout {readout!r}, "
+                f"expected {'never' if once else 'zero or subtract'}"
+            )
+        if once and layer.leak_shift:
+            raise ParamsError(
+                f"{where}: layers[{index}].leak_shift is {layer.leak_shift} without a reset, "
+                "expected 0"
+            )
+        if network.multi_spike and (layer.psp != "step" or layer.phased):
+            what = "phased" if layer.phased else f"psp {layer.psp!r}"
+            raise ParamsError(
+                f"{where}: layers[{index}] has {what} with the readout {readout!r}, expected psp "
+                "'step'"
+            )
 
 
 def _check_learning(network: NetworkSpec, where: str) -> None:
@@ -161,7 +214,7 @@ def _check_learning(network: NetworkSpec, where: str) -> None:
             )
 
 
-def _check_layer(layer: LayerSpec, feeding: Shape, n_steps: int, where: str) -> None:
+def _check_layer(layer: LayerSpec, feeding: Shape, network: NetworkSpec, where: str) -> None:
     if isinstance(layer, DenseSpec):
         if layer.n_pre != feeding.n:
             raise ParamsError(f"{where}.n_pre is {layer.n_pre}, but {feeding.n} neurons feed it")
@@ -185,7 +238,7 @@ def _check_layer(layer: LayerSpec, feeding: Shape, n_steps: int, where: str) -> 
         raise ParamsError(
             f"{where}.padding is {layer.padding}, expected less than size, {layer.size}"
         )
-    needed = layer.min_potential_bits(n_steps)
+    needed = layer.min_potential_bits(network.n_steps, multi_spike=network.multi_spike)
     if layer.potential_bits < needed:
         raise ParamsError(
             f"{where}.potential_bits is {layer.potential_bits}, too narrow: {layer.n_fan_in} "

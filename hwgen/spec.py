@@ -16,6 +16,9 @@ MAX_INPUTS = 2**14  # an event word has 14 bits of index
 MAX_NEURONS = 2**16  # of a layer
 
 Psp = Literal["step", "ramp", "triangle"]
+Reset = Literal["never", "zero", "subtract"]
+Encoding = Literal["latency", "rate", "events"]
+Readout = Literal["first_spike", "spike_count", "potential"]
 
 
 class Shape(NamedTuple):
@@ -32,20 +35,27 @@ class Shape(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class InputSpec:
-    """How grey values become spike times: brighter is earlier, zero never fires.
+    """How a sample becomes spikes. After `crop` pixels are cut from each side, the value x in
+    0..`x_max` of pixel (row, column) makes neuron ``row * width + column`` fire
 
-    After `crop` pixels are cut from each side, the value x in 0..`x_max` of pixel (row, column)
-    makes neuron ``row * width + column`` fire at step ``(x_max - x) * n_steps // x_max``.
+    "latency": once, at step ``(x_max - x) * n_steps // x_max``: brighter is earlier, 0 never;
+    "rate": at each step t with ``(t + 1) * x // x_max > t * x // x_max``, x * n_steps // x_max
+    times in all;
+    "events": of an event camera, whose pixels have `channels` neurons, one a polarity: at each step
+    t in which it gave an event, from ``t * step_us`` to ``(t + 1) * step_us`` microseconds.
     """
 
     height: Annotated[int, Range(1, 4096)]
     width: Annotated[int, Range(1, 4096)]
     x_max: Annotated[int, Range(1, 255)]
     crop: Annotated[int, Range(0, 2048)] = 0
+    encoding: Encoding = "latency"
+    channels: Annotated[int, Range(1, 2)] = 1
+    step_us: Annotated[int, Range(0, 2**31 - 1)] = 0  # events only
 
     @property
     def post(self) -> Shape:
-        return Shape(self.height - 2 * self.crop, self.width - 2 * self.crop, 1)
+        return Shape(self.height - 2 * self.crop, self.width - 2 * self.crop, self.channels)
 
     @property
     def n_inputs(self) -> int:
@@ -62,6 +72,9 @@ class _Neurons:
     "step": 1; "ramp": d + 1; "triangle": max(0, min(d + 1, 2 * tau_steps - d - 1)).
     A `phased` layer takes in all steps of a sample first, and then fires in as many steps of its
     own, in each of which its potentials rise by their drive. Its `psp` is the ramp.
+    `reset` "never": a neuron fires once a sample at most, and goes on integrating. Else it fires in
+    each step in which it exceeds its threshold; then its potential is set to zero, or the threshold
+    is subtracted. At the end of each step a potential v leaks: ``v -= v >> leak_shift`` (0: not).
     """
 
     weight_bits: Annotated[int, Range(1, 8)]
@@ -69,6 +82,8 @@ class _Neurons:
     psp: Psp = "step"
     tau_steps: Annotated[int, Range(0, MAX_STEPS)] = 0  # triangle only: steps up, and steps down
     phased: bool = False
+    reset: Reset = "never"
+    leak_shift: Annotated[int, Range(0, 15)] = 0  # only where there is a reset
 
     @property
     def n_fan_in(self) -> int:
@@ -90,12 +105,18 @@ class _Neurons:
         """Largest magnitude of the sum of all weights of a neuron; and largest drive."""
         return self.n_fan_in * self.max_weight
 
-    def min_potential_bits(self, n_steps: int) -> int:
+    def min_potential_bits(self, n_steps: int, *, multi_spike: bool = False) -> int:
         """Narrowest signed width in which no order of events can overflow.
 
         Each input fires at most once, and adds at most its weight times the highest PSP. The drive
-        of a phased layer can add as much again.
+        of a phased layer can add as much again. In a multi-spike network each may fire in each
+        step: then the bound is that of a neuron that all inputs excite, and that never fires.
         """
+        if multi_spike:
+            most = 0
+            for _ in range(n_steps):
+                most += self.max_slope - (most >> self.leak_shift if self.leak_shift else 0)
+            return _signed_bits(most)
         highest = {"step": 1, "ramp": n_steps, "triangle": min(n_steps, self.tau_steps)}[self.psp]
         return _signed_bits(self.max_slope * highest * (2 if self.phased else 1))
 
@@ -274,9 +295,10 @@ def taps(layer: ConvSpec, n: int, position: int) -> list[tuple[int, int]]:
     return [(out, tap) for out, tap in reached if 0 <= tap < layer.size]
 
 
-def narrowest(layer: _Weighted, n_steps: int) -> _Weighted:
+def narrowest(layer: _Weighted, n_steps: int, *, multi_spike: bool = False) -> _Weighted:
     """The layer with the narrowest potential that cannot overflow."""
-    return replace(layer, potential_bits=layer.min_potential_bits(n_steps))
+    bits = layer.min_potential_bits(n_steps, multi_spike=multi_spike)
+    return replace(layer, potential_bits=bits)
 
 
 def dense(n_pre: int, n_post: int, weight_bits: int) -> DenseSpec:
@@ -287,13 +309,22 @@ def dense(n_pre: int, n_post: int, weight_bits: int) -> DenseSpec:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
-    """A feed-forward network: `n_steps` steps, one input encoding, layers in order."""
+    """A feed-forward network: `n_steps` steps, one input encoding, layers in order.
+
+    With the readouts "spike_count" and "potential" it is a multi-spike network: a neuron may fire
+    in each step of a sample. Spikes are then arrays uint8 [n, n_steps, n_neurons] of 0 and 1, and
+    not times.
+    """
 
     n_steps: Annotated[int, Range(1, MAX_STEPS)]
     input: InputSpec
     layers: tuple[LayerSpec, ...]
-    readout: Literal["first_spike"] = "first_spike"
+    readout: Readout = "first_spike"
     learning: LearningSpec | None = None
+
+    @property
+    def multi_spike(self) -> bool:
+        return self.readout != "first_spike"
 
     @property
     def n_classes(self) -> int:
@@ -335,6 +366,12 @@ class NetworkSpec:
                 del layer["psp"], layer["tau_steps"]
             if not layer.get("phased", True):
                 del layer["phased"]
+            if layer.get("reset") == "never":
+                del layer["reset"], layer["leak_shift"]
+        if self.input.encoding == "latency":
+            del table["input"]["encoding"]
+        if self.input.encoding != "events":
+            del table["input"]["channels"], table["input"]["step_us"]
         return table
 
 

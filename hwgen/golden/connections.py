@@ -6,7 +6,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from hwgen.spec import ConvSpec
+from hwgen.spec import ConvSpec, WeightedSpec
 
 _EXACT = 2**24  # below this, float32 holds every integer, so BLAS sums are exact in any order
 _MAX_EVENT = 2  # largest magnitude of a kernel event (the knee of a triangle)
@@ -77,3 +77,8 @@ class Conv:
         windows = sliding_window_view(picture, (size, size), axis=(1, 2))
         chosen = windows[:, ::stride, ::stride]  # [n, height, width, channels, size, size]
         return chosen.transpose(0, 1, 2, 4, 5, 3).reshape(-1, self._layer.n_fan_in)
+
+
+def connection(weights: NDArray[np.int8], layer: WeightedSpec) -> Dense | Conv:
+    """That of a layer; weights as in `hwgen.spec`."""
+    return Conv(weights, layer) if isinstance(layer, ConvSpec) else Dense(weights)

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.golden import neuron
-from hwgen.golden.connections import Conv, Dense
-from hwgen.spec import ConvSpec, PoolSpec, WeightedSpec
+from hwgen.golden.connections import Dense, connection
+from hwgen.spec import PoolSpec, WeightedSpec
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Neurons:
     ) -> None:
         """Shapes as in `hwgen.spec`; the neurons of a filter share its threshold and its drive."""
         self._layer = layer
-        self._connection = Conv(weights, layer) if isinstance(layer, ConvSpec) else Dense(weights)
+        self._connection = connection(weights, layer)
         n_sharing = layer.n_post // layer.n_thresholds
         self._thresholds = np.tile(thresholds, n_sharing)
         self._drives = np.tile(drives, n_sharing)

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.golden.layers import Neurons, Pool
+from hwgen.golden.multi_spike import LeakyNeurons, StepPool, spike_count
 from hwgen.params import Params
 from hwgen.spec import PoolSpec
 
@@ -19,7 +20,8 @@ _MAX_STATES = 2**21  # neurons of a layer in a batch: bounds the memory that a r
 class Trace:
     """What happened to n samples. Times are steps; `n_steps` means never.
 
-    spike_times: one uint8 [n, n_post] a layer; potentials: one int64 [n, n_post] a layer, at the
+    spike_times: one uint8 [n, n_post] a layer; of a multi-spike network, spikes, and not times:
+    uint8 [n, n_steps, n_post] of 0 and 1; potentials: one int64 [n, n_post] a layer, at the
     end of the sample ([n, 0] of a pooling layer); decisions: int64 [n]; decision_steps: uint8 [n]
     (`n_steps`: nothing fired, decided by potential); synaptic_ops: int64 [n, n_layers], how often a
     weight was added to a neuron, counting those that have fired already.
@@ -56,8 +58,18 @@ class Golden:
     def __init__(self, params: Params) -> None:
         params.check()
         widest = max(layer.n_post for layer in params.spec.layers)
+        if params.spec.multi_spike:
+            widest *= params.spec.n_steps
         self.batch_size = max(1, min(_MAX_BATCH, _MAX_STATES // widest))
         self._spec = params.spec
+        if self._spec.multi_spike:
+            self._spiking = [
+                StepPool(layer)
+                if isinstance(layer, PoolSpec)
+                else LeakyNeurons(layer, params.weights[index], params.thresholds[index])
+                for index, layer in enumerate(params.spec.layers)
+            ]
+            return
         self._layers = [
             Pool(layer)
             if isinstance(layer, PoolSpec)
@@ -68,11 +80,14 @@ class Golden:
         ]
 
     def run(self, spike_times: NDArray[np.uint8]) -> Trace:
-        """Run samples to the last step: input spike times uint8 [n, n_inputs] -> Trace.
+        """Run samples to the last step: input spike times uint8 [n, n_inputs], or, of a
+        multi-spike network, spikes uint8 [n, n_steps, n_inputs] -> Trace.
 
         The contract takes layers through a step together, unless they are phased. Here each layer
         goes through all its steps at once: the same, as nothing flows back to an earlier layer.
         """
+        if self._spec.multi_spike:
+            return self._run_spikes(spike_times)
         n_steps, times = self._spec.n_steps, spike_times
         traces = []
         for layer in self._layers:
@@ -84,6 +99,23 @@ class Golden:
             potentials=tuple(trace.potential.astype(np.int64) for trace in traces),
             decisions=_first_spike(times, last.at_spike, last.potential, n_steps),
             decision_steps=times.min(axis=1),
+            synaptic_ops=np.stack([trace.synaptic_ops for trace in traces], axis=1),
+        )
+
+    def _run_spikes(self, spikes: NDArray[np.uint8]) -> Trace:
+        traces = []
+        for layer in self._spiking:
+            traces.append(layer.run(spikes))
+            spikes = traces[-1].spikes
+        last = traces[-1]
+        counted = self._spec.readout == "spike_count"
+        return Trace(
+            spike_times=tuple(trace.spikes for trace in traces),
+            potentials=tuple(trace.potential.astype(np.int64) for trace in traces),
+            decisions=spike_count(spikes, last.potential)
+            if counted
+            else last.potential.argmax(axis=1),
+            decision_steps=np.full(len(spikes), self._spec.n_steps, np.uint8),
             synaptic_ops=np.stack([trace.synaptic_ops for trace in traces], axis=1),
         )
 
