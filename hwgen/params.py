@@ -104,7 +104,7 @@ class Params:
             if (thresholds != layer.max_threshold).any():
                 raise ParamsError(
                     f"{where}: {n_layers - 1}.thresholds hold {int(thresholds.min())}, expected "
-                    f"{layer.max_threshold} everywhere: with the readout 'potential' no output fires"
+                    f"{layer.max_threshold}: with the readout 'potential' no output fires"
                 )
 
     def _check_shadows(self, index: int, where: str) -> None:
