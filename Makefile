@@ -2,7 +2,7 @@
 # `make test`: all checks. Both need a Debian or Ubuntu and nothing else.
 # `make conformance`: all vectors that ship, through the implementations in examples/; a minute.
 # `make prove`: proofs of the hardware, four minutes of one core; `make test` does them, too.
-# `make mutate`: faults planted in cores, which `cosim` and `verify` must find; a quarter of an hour.
+# `make mutate`: faults planted in cores, which `cosim` and `verify` must find; 12 minutes of two cores.
 # `make fuzz`: bad files, bad streams and kills, for some twenty minutes; EXAMPLES=, SECONDS_EACH=.
 # `make soak`: samples back to back, resets at any moment, planted leaks of state; five minutes of two cores.
 

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from hwgen.events import n_spikes
 from hwgen.golden import Trace
 from hwgen.mismatch import HANG, Mismatch
 from hwgen.params import Params
@@ -133,8 +134,8 @@ def _registers(
         Register.DROPPED: got.n_dropped,
     }
     if not early_exit:
-        expected[Register.EVENTS] = int((inputs < n_steps).sum())
-        expected[Register.SPIKES] = sum(int((t < n_steps).sum()) for t in trace.spike_times)
+        expected[Register.EVENTS] = n_spikes(inputs, n_steps)
+        expected[Register.SPIKES] = sum(n_spikes(layer, n_steps) for layer in trace.spike_times)
         expected[Register.SYNAPTIC_OPS] = int(trace.synaptic_ops.sum())
     return expected
 

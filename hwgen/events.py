@@ -44,10 +44,20 @@ def sample_tokens(
     index of END_OF_SAMPLE: a label plus 1, or 0 (`docs/learning.md`).
     """
     for step in range(n_steps):
-        indices = np.flatnonzero(spike_times[step] if spike_times.ndim > 1 else spike_times == step)
+        indices = np.flatnonzero(fire(spike_times, step))
         if order is not None:
             order.shuffle(indices)
         for index in indices:
             yield Token(Kind.SPIKE, int(index))
         yield Token(Kind.END_OF_STEP)
     yield Token(Kind.END_OF_SAMPLE, lesson)
+
+
+def fire(sample: NDArray[np.uint8], step: int) -> NDArray[np.bool_]:
+    """Who fires in a step: spike times uint8 [n], or spikes uint8 [n_steps, n] -> bool [n]."""
+    return sample == step if sample.ndim == 1 else sample[step] > 0
+
+
+def n_spikes(samples: NDArray[np.uint8], n_steps: int) -> int:
+    """Of samples: spike times uint8 [n_samples, n], or spikes uint8 [n_samples, n_steps, n]."""
+    return int((samples < n_steps).sum() if samples.ndim == 2 else samples.sum(dtype=np.int64))

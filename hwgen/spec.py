@@ -101,6 +101,11 @@ class _Neurons:
         return 0 if self.psp == "step" else _signed_bits(self.max_slope)
 
     @property
+    def moves_by_itself(self) -> bool:
+        """Whether potentials move, or may fire, in a step without events."""
+        return self.slope_bits > 0 or self.leak_shift > 0 or self.reset == "subtract"
+
+    @property
     def max_slope(self) -> int:
         """Largest magnitude of the sum of all weights of a neuron; and largest drive."""
         return self.n_fan_in * self.max_weight

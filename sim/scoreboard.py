@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from hwgen.events import fire
 from hwgen.golden import Golden, Trace
 from hwgen.mismatch import HELD, Mismatch
 from hwgen.params import Params
@@ -69,7 +70,8 @@ class LayerBoard:
         self._potentials = board.trace.potentials[layer]
         self.sample = self._step = self.potential_sample = 0
         self.last_steps: list[int] = []  # cycle in which the last step of each sample ended
-        self._seen: set[int] = set()  # neurons that have fired in this sample
+        self._each_step = self._times.ndim > 2  # a neuron may fire in each step
+        self._seen: set[int] = set()  # neurons that have fired in this sample, or, then, step
         self._unread = set(range(self._potentials.shape[1]))  # potentials still to come
         self._is_output = layer == len(board.trace.spike_times) - 1
         self._n_shown = 0  # potentials of this sample, for the readout
@@ -78,7 +80,7 @@ class LayerBoard:
         """A spike must be expected in this very step, and only once; -1: of no neuron."""
         if not self._compared():
             return
-        expected = int(self._times[self.sample, index]) if index >= 0 else -1
+        expected = self._expected(index) if index >= 0 else -1
         got = self._step if index not in self._seen else -2  # -2: fired twice
         self._seen.add(index)
         self._compare("spikes", expected, got, index, cycle)
@@ -86,11 +88,14 @@ class LayerBoard:
     def end_of_step(self, cycle: int) -> None:
         """Whatever was expected in this step must have come."""
         if self._compared():
-            for index in np.flatnonzero(self._times[self.sample] == self._step):
+            expected = self._times[self.sample]
+            for index in np.flatnonzero(fire(expected, self._step)):
                 if int(index) not in self._seen:
                     self._compare("spikes", self._step, -1, int(index), cycle)
-            silent = len(self._times[self.sample]) - len(self._seen)
+            silent = expected.shape[-1] - len(self._seen)
             self._board.n_compared["spikes"] += silent  # these were expected not to fire, too
+            if self._each_step:
+                self._seen = set()
         self._step += 1
         if self._step == self._board.n_steps:
             self.last_steps.append(cycle)
@@ -134,6 +139,13 @@ class LayerBoard:
         self._board.compare("spikes", n, self.sample, **where)
         if self._potentials.shape[1]:
             self._board.compare("potentials", n, self.potential_sample, **where)
+
+    def _expected(self, index: int) -> int:
+        """The step in which a neuron fires; if it may in each, this one, or none (-1)."""
+        if not self._each_step:
+            return int(self._times[self.sample, index])
+        within = self._step < self._board.n_steps
+        return self._step if within and self._times[self.sample, self._step, index] else -1
 
     def _compared(self) -> bool:
         """With early exit, what comes after the deciding step is not part of the contract."""

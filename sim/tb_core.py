@@ -18,7 +18,7 @@ from cocotb.triggers import RisingEdge
 from scoreboard import BrokenError, Scoreboard
 
 from hwgen import params as params_file
-from hwgen.events import Kind, Token, sample_tokens
+from hwgen.events import Kind, Token, n_spikes, sample_tokens
 from hwgen.mismatch import HANG, UNKNOWN
 from hwgen.protocol import VERSION, Register
 
@@ -268,8 +268,8 @@ async def check_registers(dut, params, inputs, board, busy_cycles) -> None:
         Register.DROPPED: board.n_dropped,
     }
     if not board.first_only:
-        expected[Register.EVENTS] = int((inputs < n_steps).sum())
-        spikes = [int((times < n_steps).sum()) for times in board.trace.spike_times]
+        expected[Register.EVENTS] = n_spikes(inputs, n_steps)
+        spikes = [n_spikes(layer, n_steps) for layer in board.trace.spike_times]
         expected[Register.SPIKES] = sum(spikes)
         expected[Register.SYNAPTIC_OPS] = int(board.trace.synaptic_ops.sum()) % 2**32
     for register, value in expected.items():

@@ -22,7 +22,7 @@ from hwgen.spec import ConvSpec
 
 
 class Conv(wiring.Component):
-    """A convolutional layer of single-spike neurons, bit-exact to `hwgen.golden`.
+    """A convolutional layer of neurons, bit-exact to `hwgen.golden`.
 
     Members: `i` takes tokens of the picture `layer.pre`, with the mark of the layer, if any; `o`
     gives those of `layer.post`. For `ops` and the probe see `Neurons`; lane k of `probe_block` is

@@ -17,6 +17,7 @@ from hwgen.hdl.pool import Pool
 from hwgen.hdl.readout import Readout
 from hwgen.hdl.registers import Registers
 from hwgen.hdl.replay import Replay
+from hwgen.hdl.spike_count import SpikeCount
 from hwgen.hdl.stream import is_picture, result_layout, token_layout, vector
 from hwgen.hdl.teacher import Teacher
 from hwgen.pack import QUEUE_DEPTH, is_queued
@@ -95,7 +96,8 @@ class SpikeCore(wiring.Component):
         m.submodules.gate = gate = self._gate
         output = spec.layers[-1]
         assert isinstance(output, DenseSpec)  # Params.check
-        m.submodules.readout = readout = Readout(
+        counted = spec.readout == "spike_count"
+        m.submodules.readout = readout = (SpikeCount if counted else Readout)(
             n_classes=spec.n_classes, potential_bits=output.potential_bits
         )
         m.submodules.registers = registers = Registers(self._params, max(self.lanes))
@@ -176,7 +178,7 @@ def _layer(
     if isinstance(layer, PoolSpec):
         if lanes != 1:
             raise ValueError(f"lanes of a pooling layer must be 1, not {lanes!r}")
-        return Pool(layer)
+        return Pool(layer, each_step=params.spec.multi_spike)
     if isinstance(layer, ConvSpec):
         return Conv(layer, *tensors, lanes=lanes)
     learning = params.spec.learning if learns else None

@@ -10,7 +10,8 @@ Weights lie block by block (word ``block * n_pre + pre``), so the address of the
 last one plus a constant: no multiplier. The layer stalls only in front of a full serializer.
 
 With the ramp and the triangle, a potential moves at every end of a step, by its slope, and is
-compared then: too much for one cycle. Those layers have stage A, and `Neurons` behind it.
+compared then: too much for one cycle. Those layers have stage A, and `Neurons` behind it; and so
+have those with a reset.
 """
 
 import numpy as np
@@ -32,7 +33,7 @@ from hwgen.spec import DenseSpec
 
 
 class Dense(wiring.Component):
-    """A layer of single-spike integrate-and-fire neurons, bit-exact to `hwgen.golden`.
+    """A layer of integrate-and-fire neurons, bit-exact to `hwgen.golden`.
 
     Members: `i` takes tokens of the layer before, with the mark of the layer, if any; `o` gives
     those of this one, in ascending index within a step. An END_OF_STEP comes out after all spikes
@@ -97,13 +98,13 @@ class Dense(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if self._layer.slope_bits:
-            self._with_slope(m)
+        if self._layer.slope_bits or self._layer.reset != "never":
+            self._with_neurons(m)
         else:
             self._with_potential_only(m)
         return m
 
-    def _with_slope(self, m: Module) -> None:
+    def _with_neurons(self, m: Module) -> None:
         """Stage A in front of `Neurons`."""
         m.submodules.neurons = neurons = Neurons(
             self._layer,
@@ -219,7 +220,7 @@ class Dense(wiring.Component):
                     # In the steps of its input a phased layer is silent.
                     a.closing.eq(drive | (not self._layer.phased)),
                 ]
-                if not self._layer.slope_bits:  # a slope moves its potential until the sample ends
+                if not self._layer.moves_by_itself:
                     m.d.sync += touched.eq(0)
             with m.Default():
                 m.d.sync += [a.op.eq(Op.CLEAR), touched.eq(0)]

@@ -7,7 +7,8 @@ what to do with it. Here are the stages behind it, one slot a cycle:
     C  add: weights to sums (ADD), slopes to potentials (COMPARE); or start anew (CLEAR)
     D  write back; fire where the potential exceeds its threshold (COMPARE)
 
-What the words are and how they change is in `State`. Sum and spike are two stages, because both in
+What the words are and how they change is in `State`, or, where neurons are reset when they fire, in
+`LeakyState`. Sum and spike are two stages, because both in
 one cycle would set the clock. A word that stage B is to read may then be still on its way through C
 and D: B waits until it is written. A layer of one word keeps it in the registers of stage D, and
 never waits.
@@ -20,6 +21,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.events import Kind
+from hwgen.hdl.leaky import LeakyState
 from hwgen.hdl.serializer import Serializer
 from hwgen.hdl.slot import Op, slot_layout
 from hwgen.hdl.state import State
@@ -52,13 +54,17 @@ class Neurons(wiring.Component):
         """thresholds, and, of a phased layer, drives: one a neuron, or, of a convolutional layer,
         one a filter.
 
-        An output layer must have slopes.
+        An output layer must have slopes, or a reset.
         """
         self._layer = layer
         self._lanes = lanes
         self._is_output = is_output
         self._n_blocks = n_blocks(layer.post.channels, lanes)
-        self._state = State(layer, thresholds, drives, lanes=lanes, is_output=is_output)
+        self._state: State | LeakyState = (
+            State(layer, thresholds, drives, lanes=lanes, is_output=is_output)
+            if layer.reset == "never"
+            else LeakyState(layer, thresholds, lanes=lanes, is_output=is_output)
+        )
         self.n_words = self._state.n_words
         super().__init__(
             {

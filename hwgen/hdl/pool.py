@@ -1,5 +1,7 @@
 """Pooling: the first spike of each window and channel goes on, later ones are dropped.
 
+Of neurons that may fire in each step, "first" is within a step, and so is a sample below.
+
 Three pipeline stages and an output register, a token a cycle:
 
     P  look up the window's row and column
@@ -31,8 +33,10 @@ class Pool(wiring.Component):
     all tags before the first sample, and some behind each sample, one a cycle.
     """
 
-    def __init__(self, layer: PoolSpec) -> None:
+    def __init__(self, layer: PoolSpec, *, each_step: bool = False) -> None:
+        """each_step: a neuron may fire in each step of a sample."""
         self._layer = layer
+        self._end = Kind.END_OF_STEP if each_step else Kind.END_OF_SAMPLE
         height, width, _ = layer.post
         self._n_places = tags_per_window(layer)
         self._n_tags = height * width * self._n_places
@@ -65,7 +69,7 @@ class Pool(wiring.Component):
         moves = Signal()
         m.d.comb += [
             free.eq(~self.o.valid | self.o.ready),
-            ends.eq(r.valid & (r.kind == Kind.END_OF_SAMPLE)),
+            ends.eq(r.valid & (r.kind == self._end)),
             moves.eq(free & ~ends & ~renews),
             tags.read_en.eq(moves),
         ]

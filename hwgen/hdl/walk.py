@@ -117,7 +117,7 @@ class Walk(wiring.Component):
                     m.d.comb += [span.op.eq(Op.COMPARE), *self._everything(span)]
                 with m.Else():
                     m.d.comb += span.op.eq(Op.PASS)
-                if not layer.slope_bits:  # a slope moves its potential until the sample ends
+                if not layer.moves_by_itself:
                     with m.If(moves & valid):
                         m.d.sync += touched.eq(0)
             with m.Default():

@@ -1,0 +1,130 @@
+"""The state of neurons that fire in each step in which they exceed their threshold, and leak.
+
+As in `State`, a slot changes its word from stage C to D, all lanes at once. There is one memory, of
+potentials alone, because both ADD and COMPARE change them; and potentials are stored as they are,
+because the leak needs them so:
+
+    ADD      v + weight
+    COMPARE  v - (v >> leak_shift), or, of those that exceed, 0 or the same of v - threshold
+
+One adder does both. With reset to zero comparison and leak go side by side; by subtraction the leak
+has to wait for the comparison, so that is the slower of the two.
+"""
+
+from collections.abc import Sequence
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.hdl.bank import StateBank
+from hwgen.hdl.constants import read_constants
+from hwgen.hdl.slot import Op, slot_layout
+from hwgen.hdl.stream import index_bits
+from hwgen.pack import n_blocks
+from hwgen.spec import WeightedSpec
+
+
+class LeakyState(wiring.Component):
+    """Members as in `State`. `fired` is 0: who has fired before may fire again."""
+
+    def __init__(
+        self,
+        layer: WeightedSpec,
+        thresholds: Sequence[int],
+        *,
+        lanes: int,
+        is_output: bool = False,
+    ) -> None:
+        """thresholds: one a neuron, or, of a convolutional layer, one a filter."""
+        self._layer = layer
+        self._thresholds = thresholds
+        self._lanes = lanes
+        self._is_output = is_output
+        height, width, channels = layer.post
+        self._n_blocks = n_blocks(channels, lanes)
+        self.n_words = height * width * self._n_blocks
+        self._bits = layer.potential_bits
+        slot = slot_layout(self.n_words)
+        members = {
+            "advance": In(1),
+            "take": In(1),
+            "b": In(slot),
+            "c": In(slot),
+            "d": In(slot),
+            "block": In(index_bits(self._n_blocks)),
+            "weights": In(lanes * layer.weight_bits),
+            "fires": In(lanes),
+            "exceeds": Out(lanes),
+            "fired": Out(lanes),
+            "word": Out(lanes * (self._bits + 1)),
+        }
+        if is_output:
+            members["potentials"] = Out(lanes * self._bits)
+        super().__init__(members)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        thresholds = read_constants(
+            m,
+            "thresholds",
+            self._thresholds,
+            lanes=self._lanes,
+            bits=self._bits,
+            enable=self.take,
+            block=self.block,
+        )
+        written = Signal(self._lanes * self._bits, reset_less=True)
+        found = self._store(m, written) if self.n_words > 1 else written
+        potentials = [found.word_select(lane, self._bits) for lane in range(self._lanes)]
+        self._change(m, potentials, thresholds, written)
+        m.d.comb += self.word.eq(Cat(Cat(potential, 0) for potential in potentials))
+        if self._is_output:
+            with m.If(self.advance):
+                m.d.sync += self.potentials.eq(found)
+        return m
+
+    def _store(self, m: Module, written):
+        """The memory. Returns the word read."""
+        m.submodules.bank = bank = StateBank(n_blocks=self.n_words, width=len(written))
+        m.d.comb += [
+            bank.read_en.eq(self.take & self.b.valid),
+            bank.read_block.eq(self.b.word),
+            bank.write_en.eq(self.advance & self.d.valid & (self.d.op != Op.PASS)),
+            bank.write_block.eq(self.d.word),
+            bank.write_data.eq(written),
+        ]
+        return bank.read_data
+
+    def _change(self, m: Module, potentials, thresholds, written) -> None:
+        """Stage C to D."""
+        layer = self._layer
+        captured = Signal(len(self.weights), reset_less=True)
+        adds = Signal()
+        m.d.comb += adds.eq(self.c.op == Op.ADD)
+        changed, exceeds = [], []
+        for lane, (potential, threshold) in enumerate(zip(potentials, thresholds, strict=True)):
+            before = potential.as_signed()
+            # A binary weight is stored as its sign: Cat(1, 1) is -1, Cat(1, 0) is +1.
+            field = captured.word_select(lane, layer.weight_bits)
+            weight = (Cat(1, field) if layer.weight_bits == 1 else field).as_signed()
+            above = Signal(name=f"above_{lane}")
+            m.d.comb += above.eq(before > threshold)
+            exceeds.append(above)
+            if layer.reset == "subtract":
+                less = (before - threshold)[: self._bits].as_signed()
+                before = Mux(above & ~adds, less, before)
+            # Less the leak is plus its complement and 1: the carry of one more bit below.
+            leak = ~(before.as_signed() >> layer.leak_shift) if layer.leak_shift else Const(-1)
+            total = Cat(1, before).as_signed() + Cat(~adds, Mux(adds, weight, leak)).as_signed()
+            result = total[1 : 1 + self._bits]
+            if layer.reset == "zero":
+                result = Mux(above & ~adds, 0, result)
+            changed.append(result)
+        with m.If(self.advance):
+            m.d.sync += [captured.eq(self.weights), self.exceeds.eq(Cat(exceeds))]
+        with m.If(self.advance & self.c.valid), m.Switch(self.c.op):
+            with m.Case(Op.ADD, Op.COMPARE):
+                m.d.sync += written.eq(Cat(changed))
+            with m.Case(Op.CLEAR):
+                m.d.sync += written.eq(0)

@@ -1,0 +1,52 @@
+"""Random small networks whose neurons fire more than once, and spikes for them."""
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from samples import random_network
+
+from hwgen.params import Params
+from hwgen.spec import PoolSpec, narrowest
+
+
+def multi_spike(
+    seed: int,
+    shape: str,
+    *,
+    reset: str = "zero",
+    leak_shift: int = 1,
+    readout: str = "spike_count",
+    **network: Any,
+) -> Params:
+    """As `random_network`, with a reset and a leak; inputs are rates."""
+    net = random_network(seed, shape, **network)
+    n_steps, n_layers = net.spec.n_steps, len(net.spec.layers)
+    layers, thresholds = [], list(net.thresholds)
+    for index, layer in enumerate(net.spec.layers):
+        if isinstance(layer, PoolSpec):
+            layers.append(layer)
+            continue
+        fires = index < n_layers - 1 or readout == "spike_count"
+        own = {"reset": reset, "leak_shift": leak_shift} if fires else {}
+        layers.append(narrowest(replace(layer, **own), n_steps, multi_spike=True))
+        if not fires:
+            thresholds[index] = np.full_like(thresholds[index], layers[-1].max_threshold)
+    spec = replace(
+        net.spec,
+        layers=tuple(layers),
+        input=replace(net.spec.input, encoding="rate"),
+        readout=readout,
+    )
+    return replace(net, spec=spec, thresholds=tuple(thresholds))
+
+
+def random_spikes(seed: int, n: int, params: Params) -> NDArray[np.uint8]:
+    """uint8 [n, n_steps, n_inputs]: dense, sparse and empty samples, with empty steps."""
+    rng = np.random.default_rng(seed)
+    shape = n, params.spec.n_steps, params.spec.input.n_inputs
+    density = rng.choice([0, 0.05, 0.3, 0.7, 1], (n, 1, 1), p=[0.1, 0.2, 0.3, 0.3, 0.1])
+    spikes = rng.random(shape) < density
+    spikes &= rng.random((n, shape[1], 1)) < 0.8
+    return spikes.astype(np.uint8)
