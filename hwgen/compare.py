@@ -29,7 +29,8 @@ class Comparison:
 
 
 class _Part(NamedTuple):
-    """Two arrays of one shape: [n, n_post] or [n], or [n_registers] with their numbers."""
+    """Two arrays of one shape: [n, n_post], of a multi-spike network also [n, n_steps, n_post], or
+    [n], or [n_registers] with their numbers."""
 
     kind: str
     what: str
@@ -95,7 +96,7 @@ def _parts(
     """All that is compared."""
     n_steps, last = params.spec.n_steps, trace.decision_steps
     for layer, (times, seen) in enumerate(zip(trace.spike_times, got.spike_times, strict=True)):
-        if early_exit:  # later spikes are as good as none
+        if early_exit and not params.spec.multi_spike:  # later spikes are as good as none
             times, seen = (np.where(x > last[:, None], n_steps, x) for x in (times, seen))
         yield _Part("spikes", "spikes", layer, times, seen)
     if not early_exit:
@@ -141,10 +142,14 @@ def _registers(
 
 
 def _mismatch(part: _Part, place: list[int], spec: NetworkSpec, recording: Recording) -> Mismatch:
-    """The mismatch at a place of the arrays: [row] or [row, column]."""
+    """The mismatch at a place of the arrays: [row], [row, column] or [row, step, column]."""
     expected, got = int(part.expected[*place]), int(part.got[*place])
     sample, index, step = place[0], place[-1], -1
-    if part.kind == "spikes":
+    if part.kind == "spikes" and spec.multi_spike:
+        step = place[1]
+        cycle = int(recording.step_cycles[part.layer][sample, step])
+        expected, got = (step if fires else NEVER for fires in (expected, got))
+    elif part.kind == "spikes":
         step = min(expected, got)
         cycle = int(recording.step_cycles[part.layer][sample, step])  # of the step's end
         expected, got = (NEVER if time == spec.n_steps else time for time in (expected, got))

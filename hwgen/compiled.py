@@ -64,7 +64,7 @@ class _Job(ctypes.Structure):
     _fields_ = [
         *_fields(c_int64, "n n_inputs n_steps label_bits"),
         ("inputs", c_void_p),
-        *_fields(c_int64, "early_exit quiet_cycles"),
+        *_fields(c_int64, "multi_spike early_exit quiet_cycles"),
         ("stall", c_double),
         ("spell", c_int64),
         ("seed", c_uint64),
@@ -139,7 +139,8 @@ class Compiled:
         lessons: Lessons | None = None,
         cuts: Sequence[int] | None = None,
     ) -> Recording:
-        """Samples, back to back: spike times uint8 [n, n_inputs] -> Recording.
+        """Samples, back to back: spike times uint8 [n, n_inputs], or, of a multi-spike network,
+        spikes uint8 [n, n_steps, n_inputs] -> Recording.
 
         Other samples go in before, which a reset cuts off at a random moment; with `cuts`, as many
         resets, behind so many cycles each. Spikes of a step go in in random order. `stall` is the
@@ -151,7 +152,7 @@ class Compiled:
         if not n:
             raise ValueError("no samples")
         inputs = np.ascontiguousarray(inputs, np.uint8)
-        times = [np.full((n, layer.n_post), spec.n_steps, np.uint8) for layer in spec.layers]
+        times = [_silent(n, spec, layer.n_post) for layer in spec.layers]
         potentials = [
             np.full((n, 0 if isinstance(layer, PoolSpec) else layer.n_post), UNSEEN, np.int32)
             for layer in spec.layers
@@ -174,6 +175,7 @@ class Compiled:
             n_steps=spec.n_steps,
             label_bits=max(1, (spec.n_classes - 1).bit_length()),
             inputs=inputs.ctypes.data,
+            multi_spike=spec.multi_spike,
             early_exit=early_exit,
             quiet_cycles=int(quiet * spell / (1 - stall)),
             stall=stall,
@@ -264,6 +266,13 @@ class _Reader:
         except BaseException as error:  # cannot go through C++
             self.error = error
             return 0
+
+
+def _silent(n: int, spec: NetworkSpec, n_post: int) -> NDArray[np.uint8]:
+    """Of n samples in which no neuron fires."""
+    if spec.multi_spike:
+        return np.zeros((n, spec.n_steps, n_post), np.uint8)
+    return np.full((n, n_post), spec.n_steps, np.uint8)
 
 
 def _layer(

@@ -26,7 +26,8 @@ class Moment(IntEnum):
 class Recording:
     """What a core did with n samples, from a reset that has cut off others.
 
-    Of each layer: spike_times uint8 [n, n_post] (n_steps: never); potentials int32 [n, n_post] at
+    Of each layer: spike_times uint8 [n, n_post] (n_steps: never), of a multi-spike network spikes
+    uint8 [n, n_steps, n_post]; potentials int32 [n, n_post] at
     the end of the sample (`UNSEEN`: did not come; [n, 0] of a pooling layer); step_cycles uint64
     [n, n_steps], when the step's end came out. Of each sample: label uint32, step uint8, by_spike
     uint8 of the result; cycles uint64 in which its first token was taken, its result came out, its

@@ -7,7 +7,8 @@ struct Layer {
     int64_t height, width, channels;  // of its neurons
     int64_t n_sharing, lanes;         // neurons of a position; of those, how many a state word has
     int64_t potential_bits, lane_bits;  // of a neuron; all four 0: no potentials
-    uint8_t *times;         // [n, n_neurons], given as n_steps: the step of the spike
+    uint8_t *times;         // [n, n_neurons], given as n_steps: the step of the spike; multi_spike:
+                            // [n, n_steps, n_neurons], given as 0: 1 where there was one
     int32_t *potentials;    // [n, n_neurons], given as UNSEEN: at the end of the sample
     uint64_t *step_cycles;  // [n, n_steps], given as 0: the cycle in which END_OF_STEP came out
     int64_t n_shadows;      // that the core sends when asked for them; 0: the layer does not learn
@@ -29,7 +30,8 @@ enum Moment { AT_ONCE, IN_SAMPLE, BEHIND_SAMPLE, BEHIND_LESSON, READING, FILLING
 
 struct Job {
     int64_t n, n_inputs, n_steps, label_bits;
-    const uint8_t *inputs;  // [n, n_inputs], spike times
+    const uint8_t *inputs;  // [n, n_inputs], spike times; multi_spike: [n, n_steps, n_inputs]
+    int64_t multi_spike;    // neurons may fire in each step
     int64_t early_exit;
     int64_t quiet_cycles;  // nothing moves for so long: the core hangs
     double stall;          // chance of an idle cycle, each cycle, at each end

@@ -112,6 +112,12 @@ private:
             fault(NOBODY, -1, n_neurons_ - 1, index);
             return;
         }
+        if (job_.multi_spike) {
+            uint8_t &fires = layer_.times[(sample_ * job_.n_steps + step_) * n_neurons_ + index];
+            if (fires) fault(TWICE, index, step_, step_);
+            fires = 1;
+            return;
+        }
         uint8_t &time = layer_.times[sample_ * n_neurons_ + index];
         if (time != job_.n_steps) fault(TWICE, index, time, step_);
         else time = uint8_t(step_);

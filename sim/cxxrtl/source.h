@@ -99,11 +99,15 @@ private:
         kind_ = POTENTIAL;
         return is_read_after(job_, sample_) && asked_ < job_.n_layers;
     }
+    int64_t row(int64_t sample) const {
+        return job_.multi_spike ? sample * job_.n_steps + step_ : sample;
+    }
     void begin_step() {
-        const uint8_t *times = job_.inputs + sample_ * job_.n_inputs;
+        const uint8_t *times = job_.inputs + row(sample_) * job_.n_inputs;
+        int64_t fires = job_.multi_spike ? 1 : step_;
         indices_.clear();
         for (int64_t i = 0; i < job_.n_inputs; ++i)
-            if (times[i] == step_) indices_.push_back(uint32_t(i));
+            if (times[i] == fires) indices_.push_back(uint32_t(i));
         for (size_t i = indices_.size(); i > 1; --i)
             std::swap(indices_[i - 1], indices_[random_.below(uint32_t(i))]);
         next_ = 0;
