@@ -213,11 +213,15 @@ def _work_lines(params: Params, evaluation: dict[str, Any]) -> list[str]:
         "| | mean over the test set |",
         "|---|---|",
         f"| synaptic additions | {ours:,.0f} |",
-        f"| additions of a rate code, {params.spec.n_steps} steps | {rate:,.0f} |",
+        *(
+            [f"| additions of a rate code, {params.spec.n_steps} steps | {rate:,.0f} |"]
+            if rate
+            else []
+        ),
         f"| multiply-accumulates of an artificial network of this shape "
         f"| {multiply_accumulates(params.spec):,} |",
         "",
-        f"Whole samples, without early exit. {RATE_CODE}",
+        "Whole samples, without early exit." + (f" {RATE_CODE}" if rate else ""),
     ]
 
 

@@ -135,8 +135,10 @@ def _registers(
         Register.DROPPED: got.n_dropped,
     }
     if not early_exit:
-        expected[Register.EVENTS] = n_spikes(inputs, n_steps)
-        expected[Register.SPIKES] = sum(n_spikes(layer, n_steps) for layer in trace.spike_times)
+        expected[Register.EVENTS] = int(n_spikes(inputs, n_steps).sum())
+        expected[Register.SPIKES] = sum(
+            int(n_spikes(layer, n_steps).sum()) for layer in trace.spike_times
+        )
         expected[Register.SYNAPTIC_OPS] = int(trace.synaptic_ops.sum())
     return expected
 

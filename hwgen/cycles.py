@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.calibration import Model, damaged, fitted, table
+from hwgen.events import n_spikes
 from hwgen.golden import Golden
 from hwgen.golden.network import Trace
 from hwgen.model import ModelFolder
@@ -35,7 +36,7 @@ def predict(folder: ModelFolder, params: Params, lanes: Sequence[int]) -> Cycles
         return None
     inputs = folder.vectors(params).inputs[:N_SAMPLES]
     calibrated = _calibrated()
-    events = float((inputs < params.spec.n_steps).sum(axis=1).mean())
+    events = float(n_spikes(inputs, params.spec.n_steps).mean())
     return Cycles(
         cycles=round(calibrated(features(params, inputs, lanes), "")),
         error=calibrated.typical_error,
@@ -87,10 +88,13 @@ def _busy_layers(
     if not early_exit or any(layer.phased for layer in spec.weighted):
         last = np.full_like(last, spec.n_steps - 1)
     times = (inputs, *trace.spike_times)
-    spikes = [((t <= last) & (t < spec.n_steps)).sum(axis=1) for t in times]
+    if spec.multi_spike:
+        spikes = [n_spikes(t, spec.n_steps) for t in times]
+    else:
+        spikes = [((t <= last) & (t < spec.n_steps)).sum(axis=1) for t in times]
     n_steps = np.minimum(last[:, 0] + 1, spec.n_steps)
     layers = [
-        _busy(layer, lanes[index], spikes[index], spikes[index + 1], n_steps)
+        _busy(layer, lanes[index], spikes[index], spikes[index + 1], n_steps, spec.multi_spike)
         for index, layer in enumerate(spec.layers)
     ]
     return np.array([spikes[0] + n_steps + 1.0, *layers])
@@ -102,10 +106,11 @@ def _busy(
     events: NDArray[np.int64],
     spikes: NDArray[np.int64],
     n_steps: NDArray[np.int64],
+    multi_spike: bool,
 ) -> NDArray[np.floating]:
     """Cycles of a layer, for each sample: its events, the ends of its steps, that of the sample."""
     if isinstance(layer, PoolSpec):
-        return events + n_steps + 1.0 + layer.n_pre / 15
+        return events + n_steps + 1.0 + layer.n_pre / 15 * (n_steps if multi_spike else 1)
     blocks = n_blocks(layer.n_thresholds, lanes)
     sweep = layer.post.height * layer.post.width * blocks
     reached = blocks * 1.0

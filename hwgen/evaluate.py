@@ -11,6 +11,7 @@ from hwgen import data
 from hwgen.data import Dataset
 from hwgen.encode import latency
 from hwgen.errors import DataError
+from hwgen.events import n_spikes
 from hwgen.golden import Golden
 from hwgen.operations import rate_additions
 from hwgen.params import Params
@@ -31,7 +32,7 @@ class Evaluation:
     n_input_spikes: float
     n_spikes: float
     n_synaptic_ops: float  # additions of a weight to a potential or a slope
-    n_rate_additions: float  # what a rate code would need (`hwgen.operations`)
+    n_rate_additions: float  # what a rate code would need (`hwgen.operations`); 0: is one itself
     confusion: tuple[tuple[int, ...], ...]  # [label][decision]
     images_per_s: float
 
@@ -44,7 +45,7 @@ def evaluate(params: Params, dataset: Dataset, on_progress: Progress | None = No
     check_input(params, dataset)
     spec, started, golden = params.spec, time.perf_counter(), Golden(params)
     confusion = np.zeros((spec.n_classes, spec.n_classes), np.int64)
-    n_by_spike = n_inputs = n_spikes = n_ops = sum_steps = 0
+    n_by_spike = n_inputs = n_fired = n_ops = sum_steps = 0
     n_rate = 0.0
     for start in range(0, len(dataset), golden.batch_size):
         part = slice(start, start + golden.batch_size)
@@ -54,10 +55,11 @@ def evaluate(params: Params, dataset: Dataset, on_progress: Progress | None = No
         by_spike = trace.decision_steps < spec.n_steps
         n_by_spike += int(by_spike.sum())
         sum_steps += int(trace.decision_steps[by_spike].sum())
-        n_inputs += int((inputs < spec.n_steps).sum())
-        n_spikes += sum(int((times < spec.n_steps).sum()) for times in trace.spike_times)
+        n_inputs += int(n_spikes(inputs, spec.n_steps).sum())
+        n_fired += sum(int(n_spikes(layer, spec.n_steps).sum()) for layer in trace.spike_times)
         n_ops += int(trace.synaptic_ops.sum())
-        n_rate += float(rate_additions(spec, dataset.images[part], trace.spike_times).sum())
+        if not spec.multi_spike:
+            n_rate += float(rate_additions(spec, dataset.images[part], trace.spike_times).sum())
         if on_progress:
             on_progress(min(part.stop, len(dataset)), len(dataset))
     n, n_correct = len(dataset), int(np.trace(confusion))
@@ -70,7 +72,7 @@ def evaluate(params: Params, dataset: Dataset, on_progress: Progress | None = No
         decision_step=sum_steps / max(1, n_by_spike),
         decided_by_spike=n_by_spike / n,
         n_input_spikes=n_inputs / n,
-        n_spikes=n_spikes / n,
+        n_spikes=n_fired / n,
         n_synaptic_ops=n_ops / n,
         n_rate_additions=n_rate / n,
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),

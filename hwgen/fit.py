@@ -167,7 +167,9 @@ def _memories(
     n_words = n_positions * blocks
     memories = [_Memory(layer.n_fan_in * blocks, lanes * layer.weight_bits, written=False)]
     potential = layer.potential_bits
-    if isinstance(layer, ConvSpec) or layer.slope_bits:
+    if layer.reset != "never":
+        widths = [potential]
+    elif isinstance(layer, ConvSpec) or layer.slope_bits:
         potential += 1  # less its threshold
         # What a spike changes, and what the end of a step changes, with who has fired.
         widths = [layer.slope_bits, potential + 1] if layer.slope_bits else [potential, 1]

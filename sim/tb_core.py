@@ -268,8 +268,8 @@ async def check_registers(dut, params, inputs, board, busy_cycles) -> None:
         Register.DROPPED: board.n_dropped,
     }
     if not board.first_only:
-        expected[Register.EVENTS] = n_spikes(inputs, n_steps)
-        spikes = [n_spikes(layer, n_steps) for layer in board.trace.spike_times]
+        expected[Register.EVENTS] = int(n_spikes(inputs, n_steps).sum())
+        spikes = [int(n_spikes(layer, n_steps).sum()) for layer in board.trace.spike_times]
         expected[Register.SPIKES] = sum(spikes)
         expected[Register.SYNAPTIC_OPS] = int(board.trace.synaptic_ops.sum()) % 2**32
     for register, value in expected.items():

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from formal.planted import Fault, planted
+from multi_spike_nets import multi_spike, random_spikes
 from numpy.typing import NDArray
 from samples import learning_params, random_network, random_spike_times
 
@@ -67,7 +68,8 @@ class Network:
     def inputs(self) -> NDArray[np.uint8]:
         """First what random samples seldom do: bring a neuron just up to its threshold, and far
         above it or below 0. Then any."""
-        pool = random_spike_times(4, 10 * self.n_samples, self.params)
+        spikes = random_spikes if self.params.spec.multi_spike else random_spike_times
+        pool = spikes(4, 10 * self.n_samples, self.params)
         telling = borders(self.params, pool)
         others = np.delete(pool, telling, axis=0)
         return np.concatenate([pool[telling], peaks(self.params), others])[: self.n_samples]
@@ -95,7 +97,8 @@ def borders(params: Params, pool: NDArray[np.uint8]) -> list[int]:
                 tensors = list(getattr(params, kind))
                 tensors[layer] = other
                 got = Golden(replace(params, **{kind: tuple(tensors)})).run(pool)
-                shows = (got.spike_times[layer] != expected.spike_times[layer]).any(1)
+                differs = got.spike_times[layer] != expected.spike_times[layer]
+                shows = differs.reshape(len(pool), -1).any(1)
                 if shows.any() and not shows[chosen].any():
                     chosen.append(int(shows.argmax()))
     return chosen
@@ -105,11 +108,22 @@ def peaks(params: Params) -> NDArray[np.uint8]:
     """Two samples for each neuron of a first layer that is dense: all that excites it, and, two
     steps before the end, all that inhibits it; only that, at once."""
     n_steps, weights = params.spec.n_steps, params.weights[0]
+    if params.spec.multi_spike:
+        return _lasting_peaks(params)
     if weights.ndim != 2:
         return np.zeros((0, params.spec.input.n_inputs), np.uint8)
     up_and_down = np.where(weights > 0, 0, max(0, n_steps - 2))
     down = np.where(weights > 0, n_steps, 0)
     return np.concatenate([up_and_down, down], axis=1).T.astype(np.uint8)
+
+
+def _lasting_peaks(params: Params) -> NDArray[np.uint8]:
+    """The same where inputs fire in each step; of pictures, all inputs at once."""
+    n_steps, weights = params.spec.n_steps, params.weights[0]
+    if weights.ndim != 2:
+        return np.ones((1, n_steps, params.spec.input.n_inputs), np.uint8)
+    excites = np.concatenate([weights > 0, weights < 0], axis=1).T
+    return excites[:, None].repeat(n_steps, axis=1).astype(np.uint8)
 
 
 def strongest(params: Params) -> Params:
@@ -121,6 +135,8 @@ def strongest(params: Params) -> Params:
     weights[-1][:, 1::2] *= -1
     thresholds = [np.zeros_like(values) for values in params.thresholds]
     thresholds[-1] += 2 ** (params.spec.weighted[-1].potential_bits - 1) - 2
+    if params.spec.multi_spike:  # hidden neurons fire in each step all the same
+        thresholds[-1] += params.spec.readout == "potential"
     return replace(params, weights=tuple(weights), thresholds=tuple(thresholds))
 
 
@@ -128,11 +144,12 @@ def strongest(params: Params) -> Params:
 def network(name: str) -> Network:
     how: dict[str, Any] = tomllib.loads((FOLDER / "networks.toml").read_text())[name]
     own = {key: how.pop(key) for key in ("lanes", "spram", "n_samples") if key in how}
+    make = multi_spike if "reset" in how else random_network
     learning, is_strong = how.pop("learning", None), how.pop("strong", False)
     if is_strong:
-        return Network(strongest(random_network(**how)), **own)
+        return Network(strongest(make(**how)), **own)
     if learning is None:
-        return Network(random_network(**how), **own)
+        return Network(make(**how), **own)
     return Network(learning_params(**how, **learning), **own)
 
 

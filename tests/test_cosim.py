@@ -112,8 +112,9 @@ class WiderWindows(PoolSpec):
 
 
 class WrongPool(Pool):
-    def __init__(self, layer):
-        super().__init__(WiderWindows(**dataclasses.asdict(layer) | {"size": layer.size + 1}))
+    def __init__(self, layer, *, each_step):
+        wider = WiderWindows(**dataclasses.asdict(layer) | {"size": layer.size + 1})
+        super().__init__(wider, each_step=each_step)
 
 
 def pool_windows(net, monkeypatch):

@@ -294,8 +294,8 @@ def bench_with(name, old, new):
 
 
 def test_a_spike_lost_on_the_way_in_is_found(net, inputs, cache):
-    lost = "if (times[i] == step_ && !(sample_ == 2 && i == 5))"
-    bench = bench_with("source.h", "if (times[i] == step_)", lost)
+    lost = "if (times[i] == fires && !(sample_ == 2 && i == 5))"
+    bench = bench_with("source.h", "if (times[i] == fires)", lost)
     found, _ = compared(net, build(net, LANES, cache, bench=bench), inputs)
     assert found.mismatch is not None
     assert found.mismatch.sample == 2

@@ -1,0 +1,236 @@
+"""Neurons that fire more than once: golden against plain Python, hardware against golden."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from multi_spike_nets import multi_spike, random_spikes
+from stand_ins import needs
+
+from hwgen import cosim, params, verify
+from hwgen.errors import ParamsError
+from hwgen.events import Kind, n_spikes, sample_tokens
+from hwgen.golden import Golden
+from hwgen.spec import ConvSpec, PoolSpec
+
+NETWORKS = {
+    "zero": ("3x4-9-4", (4, 2), {"weight_bits": 1}),
+    "subtract": ("3x4-9-4", (9, 4), {"reset": "subtract", "leak_shift": 2, "weight_bits": 4}),
+    "no leak": ("3x4-9-4", (3, 3), {"reset": "subtract", "leak_shift": 0, "weight_bits": 3}),
+    "potential": ("3x4-9-4", (4, 4), {"leak_shift": 3, "weight_bits": 2, "readout": "potential"}),
+    "pictures": ("6x5-4C3p1-P2-7-3", (2, 1, 3, 3), {"leak_shift": 3, "weight_bits": 2}),
+    "two convolutions": (
+        "6x6-3C2-P2-4C2s2-5",
+        (3, 1, 2, 2),
+        {"reset": "subtract", "weight_bits": 4},
+    ),
+}
+
+
+def network(name):
+    shape, lanes, how = NETWORKS[name]
+    return multi_spike(3, shape, n_steps=7, **how), lanes
+
+
+def by_hand(net, sample):
+    """docs/contract.md, sections 4 to 6, a neuron at a time: spikes, final potentials, decision."""
+    spec = net.spec
+    layers = [
+        {"v": [0] * layer.n_post, "fired": [[0] * layer.n_post for _ in range(spec.n_steps)]}
+        for layer in spec.layers
+    ]
+    for t in range(spec.n_steps):
+        spikes = sample[t].tolist()
+        for number, (layer, state) in enumerate(zip(spec.layers, layers, strict=True)):
+            out = state["fired"][t]
+            for i in (i for i, s in enumerate(spikes) if s):
+                for j, weight in synapses(net, number, i):
+                    if weight is None:
+                        out[j] = 1
+                    else:
+                        state["v"][j] += weight
+            if not isinstance(layer, PoolSpec):
+                for j in range(layer.n_post):
+                    limit = int(net.thresholds[number][j % layer.n_thresholds])
+                    if state["v"][j] > limit:
+                        out[j] = 1
+                        state["v"][j] = 0 if layer.reset == "zero" else state["v"][j] - limit
+                    if layer.leak_shift:
+                        state["v"][j] -= state["v"][j] // 2**layer.leak_shift
+            spikes = out
+    last = layers[-1]
+    counts = [sum(step[j] for step in last["fired"]) for j in range(spec.n_classes)]
+    ranked = [(counts[j], last["v"][j], -j) for j in range(spec.n_classes)]
+    return [layer["fired"] for layer in layers], [layer["v"] for layer in layers], -max(ranked)[2]
+
+
+def synapses(net, number, i):
+    """(output, weight) of an input; of pooling, no weight."""
+    layer = net.spec.layers[number]
+    if layer.kind == "dense":
+        yield from enumerate(int(w) for w in net.weights[number][i])
+        return
+    place, channel = divmod(i, layer.channels)
+    row, column = divmod(place, layer.width)
+    height, width, filters = layer.post
+    for y in range(height):
+        for x in range(width):
+            if isinstance(layer, PoolSpec):
+                if (row // layer.size, column // layer.size) == (y, x):
+                    yield (y * width + x) * filters + channel, None
+                continue
+            a = row + layer.padding - y * layer.stride
+            b = column + layer.padding - x * layer.stride
+            if 0 <= a < layer.size and 0 <= b < layer.size:
+                for f in range(filters):
+                    weight = int(net.weights[number][a, b, channel, f])
+                    yield (y * width + x) * filters + f, weight
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_golden_is_as_written(name):
+    net, _ = network(name)
+    net.check()
+    samples = random_spikes(1, 25, net)
+    trace = Golden(net).run(samples)
+    for n, sample in enumerate(samples):
+        fired, potentials, decision = by_hand(net, sample)
+        for layer, spec in enumerate(net.spec.layers):
+            assert trace.spike_times[layer][n].tolist() == fired[layer]
+            if not isinstance(spec, PoolSpec):
+                assert trace.potentials[layer][n].tolist() == potentials[layer]
+        assert trace.decisions[n] == decision
+    assert (trace.spike_times[0].sum(axis=1) > 1).any()  # some fire more than once
+    assert (trace.decision_steps == net.spec.n_steps).all()
+    synaptic = [sum(1 for _ in synapses(net, 0, i)) for i in range(net.spec.input.n_inputs)]
+    assert (trace.synaptic_ops[:, 0] == samples.sum(axis=1, dtype=int) @ synaptic).all()
+
+
+@pytest.mark.parametrize("leak_shift", [0, 1, 2, 4])
+@pytest.mark.parametrize("weight", [1, -1])
+def test_potentials_are_as_wide_as_they_must_be(leak_shift, weight):
+    """All inputs in all steps, none fires: one bit less would not do, this many do."""
+    net = multi_spike(1, "1x5-3-2", leak_shift=leak_shift, n_steps=6, weight_bits=3)
+    layer = net.spec.layers[0]
+    most, potential = 2 ** (layer.potential_bits - 1), 0
+    largest = 0
+    for _ in range(net.spec.n_steps):
+        potential += 5 * layer.max_weight * weight
+        largest = max(largest, abs(potential))
+        potential -= potential >> leak_shift if leak_shift else 0
+    assert largest < most
+    assert weight < 0 or largest >= most // 2
+
+
+@pytest.mark.cosim
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_core_equals_golden(name, tmp_path):
+    net, lanes = network(name)
+    samples = random_spikes(2, 12, net)
+    done = cosim.run(net, samples, lanes=lanes, build_dir=tmp_path, stall=0.2)
+    assert done.mismatch is None
+    n_spikes_seen = 12 * net.spec.n_steps * sum(layer.n_post for layer in net.spec.layers)
+    assert done.n_compared > n_spikes_seen  # in each of two passes
+    assert list(done.decisions) == Golden(net).run(samples).decisions.tolist()
+
+
+@pytest.mark.synth
+@pytest.mark.parametrize("name", ["subtract", "pictures"])
+def test_the_compiled_core_equals_golden(name, tmp_path):
+    needs("yosys", "g++")
+    net, lanes = network(name)
+    samples = random_spikes(2, 40, net)
+    found = verify.run(net, samples, lanes=lanes, build_dir=tmp_path, stall=0.2)
+    assert found.mismatch is None
+    assert found.compared["spikes"] == 40 * 7 * sum(layer.n_post for layer in net.spec.layers)
+    samples[3, 2, 1] ^= 1  # the core takes other spikes than golden
+    wrong = replace(net, thresholds=(net.thresholds[0] + 1, *net.thresholds[1:]))
+    text = cosim.to_verilog(wrong, lanes).replace(wrong.digest, net.digest)
+    bad = verify.run(net, samples, lanes=lanes, build_dir=tmp_path / "bad", verilog=text)
+    assert bad.mismatch is not None
+    assert bad.n_mismatches > 1
+
+
+def test_tokens():
+    spikes = np.array([[0, 1, 1], [0, 0, 0], [1, 0, 1]], np.uint8)
+    kinds = [(token.kind, token.index) for token in sample_tokens(spikes, 3)]
+    step, end = (Kind.END_OF_STEP, 0), (Kind.END_OF_SAMPLE, 0)
+    fires = [(Kind.SPIKE, index) for index in (1, 2, 0, 2)]
+    assert kinds == [*fires[:2], step, step, *fires[2:], step, end]
+    assert n_spikes(spikes[None], 3).tolist() == [4]
+    assert n_spikes(np.array([[0, 3, 1], [3, 3, 3]], np.uint8), 3).tolist() == [2, 0]
+
+
+def changed(net, layer=0, **fields):
+    layers = list(net.spec.layers)
+    layers[layer] = replace(layers[layer], **fields)
+    return replace(net, spec=replace(net.spec, layers=tuple(layers)))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            lambda net: changed(net, reset="never", leak_shift=0, potential_bits=20),
+            "expected zero or subtract",
+        ),
+        (
+            lambda net: changed(net, 1, reset="never", leak_shift=0, potential_bits=20),
+            "expected zero or subtract",
+        ),
+        (lambda net: changed(net, psp="ramp"), "has psp 'ramp' with the readout 'spike_count'"),
+        (
+            lambda net: replace(net, spec=replace(net.spec, readout="first_spike")),
+            "readout is 'first_spike' with input 'rate'",
+        ),
+        (
+            lambda net: replace(
+                net,
+                spec=replace(
+                    net.spec,
+                    readout="first_spike",
+                    input=replace(net.spec.input, encoding="latency"),
+                ),
+            ),
+            r"layers\[0\].reset is 'zero' with the readout 'first_spike', expected never",
+        ),
+        (
+            lambda net: replace(
+                net, spec=replace(net.spec, input=replace(net.spec.input, encoding="events"))
+            ),
+            "step_us is 0 with encoding 'events', expected at least 1",
+        ),
+        (
+            lambda net: replace(
+                net, spec=replace(net.spec, input=replace(net.spec.input, step_us=5))
+            ),
+            "step_us is 5 with encoding 'rate'",
+        ),
+        (lambda net: changed(net, potential_bits=4), "potential_bits is 4, too narrow"),
+    ],
+)
+def test_what_does_not_go_together(change, message):
+    net, _ = network("zero")
+    net.check()
+    with pytest.raises(ParamsError, match=message):
+        change(net).check()
+
+
+def test_an_output_that_only_integrates_has_no_threshold():
+    net, _ = network("potential")
+    lower = replace(net, thresholds=(net.thresholds[0], net.thresholds[1] - 1))
+    with pytest.raises(ParamsError, match="with the readout 'potential' no output fires"):
+        lower.check()
+    with pytest.raises(ParamsError, match="leak_shift is 1 without a reset"):
+        changed(net, 1, leak_shift=1).check()
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_the_file_keeps_it(name, tmp_path):
+    net, _ = network(name)
+    params.save(net, tmp_path / "p.safetensors")
+    again = params.load(tmp_path / "p.safetensors")
+    assert again.spec == net.spec
+    assert again.digest == net.digest
+    leaks = [layer for layer in net.spec.layers if isinstance(layer, ConvSpec)]
+    assert all(layer.leak_shift == again.spec.layers[0].leak_shift for layer in leaks[:1])
