@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, PoolSpec, Psp, Shape, narrowest
+from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, PoolSpec, Psp, Reset, Shape, narrowest
 
 _WORD = re.compile(
     r"P(?P<pool>[1-9]\d*)"
@@ -21,10 +21,13 @@ def layers(
     psp: Psp = "step",
     tau_steps: int = 0,
     phased: bool = False,
+    reset: Reset = "never",
+    leak_shift: int = 0,
+    integrates: bool = False,
 ) -> tuple[LayerSpec, ...]:
     """Specs of the hidden layers and of the dense output layer, with the narrowest potentials.
 
-    `phased` is said of the hidden layers.
+    `phased` is said of the hidden layers. `integrates`: the output has no reset and no leak.
     `hidden` is words joined by ``-``: ``1000`` is a dense layer, ``20C5s2p1`` 20 filters of 5 x 5
     with stride 2 and padding 1 (1 and 0 if left out), ``P2`` pooling of 2 x 2. Empty: none.
     Raises ValueError on anything else. Shapes that cannot be are refused by `Params.check`.
@@ -34,12 +37,16 @@ def layers(
         "potential_bits": 0,
         "psp": psp,
         "tau_steps": tau_steps,
+        "reset": reset,
+        "leak_shift": leak_shift,
     }
     made: list[LayerSpec] = []
     shape = first
     words = hidden.split("-") if hidden else []
     for index, word in enumerate([*words, str(n_classes)]):
         common["phased"] = phased and index < len(words)
+        if integrates and index == len(words):
+            common |= {"reset": "never", "leak_shift": 0}
         match = _WORD.fullmatch(word)
         if not match:
             raise ValueError(f"{word!r} is no layer; expected words like '20C5', 'P2' or '1000'")

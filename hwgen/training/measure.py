@@ -5,9 +5,10 @@ import torch
 from hwgen.data import Dataset
 from hwgen.errors import ToolError
 from hwgen.spec import InputSpec
-from hwgen.training.inputs import Encoder
+from hwgen.training.inputs import Encoder, kept
 from hwgen.training.learner import Learner
 from hwgen.training.rounding import rounding
+from hwgen.training.truncated import TruncatedNetwork
 
 _BATCH = 500
 
@@ -21,12 +22,14 @@ def accuracy(
     """
     network = learner.network
     device = next(network.parameters()).device
-    encoder = Encoder(input_spec, network.n_steps, device)
+    raster = isinstance(network, TruncatedNetwork)
+    encoder = Encoder(input_spec, network.n_steps, device, raster=raster)
+    inputs = kept(dataset, input_spec, network.n_steps)
     labels = torch.from_numpy(dataset.labels).to(device)
     n_correct = 0
     with rounding(network.layers, rounded):
         for start in range(0, len(dataset), _BATCH):
-            images = torch.from_numpy(dataset.images[start : start + _BATCH]).to(device)
+            images = torch.from_numpy(inputs[start : start + _BATCH]).to(device)
             decisions = learner.decide(encoder(images)).labels
             n_correct += int((decisions == labels[start : start + _BATCH]).sum())
     return n_correct / len(dataset)
