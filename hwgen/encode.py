@@ -32,6 +32,13 @@ def rate(images: NDArray[np.uint8], spec: InputSpec, n_steps: int) -> NDArray[np
     return fires.astype(np.uint8)
 
 
+def once(times: NDArray[np.uint8], n_steps: int) -> NDArray[np.uint8]:
+    """Spike times uint8 [n, n_inputs] as a raster, uint8 0/1 [n, n_steps, n_inputs]."""
+    steps = np.arange(n_steps, dtype=np.uint8)[None, :, None]
+    fires: NDArray[np.uint8] = (times[:, None] == steps).astype(np.uint8)
+    return fires
+
+
 def events(
     addresses: NDArray[np.integer],
     times_us: NDArray[np.integer],

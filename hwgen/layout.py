@@ -3,7 +3,17 @@
 import re
 from typing import Any
 
-from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, PoolSpec, Psp, Reset, Shape, narrowest
+from hwgen.spec import (
+    ConvSpec,
+    DenseSpec,
+    LayerSpec,
+    PoolSpec,
+    Psp,
+    Readout,
+    Reset,
+    Shape,
+    narrowest,
+)
 
 _WORD = re.compile(
     r"P(?P<pool>[1-9]\d*)"
@@ -23,11 +33,11 @@ def layers(
     phased: bool = False,
     reset: Reset = "never",
     leak_shift: int = 0,
-    integrates: bool = False,
+    readout: Readout = "first_spike",
 ) -> tuple[LayerSpec, ...]:
     """Specs of the hidden layers and of the dense output layer, with the narrowest potentials.
 
-    `phased` is said of the hidden layers. `integrates`: the output has no reset and no leak.
+    `phased` is said of the hidden layers; with the readout "potential", so are reset and leak.
     `hidden` is words joined by ``-``: ``1000`` is a dense layer, ``20C5s2p1`` 20 filters of 5 x 5
     with stride 2 and padding 1 (1 and 0 if left out), ``P2`` pooling of 2 x 2. Empty: none.
     Raises ValueError on anything else. Shapes that cannot be are refused by `Params.check`.
@@ -40,12 +50,13 @@ def layers(
         "reset": reset,
         "leak_shift": leak_shift,
     }
+    multi_spike = readout != "first_spike"
     made: list[LayerSpec] = []
     shape = first
     words = hidden.split("-") if hidden else []
     for index, word in enumerate([*words, str(n_classes)]):
         common["phased"] = phased and index < len(words)
-        if integrates and index == len(words):
+        if readout == "potential" and index == len(words):
             common |= {"reset": "never", "leak_shift": 0}
         match = _WORD.fullmatch(word)
         if not match:
@@ -63,9 +74,10 @@ def layers(
                 padding=int(match["padding"] or 0),
                 **common,
             )
-            layer = narrowest(conv, n_steps)
+            layer = narrowest(conv, n_steps, multi_spike=multi_spike)
         else:
-            layer = narrowest(DenseSpec(n_pre=shape.n, n_post=int(match["n"]), **common), n_steps)
+            full = DenseSpec(n_pre=shape.n, n_post=int(match["n"]), **common)
+            layer = narrowest(full, n_steps, multi_spike=multi_spike)
         made.append(layer)
         shape = layer.post
     return tuple(made)

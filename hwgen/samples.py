@@ -4,11 +4,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.data import Dataset
-from hwgen.encode import events, latency, rate
+from hwgen.encode import events, latency, once, rate
 from hwgen.errors import DataError, RecipeError
 from hwgen.recipe import DataRecipe
 from hwgen.recordings import CHANNELS
-from hwgen.spec import InputSpec
+from hwgen.spec import InputSpec, NetworkSpec
 
 _ALL = slice(None)
 
@@ -36,14 +36,25 @@ def input_spec(dataset: Dataset, recipe: DataRecipe) -> InputSpec:
     )
 
 
-def encoded(
+def encoded(dataset: Dataset, network: NetworkSpec, part: slice = _ALL) -> NDArray[np.uint8]:
+    """What a network takes of some samples: spike times uint8 [n, n_inputs], or, if it is a
+    multi-spike network, spikes uint8 0/1 [n, n_steps, n_inputs].
+
+    Raises `DataError` if these data cannot give it.
+    """
+    spec, n_steps = network.input, network.n_steps
+    if spec.encoding == "rate":
+        return rate(dataset.images[part], spec, n_steps)
+    if spec.encoding == "latency":
+        times = latency(dataset.images[part], spec, n_steps)
+        return once(times, n_steps) if network.multi_spike else times
+    return raster(dataset, spec, n_steps, part)
+
+
+def raster(
     dataset: Dataset, spec: InputSpec, n_steps: int, part: slice = _ALL
 ) -> NDArray[np.uint8]:
-    """What the network takes of some samples: spike times uint8 [n, n_inputs] ("latency"), or
-    rasters uint8 0/1 [n, n_steps, n_inputs]. Raises `DataError` if these data cannot give it."""
-    if spec.encoding != "events":
-        encode = latency if spec.encoding == "latency" else rate
-        return encode(dataset.images[part], spec, n_steps)
+    """Spikes of recordings, uint8 0/1 [n, n_steps, n_inputs]. Raises `DataError`."""
     if dataset.recordings is None:
         raise DataError(f"{dataset.name}: has images, but the network takes events")
     taken = dataset.recordings.take(part)

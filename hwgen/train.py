@@ -12,12 +12,12 @@ from hwgen import params as params_file
 from hwgen import recipe as recipe_file
 from hwgen import vectors as vectors_file
 from hwgen.data import Dataset
-from hwgen.encode import latency
 from hwgen.evaluate import Evaluation, evaluate
 from hwgen.files import write_atomic
 from hwgen.model import ModelFolder
 from hwgen.params import Params
 from hwgen.progress import Progress
+from hwgen.samples import encoded
 from hwgen.vectors import Vectors
 
 # Samples of the test set that travel with a model: as many as fit about a megabyte.
@@ -132,7 +132,7 @@ def make_vectors(params: Params, test: Dataset) -> Vectors:
     spec = params.spec
     bytes_per_sample = spec.input.n_inputs + sum(5 * layer.n_post for layer in spec.layers)
     n = max(_MIN_VECTORS, min(_MAX_VECTORS, _VECTOR_BYTES // bytes_per_sample))
-    inputs = latency(test.images[:n], spec.input, spec.n_steps)
+    inputs = encoded(test, spec, slice(n))
     return answers.vectors(params, inputs, test.labels[:n])
 
 

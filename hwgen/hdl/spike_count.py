@@ -45,9 +45,7 @@ class SpikeCount(wiring.Component):
             count.eq(counts[token.index]),
             # Potentials come in ascending index: an equal one is too late.
             better.eq(
-                ~candidate
-                | (count > most)
-                | ((count == most) & (token.potential > potential))
+                ~candidate | (count > most) | ((count == most) & (token.potential > potential))
             ),
         ]
         with m.If(self.o.valid & self.o.ready):

@@ -9,9 +9,9 @@ from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
 from hwgen.data import Dataset
-from hwgen.encode import latency, rate
+from hwgen.encode import latency, once, rate
 from hwgen.recipe import AugmentRecipe
-from hwgen.samples import encoded
+from hwgen.samples import raster
 from hwgen.spec import InputSpec
 
 
@@ -21,7 +21,7 @@ def kept(dataset: Dataset, spec: InputSpec, n_steps: int) -> NDArray[np.uint8]:
     if spec.encoding != "events":
         return dataset.images
     height, width, channels = spec.post
-    rasters = encoded(dataset, spec, n_steps).reshape(-1, n_steps, height, width, channels)
+    rasters = raster(dataset, spec, n_steps).reshape(-1, n_steps, height, width, channels)
     return np.ascontiguousarray(rasters.transpose(0, 1, 4, 2, 3)).reshape(
         len(rasters), n_steps * channels, height, width
     )
@@ -30,20 +30,19 @@ def kept(dataset: Dataset, spec: InputSpec, n_steps: int) -> NDArray[np.uint8]:
 class Encoder:
     """`hwgen.encode` as a table, so that it runs where the images are.
 
-    Gives spike times int64 [n, n_inputs], or, with `raster`, uint8 0/1 [n, n_steps, n_inputs].
+    Gives spike times int64 [n, n_inputs], or, with `rasters`, uint8 0/1 [n, n_steps, n_inputs].
     """
 
     def __init__(
-        self, spec: InputSpec, n_steps: int, device: torch.device, *, raster: bool = False
+        self, spec: InputSpec, n_steps: int, device: torch.device, *, rasters: bool = False
     ) -> None:
-        self._spec, self._n_steps, self._raster = spec, n_steps, raster
+        self._spec, self._n_steps, self._raster = spec, n_steps, rasters
         greys = np.arange(spec.x_max + 1, dtype=np.uint8)[None, None]
         one_row = InputSpec(height=1, width=spec.x_max + 1, x_max=spec.x_max)
         if spec.encoding == "rate":  # [n_steps, grey]
             table = torch.from_numpy(rate(greys, one_row, n_steps)[0])
-        elif raster:
-            steps = np.arange(n_steps)[:, None]
-            table = torch.from_numpy((latency(greys, one_row, n_steps) == steps).astype(np.uint8))
+        elif rasters:
+            table = torch.from_numpy(once(latency(greys, one_row, n_steps), n_steps)[0])
         else:
             table = torch.from_numpy(latency(greys, one_row, n_steps)[0]).long()
         self._table = table.to(device)

@@ -77,7 +77,7 @@ def make(
             phased=isinstance(training, PhasedRecipe),
             reset=network.reset,
             leak_shift=leak_shift(recipe),
-            integrates=network.readout == "potential",
+            readout=network.readout,
         )
         spec = NetworkSpec(
             n_steps=network.n_steps, input=input_spec, layers=layers, readout=network.readout

@@ -55,13 +55,14 @@ class _Window(Function):
         before, spikes = torch.empty_like(currents), torch.empty_like(currents)
         potential = start
         for step in range(len(currents)):
-            torch.add(dynamics.leaked(potential), currents[step], out=before[step])
+            torch.add(potential, currents[step], out=before[step])
             torch.gt(before[step], threshold, out=spikes[step])
             potential = before[step]
             if dynamics.reset == "zero":
                 potential = potential * (1 - spikes[step])
             elif dynamics.reset == "subtract":
                 potential = potential - spikes[step] * threshold
+            potential = dynamics.leaked(potential)
         ctx.dynamics = dynamics
         ctx.save_for_backward(before, threshold, width)
         return spikes, potential.clone() if potential is before[-1] else potential
@@ -73,15 +74,16 @@ class _Window(Function):
         dynamics: Dynamics = ctx.dynamics
         by_currents = torch.empty_like(before)
         by_threshold = torch.zeros_like(before[0])
-        carried = by_end  # of the potential after the step's reset
+        carried = by_end  # of the potential at the end of the step
         for step in reversed(range(len(before))):
+            if dynamics.leak_shift:
+                carried = carried * dynamics.kept
             over = before[step] - threshold
             by_spike = by_spikes[step] * (over.abs() < width) / (2 * width)
             by_threshold -= by_spike
             if dynamics.reset == "zero":
                 carried = carried * (over <= 0)
-            torch.add(by_spike, carried, out=by_currents[step])
-            carried = by_currents[step] * dynamics.kept
+            carried = torch.add(by_spike, carried, out=by_currents[step])
         return by_currents, carried, _like(by_threshold, threshold), None, None
 
 
@@ -93,7 +95,7 @@ def _like(gradient: Tensor, parameter: Tensor) -> Tensor:
 def window(
     currents: Tensor, start: Tensor, threshold: Tensor, width: Tensor, dynamics: Dynamics
 ) -> tuple[Tensor, Tensor]:
-    """Spikes 0/1 [n_steps, n, ...] and the potential after the last reset [n, ...], all float32.
+    """Spikes 0/1 [n_steps, n, ...] and the potential at the end [n, ...], all float32.
 
     currents: sums of weights [n_steps, n, ...]; start: potential before, [n, ...]; threshold and
     width (half of the surrogate's rectangle, in units of the potential): broadcast over [n, ...].

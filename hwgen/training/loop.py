@@ -111,7 +111,7 @@ class _Run:
         self.validation_labels = torch.from_numpy(validation_set.labels).to(device)
         self.generator = torch.Generator().manual_seed(recipe.seed)
         n_classes = int(train_set.labels.max()) + 1
-        self.encoder = Encoder(self.input_spec, n_steps, self.device, raster=raster)
+        self.encoder = Encoder(self.input_spec, n_steps, self.device, rasters=raster)
         few = self.encoder(self.images[:N_CALIBRATION])
         self.learner = learners.make(recipe, self.input_spec, n_classes, few, self.generator)
         self.optimiser = _optimiser(self.learner, recipe)

@@ -23,7 +23,7 @@ def accuracy(
     network = learner.network
     device = next(network.parameters()).device
     raster = isinstance(network, TruncatedNetwork)
-    encoder = Encoder(input_spec, network.n_steps, device, raster=raster)
+    encoder = Encoder(input_spec, network.n_steps, device, rasters=raster)
     inputs = kept(dataset, input_spec, network.n_steps)
     labels = torch.from_numpy(dataset.labels).to(device)
     n_correct = 0
