@@ -6,7 +6,7 @@ import math
 import os
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 from zipfile import BadZipFile
@@ -97,6 +97,14 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def first(self, n: int) -> "Dataset":
+        """The first n samples."""
+        part = slice(n)
+        recordings = self.recordings.take(part) if self.recordings else None
+        return replace(
+            self, images=self.images[part], labels=self.labels[part], recordings=recordings
+        )
 
 
 def load(

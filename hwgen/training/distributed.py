@@ -7,19 +7,21 @@ import torch.distributed as dist
 from torch import Tensor
 
 
-def join() -> bool:
-    """Join the group that torchrun's environment names; False if this process is alone."""
+def join(device: str) -> str:
+    """Join the group that torchrun's environment names, if any; returns this process's device."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
-        return False
+        return device
+    if device == "cuda":
+        device = f"cuda:{os.environ.get('LOCAL_RANK', '0')}"
+        torch.cuda.set_device(device)
     if not dist.is_initialized():
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    return True
+        dist.init_process_group("gloo" if device == "cpu" else "nccl")
+    return device
 
 
 def leave() -> None:
-    """Wait for the others, and end the group."""
+    """End the group."""
     if dist.is_available() and dist.is_initialized():
-        dist.barrier()
         dist.destroy_process_group()
 
 
@@ -46,8 +48,3 @@ def summed(tensor: Tensor) -> Tensor:
     if world() > 1:
         dist.all_reduce(tensor)
     return tensor
-
-
-def local_rank() -> int:
-    """Which device of this machine."""
-    return int(os.environ.get("LOCAL_RANK", "0"))
