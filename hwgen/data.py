@@ -6,7 +6,7 @@ import math
 import os
 import struct
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 from zipfile import BadZipFile
@@ -14,8 +14,10 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from hwgen import cifar, recordings
 from hwgen.errors import DataError
 from hwgen.files import reason
+from hwgen.recordings import Recordings
 
 Split = Literal["train", "validation", "test"]
 FOLDER_ENV = "HWGEN_DATA"
@@ -48,8 +50,16 @@ _SOURCES = {
 }
 _CALTECH = "caltech-face-motorbike"
 _CALTECH_FILE = "caltech101_faces_motorbikes.npz"
+_OWN_READERS = {"n-mnist": recordings.N_MNIST, "cifar10": cifar.FOLDER}
 _TEST_FRACTION = {"digits": 0.2, _CALTECH: 0.5}  # of sets without a test set of their own
-N_CLASSES = {"digits": 10, "mnist": 10, "fashion-mnist": 10, _CALTECH: 2}
+N_CLASSES = {
+    "digits": 10,
+    "mnist": 10,
+    "fashion-mnist": 10,
+    _CALTECH: 2,
+    "n-mnist": 10,
+    "cifar10": 10,
+}
 # What numpy and zipfile say of a file that is none, is cut off, or asks for too much.
 _NOT_AN_NPZ = (
     OSError,
@@ -68,20 +78,33 @@ _NOT_AN_NPZ = (
     struct.error,
     BadZipFile,
 )
-NAMES = ("digits", *_SOURCES, _CALTECH)
+NAMES = ("digits", *_SOURCES, _CALTECH, *_OWN_READERS)
 
 
 @dataclass(frozen=True)
 class Dataset:
-    """Grey images uint8 [n, height, width], values 0..x_max, and labels int64 [n]."""
+    """Grey images uint8 [n, height, width], values 0..x_max, and labels int64 [n].
+
+    Of recordings of an event camera, `images` are events counted per pixel, up to `x_max`, to look
+    at; `recordings` holds the events.
+    """
 
     name: str
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     x_max: int
+    recordings: Recordings | None = None
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    def first(self, n: int) -> "Dataset":
+        """The first n samples."""
+        part = slice(n)
+        recordings = self.recordings.take(part) if self.recordings else None
+        return replace(
+            self, images=self.images[part], labels=self.labels[part], recordings=recordings
+        )
 
 
 def load(
@@ -99,6 +122,7 @@ def load(
     fifth of digits, half of the faces and motorbikes of Caltech-101, drawn by the same `seed`,
     becomes it. Raises `DataError`.
     """
+    events: Recordings | None = None
     if name in _TEST_FRACTION:
         images, labels = _digits() if name == "digits" else _caltech(data_dir)
         order = np.random.default_rng(seed).permutation(len(labels))
@@ -109,12 +133,23 @@ def load(
         images, labels = _idx_pair(name, part, data_dir)
         test = np.arange(len(labels))
         rest = np.random.default_rng(seed).permutation(len(labels))
+    elif name in _OWN_READERS:
+        own = "test" if split == "test" else "train"
+        folder = find_folder(name, _OWN_READERS[name], data_dir)
+        if name == "cifar10":
+            images, labels = cifar.load(folder, test=split == "test")
+        else:
+            events, labels = recordings.load(folder / own.title())
+            images = events.pictures()
+        test = np.arange(len(labels))
+        rest = np.random.default_rng(seed).permutation(len(labels))
     else:
         raise DataError(f"unknown data set {name!r}: known are {', '.join(NAMES)}")
     _check(name, images, labels)
     n_validation = round(len(rest) * validation)
     chosen = {"test": test, "validation": rest[:n_validation], "train": rest[n_validation:]}[split]
-    return Dataset(name, images[chosen], labels[chosen], x_max(name))
+    taken = events.take(chosen) if events else None
+    return Dataset(name, images[chosen], labels[chosen], x_max(name), taken)
 
 
 def _check(name: str, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
@@ -194,6 +229,23 @@ def find_file(name: str, filename: str, data_dir: Path | None = None) -> Path:
         )
     url, sums = _SOURCES[name]
     return _download(url + filename, sums[filename], cache / name / filename, looked)
+
+
+def find_folder(name: str, folder: str, data_dir: Path | None = None) -> Path:
+    """Where a data set that is a folder lies; none is downloaded."""
+    from platformdirs import user_cache_path
+
+    given = data_dir or (Path(os.environ[FOLDER_ENV]) if os.environ.get(FOLDER_ENV) else None)
+    places = [given] if given else []
+    places += [user_cache_path("hwgen") / "data", Path("/usr/share/datasets")]
+    looked = [place / inside for place in places for inside in (folder, f"{name}/{folder}")]
+    for path in looked:
+        if path.is_dir():
+            return path
+    raise DataError(
+        f"{name}: folder {folder} not found: looked for {', '.join(map(str, looked))}; fetch it "
+        f"from its authors, or name the folder that holds it by --data-dir or {FOLDER_ENV}"
+    )
 
 
 def _download(url: str, md5: str, target: Path, looked: list[Path]) -> Path:

@@ -9,13 +9,13 @@ import numpy as np
 
 from hwgen import data
 from hwgen.data import Dataset
-from hwgen.encode import latency
 from hwgen.errors import DataError
 from hwgen.events import n_spikes
 from hwgen.golden import Golden
 from hwgen.operations import rate_additions
 from hwgen.params import Params
 from hwgen.progress import Progress
+from hwgen.samples import encoded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +49,7 @@ def evaluate(params: Params, dataset: Dataset, on_progress: Progress | None = No
     n_rate = 0.0
     for start in range(0, len(dataset), golden.batch_size):
         part = slice(start, start + golden.batch_size)
-        inputs = latency(dataset.images[part], spec.input, spec.n_steps)
+        inputs = encoded(dataset, spec, part)
         trace = golden.run(inputs)
         np.add.at(confusion, (dataset.labels[part], trace.decisions), 1)
         by_spike = trace.decision_steps < spec.n_steps

@@ -3,7 +3,17 @@
 import re
 from typing import Any
 
-from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, PoolSpec, Psp, Shape, narrowest
+from hwgen.spec import (
+    ConvSpec,
+    DenseSpec,
+    LayerSpec,
+    PoolSpec,
+    Psp,
+    Readout,
+    Reset,
+    Shape,
+    narrowest,
+)
 
 _WORD = re.compile(
     r"P(?P<pool>[1-9]\d*)"
@@ -21,10 +31,13 @@ def layers(
     psp: Psp = "step",
     tau_steps: int = 0,
     phased: bool = False,
+    reset: Reset = "never",
+    leak_shift: int = 0,
+    readout: Readout = "first_spike",
 ) -> tuple[LayerSpec, ...]:
     """Specs of the hidden layers and of the dense output layer, with the narrowest potentials.
 
-    `phased` is said of the hidden layers.
+    `phased` is said of the hidden layers; with the readout "potential", so are reset and leak.
     `hidden` is words joined by ``-``: ``1000`` is a dense layer, ``20C5s2p1`` 20 filters of 5 x 5
     with stride 2 and padding 1 (1 and 0 if left out), ``P2`` pooling of 2 x 2. Empty: none.
     Raises ValueError on anything else. Shapes that cannot be are refused by `Params.check`.
@@ -34,12 +47,17 @@ def layers(
         "potential_bits": 0,
         "psp": psp,
         "tau_steps": tau_steps,
+        "reset": reset,
+        "leak_shift": leak_shift,
     }
+    multi_spike = readout != "first_spike"
     made: list[LayerSpec] = []
     shape = first
     words = hidden.split("-") if hidden else []
     for index, word in enumerate([*words, str(n_classes)]):
         common["phased"] = phased and index < len(words)
+        if readout == "potential" and index == len(words):
+            common |= {"reset": "never", "leak_shift": 0}
         match = _WORD.fullmatch(word)
         if not match:
             raise ValueError(f"{word!r} is no layer; expected words like '20C5', 'P2' or '1000'")
@@ -56,9 +74,10 @@ def layers(
                 padding=int(match["padding"] or 0),
                 **common,
             )
-            layer = narrowest(conv, n_steps)
+            layer = narrowest(conv, n_steps, multi_spike=multi_spike)
         else:
-            layer = narrowest(DenseSpec(n_pre=shape.n, n_post=int(match["n"]), **common), n_steps)
+            full = DenseSpec(n_pre=shape.n, n_post=int(match["n"]), **common)
+            layer = narrowest(full, n_steps, multi_spike=multi_spike)
         made.append(layer)
         shape = layer.post
     return tuple(made)

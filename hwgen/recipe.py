@@ -8,9 +8,11 @@ from hwgen import checked
 from hwgen.checked import MAX_SEED, Name, Range
 from hwgen.errors import RecipeError
 from hwgen.learning import LearningSpec
-from hwgen.spec import MAX_STEPS, Psp
+from hwgen.spec import MAX_STEPS, Encoding, Psp, Readout, Reset
 
-DatasetName = Literal["digits", "mnist", "fashion-mnist", "caltech-face-motorbike"]
+DatasetName = Literal[
+    "digits", "mnist", "fashion-mnist", "caltech-face-motorbike", "n-mnist", "cifar10"
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,6 +22,8 @@ class DataRecipe:
     name: DatasetName
     validation: Annotated[float, Range(0.01, 0.5)] = 0.1  # fraction of the training set
     crop: Annotated[int, Range(0, 2048)] = 0  # pixels cut from each side
+    encoding: Encoding = "latency"  # of images; recordings have "events"
+    step_us: Annotated[int, Range(0, 2**31 - 1)] = 0  # of recordings: duration of a step
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,6 +35,10 @@ class NetworkRecipe:
     weight_bits: Annotated[int, Range(1, 8)]  # 1 is binary: -1 and +1
     psp: Psp = "step"
     tau_steps: Annotated[int, Range(0, MAX_STEPS)] = 0  # of the triangle
+    reset: Reset = "never"  # of hidden neurons after a spike; "never": they fire once
+    leak_shift: Annotated[int, Range(0, 15)] = 0  # a potential loses its 2**-leak_shift a step ...
+    leak: Annotated[float, Range(0, 1)] | None = None  # ... or, instead: the part it keeps
+    readout: Readout = "first_spike"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +110,22 @@ class OnChipRecipe:
     output_level: Annotated[float, Range(-10, 100)] = 1.7  # threshold, in spreads of the potential
 
 
-TrainingRecipe = SstdpRecipe | StidiRecipe | PhasedRecipe
+@dataclass(frozen=True, kw_only=True)
+class TruncatedRecipe(_Training):
+    """TT-LBPTT (`docs/truncation.md`): multi-spike neurons, windows in time, blocks in depth."""
+
+    rule: Literal["tt-lbptt"]
+    truncation_steps: Annotated[int, Range(0, MAX_STEPS)] = 0  # of a window; 0: all, BPTT
+    block_layers: Annotated[int, Range(0, 100)] = 0  # that have weights; 0: all, end to end
+    head: Literal["linear", "random"] = "linear"  # of a block; "random": fixed signs
+    head_pool: Annotated[int, Range(1, 64)] = 1  # pixels averaged before it, each way
+    width: Annotated[float, Range(0.01, 100)] = 1.0  # of the surrogate, in spreads of currents
+    level: Annotated[float, Range(0.05, 100)] = 1.0  # initial threshold, in spreads of currents
+    neuron_rate: Annotated[float, Range(0, 1e6)] = 0.005  # as learning_rate: thresholds, heads
+    tolerance: Annotated[float, Range(0, 1)] = 0.01  # of what changes on the way to integers
+
+
+TrainingRecipe = SstdpRecipe | StidiRecipe | PhasedRecipe | TruncatedRecipe
 
 
 @dataclass(frozen=True, kw_only=True)

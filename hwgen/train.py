@@ -12,12 +12,12 @@ from hwgen import params as params_file
 from hwgen import recipe as recipe_file
 from hwgen import vectors as vectors_file
 from hwgen.data import Dataset
-from hwgen.encode import latency
 from hwgen.evaluate import Evaluation, evaluate
 from hwgen.files import write_atomic
 from hwgen.model import ModelFolder
 from hwgen.params import Params
 from hwgen.progress import Progress
+from hwgen.samples import encoded
 from hwgen.vectors import Vectors
 
 # Samples of the test set that travel with a model: as many as fit about a megabyte.
@@ -33,6 +33,8 @@ class TrainResult:
     accuracy: dict[str, float]
     evaluation: Evaluation
     seconds: float  # in training epochs, those before a resume included
+    cost: dict[str, int] | None = None  # of a batch, by rule "tt-lbptt" (`hwgen.training.cost`)
+    changes: tuple[str, ...] = ()  # what integers changed (`hwgen.training.loud`)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -53,8 +55,9 @@ def train(
 
     A checkpoint in `out` is written each epoch; with `resume`, training goes on from it. `on_epoch`
     is called with (epochs done, epochs, validation accuracy). The test set is read after training.
+    Of several processes, as `torchrun` starts them, the first alone writes.
     """
-    from hwgen.training import loop, measure, quantize  # torch takes seconds to import
+    from hwgen.training import distributed, loop, measure, quantize  # torch takes seconds to import
 
     recipe = recipe_file.load(recipe_path)
     recipe = replace(recipe, seed=recipe.seed if seed is None else seed)
@@ -68,7 +71,7 @@ def train(
         )
         for split in ("train", "validation", "test")
     }
-    device = measure.choose_device(device)
+    device = distributed.join(measure.choose_device(device))
     trained = loop.train(
         recipe,
         parts["train"],
@@ -104,16 +107,26 @@ def train(
         "hwgen": hwgen.__version__,
         "parent": None,
     }
+    rule = measure.of_rule(learner, recipe, parts["train"], input_spec)
+    provenance |= rule
     params = replace(params, provenance=provenance)
-    folder = ModelFolder(out)
-    source = recipe_path.read_bytes()
-    params_file.save(params, folder.params_path)
-    write_vectors(folder, params, parts["test"])
-    if not folder.recipe_path.is_file() or folder.recipe_path.read_bytes() != source:
-        write_atomic(folder.recipe_path, source)
-    card.record(folder, test)
+    if distributed.is_first():
+        folder = ModelFolder(out)
+        source = recipe_path.read_bytes()
+        params_file.save(params, folder.params_path)
+        write_vectors(folder, params, parts["test"])
+        if not folder.recipe_path.is_file() or folder.recipe_path.read_bytes() != source:
+            write_atomic(folder.recipe_path, source)
+        card.record(folder, test)
+    distributed.leave()
     return TrainResult(
-        folder=out, digest=params.digest, accuracy=accuracy, evaluation=test, seconds=seconds
+        folder=out,
+        digest=params.digest,
+        accuracy=accuracy,
+        evaluation=test,
+        seconds=seconds,
+        cost=rule.get("cost"),
+        changes=tuple(change["text"] for change in rule.get("changes", ())),
     )
 
 
@@ -132,7 +145,7 @@ def make_vectors(params: Params, test: Dataset) -> Vectors:
     spec = params.spec
     bytes_per_sample = spec.input.n_inputs + sum(5 * layer.n_post for layer in spec.layers)
     n = max(_MIN_VECTORS, min(_MAX_VECTORS, _VECTOR_BYTES // bytes_per_sample))
-    inputs = latency(test.images[:n], spec.input, spec.n_steps)
+    inputs = encoded(test, spec, slice(n))
     return answers.vectors(params, inputs, test.labels[:n])
 
 

@@ -1,5 +1,6 @@
 """Verbs around training: demo, train, evaluate."""
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -83,10 +84,29 @@ def train(
             ),
             on_test=test,
         )
+    if os.environ.get("RANK", "0") != "0":  # of several processes, the first tells
+        return
     if json:
         print_json(result.to_json())
         return
+    for change in result.changes:
+        err.print(change, markup=False, soft_wrap=True)
     rows = [(f"accuracy, {name}", percent(value)) for name, value in result.accuracy.items()]
+    if result.cost:
+        cost = result.cost
+        rows += [
+            (
+                "a batch of",
+                f"{cost['n']}, windows of {cost['window_steps']} steps, {cost['n_blocks']} blocks",
+            ),
+            ("kept for backward", f"{cost['saved_bytes'] / 1e6:.1f} MB at most"),
+            ("moved", f"{cost['moved_bytes'] / 1e9:.2f} GB"),
+            (
+                "MACs",
+                f"{cost['macs'] / 1e9:.3f} G, of them real products "
+                f"{(cost['error_macs'] + cost['head_macs']) / 1e9:.3f} G",
+            ),
+        ]
     rows += [("digest", result.digest), ("folder", str(result.folder))]
     facts(f"trained in {result.seconds:.0f} s", rows)
     err.print(f"next: hwgen cosim {result.folder}", markup=False)

@@ -4,36 +4,74 @@ import math
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from hwgen.encode import latency
+from hwgen.data import Dataset
+from hwgen.encode import latency, once, rate
 from hwgen.recipe import AugmentRecipe
+from hwgen.samples import raster
 from hwgen.spec import InputSpec
 
 
-class Encoder:
-    """`hwgen.encode.latency` as a table, so that it runs where the images are."""
+def kept(dataset: Dataset, spec: InputSpec, n_steps: int) -> NDArray[np.uint8]:
+    """What stays in memory while training, and is augmented: images [n, height, width], or the
+    rasters of recordings as pictures, [n, n_steps * channels, height, width]."""
+    if spec.encoding != "events":
+        return dataset.images
+    height, width, channels = spec.post
+    rasters = raster(dataset, spec, n_steps).reshape(-1, n_steps, height, width, channels)
+    return np.ascontiguousarray(rasters.transpose(0, 1, 4, 2, 3)).reshape(
+        len(rasters), n_steps * channels, height, width
+    )
 
-    def __init__(self, spec: InputSpec, n_steps: int, device: torch.device) -> None:
+
+class Encoder:
+    """`hwgen.encode` as a table, so that it runs where the images are.
+
+    Gives spike times int64 [n, n_inputs], or, with `rasters`, uint8 0/1 [n, n_steps, n_inputs].
+    """
+
+    def __init__(
+        self, spec: InputSpec, n_steps: int, device: torch.device, *, rasters: bool = False
+    ) -> None:
+        self._spec, self._n_steps, self._raster = spec, n_steps, rasters
         greys = np.arange(spec.x_max + 1, dtype=np.uint8)[None, None]
         one_row = InputSpec(height=1, width=spec.x_max + 1, x_max=spec.x_max)
-        self._table = torch.from_numpy(latency(greys, one_row, n_steps)[0]).long().to(device)
+        if spec.encoding == "rate":  # [n_steps, grey]
+            table = torch.from_numpy(rate(greys, one_row, n_steps)[0])
+        elif rasters:
+            table = torch.from_numpy(once(latency(greys, one_row, n_steps), n_steps)[0])
+        else:
+            table = torch.from_numpy(latency(greys, one_row, n_steps)[0]).long()
+        self._table = table.to(device)
         self._rows = slice(spec.crop, spec.height - spec.crop)
         self._columns = slice(spec.crop, spec.width - spec.crop)
 
     def __call__(self, images: Tensor) -> Tensor:
-        """uint8 [n, height, width] -> int64 [n, n_inputs]."""
-        return self._table[images[:, self._rows, self._columns].flatten(1).long()]
+        """What `kept` gives, some of it -> what the network takes."""
+        if self._spec.encoding == "events":
+            height, width, channels = self._spec.post
+            pictures = images.view(-1, self._n_steps, channels, height, width)
+            return pictures.permute(0, 1, 3, 4, 2).flatten(2)
+        greys = images[:, self._rows, self._columns].flatten(1).long()
+        if self._raster:
+            return self._table[:, greys].transpose(0, 1)
+        return self._table[greys]
 
 
 def augment(
     images: Tensor, recipe: AugmentRecipe, x_max: int, generator: torch.Generator
 ) -> Tensor:
-    """Each image mirrored, turned, zoomed, sheared and shifted at random: uint8 -> uint8."""
+    """Each image mirrored, turned, zoomed, sheared and shifted at random: uint8 -> uint8.
+
+    images: [n, height, width]; or [n, any, height, width], all pictures of a sample alike, of 0
+    and 1 only, which stay whole.
+    """
     if recipe == AugmentRecipe():
         return images
-    n, height, width = images.shape
+    n, (height, width) = len(images), images.shape[-2:]
 
     def uniform(limit: float) -> Tensor:
         return (torch.rand(n, generator=generator) * 2 - 1) * limit
@@ -56,5 +94,8 @@ def augment(
     ]
     matrices = torch.stack(rows, dim=1).to(images.device)
     grid = affine_grid(matrices, [n, 1, height, width], align_corners=False)
+    if images.dim() == 4:
+        moved = grid_sample(images.float(), grid, mode="nearest", align_corners=False)
+        return moved.to(torch.uint8)
     moved = grid_sample(images[:, None].float(), grid, align_corners=False)[:, 0]
     return moved.round().clamp(0, x_max).to(torch.uint8)

@@ -1,7 +1,8 @@
 """What the training loop asks of a network, and the two kinds of network that give it."""
 
 import math
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -9,33 +10,31 @@ from torch import Tensor
 from hwgen import layout
 from hwgen.errors import ParamsError, RecipeError
 from hwgen.params import check_spec
-from hwgen.recipe import PhasedRecipe, Recipe, SstdpRecipe
+from hwgen.recipe import PhasedRecipe, Recipe, SstdpRecipe, TruncatedRecipe
 from hwgen.spec import DenseSpec, InputSpec, NetworkSpec
 from hwgen.training.deep import DeepNetwork
 from hwgen.training.layers import Dense
+from hwgen.training.learnt import Decided, Learnt
 from hwgen.training.network import SpikingNetwork, decide, initialise, redraw
 from hwgen.training.phased import PhasedNetwork
 from hwgen.training.readout import lowest_threshold
 from hwgen.training.stack import Stack
-
-
-class Decided(NamedTuple):
-    """labels: int64 [n]; steps: int64 [n], n_steps where nothing fired; hidden_firing: fraction."""
-
-    labels: Tensor
-    steps: Tensor
-    hidden_firing: float
+from hwgen.training.truncated import TruncatedNetwork
+from hwgen.training.truncated_learner import TruncatedLearner, leak_shift
 
 
 class Learner(Protocol):
     """A network with its rule. `network.state_dict()` is all its state between epochs."""
 
     @property
-    def network(self) -> SpikingNetwork | Stack:
+    def network(self) -> SpikingNetwork | Stack | TruncatedNetwork:
         """The network, on its device."""
 
-    def learn(self, spike_times: Tensor, labels: Tensor, epoch: int) -> int:
-        """Set gradients from a batch of epoch 0, 1, ...; returns how many samples had an error."""
+    def learn(
+        self, spike_times: Tensor, labels: Tensor, epoch: int, step: Callable[[], None]
+    ) -> Learnt:
+        """Learn a batch of epoch 0, 1, ...; `step` is called when gradients are set, once or more
+        often, for a step of the optimiser."""
 
     def clip(self) -> None:
         """After each step of the optimiser."""
@@ -76,8 +75,16 @@ def make(
             psp=network.psp,
             tau_steps=network.tau_steps,
             phased=isinstance(training, PhasedRecipe),
+            reset=network.reset,
+            leak_shift=leak_shift(recipe),
+            readout=network.readout,
         )
-        check_spec(NetworkSpec(n_steps=network.n_steps, input=input_spec, layers=layers), where)
+        spec = NetworkSpec(
+            n_steps=network.n_steps, input=input_spec, layers=layers, readout=network.readout
+        )
+        check_spec(spec, where)
+        if isinstance(training, TruncatedRecipe):
+            return TruncatedLearner.new(spec, recipe, few, generator)
         if not isinstance(training, SstdpRecipe):
             deep: DeepNetwork | PhasedNetwork
             if isinstance(training, PhasedRecipe):
@@ -114,9 +121,18 @@ class DeepLearner:
     def network(self) -> DeepNetwork | PhasedNetwork:
         return self._network
 
-    def learn(self, spike_times: Tensor, labels: Tensor, epoch: int) -> int:
+    def learn(
+        self,
+        spike_times: Tensor,
+        labels: Tensor,
+        epoch: int,
+        step: Callable[[], None] = lambda: None,
+    ) -> Learnt:
         self.network.train()
-        return self.network.set_gradients(spike_times, labels, self.network.n_points(epoch))
+        n_points = self.network.n_points(epoch)
+        n_erring = self.network.set_gradients(spike_times, labels, n_points)
+        step()
+        return Learnt(n_erring)
 
     def clip(self) -> None:
         self.network.clip()
@@ -160,12 +176,19 @@ class SstdpLearner:
         self._n_seen = 0
         self._n_fired = [torch.zeros(x.n_post, device=x.shadow.device) for x in hidden]
 
-    def learn(self, spike_times: Tensor, labels: Tensor, epoch: int) -> int:
+    def learn(
+        self,
+        spike_times: Tensor,
+        labels: Tensor,
+        epoch: int,
+        step: Callable[[], None] = lambda: None,
+    ) -> Learnt:
         traces, error = self.network.set_gradients(spike_times, labels, self.recipe)
         self._n_seen += len(labels)
         for count, trace in zip(self._n_fired, traces, strict=False):
             count += (trace.times < self.network.n_steps).sum(dim=0)
-        return int((error != 0).any(dim=1).sum())
+        step()
+        return Learnt(int((error != 0).any(dim=1).sum()))
 
     def clip(self) -> None:
         for layer in self.network.dense:

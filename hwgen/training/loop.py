@@ -9,14 +9,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from hwgen import samples
 from hwgen.data import Dataset
-from hwgen.recipe import Recipe
+from hwgen.errors import RecipeError
+from hwgen.recipe import Recipe, TruncatedRecipe
 from hwgen.spec import InputSpec
 from hwgen.training import checkpoint as checkpoints
+from hwgen.training import distributed, memory
 from hwgen.training import learner as learners
-from hwgen.training import memory
 from hwgen.training.checkpoint import State
-from hwgen.training.inputs import Encoder, augment
+from hwgen.training.inputs import Encoder, augment, kept
 from hwgen.training.learner import Learner
 
 N_CALIBRATION = 1000  # samples from which initial thresholds are set
@@ -36,6 +38,7 @@ class Epoch:
     hidden_firing: float  # validation; fraction of hidden neurons that fire
     n_rescued: int
     images_per_s: float
+    loss: float = 0.0  # of training, mean over samples; rules without a loss: 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +76,7 @@ def train(
         run.restore(state)
     while run.epoch < recipe.trained.epochs:
         epoch = run.one_epoch()
-        if checkpoint:
+        if checkpoint and distributed.is_first():
             checkpoints.save(run.state(), checkpoint, recipe)
         if on_epoch:
             on_epoch(epoch)
@@ -94,17 +97,21 @@ class _Run:
         self, recipe: Recipe, train_set: Dataset, validation_set: Dataset, device: torch.device
     ) -> None:
         self.recipe, self.device = recipe, device
-        height, width = train_set.images.shape[1:]
-        self.input_spec = InputSpec(
-            height=height, width=width, x_max=train_set.x_max, crop=recipe.data.crop
-        )
-        self.images = torch.from_numpy(train_set.images).to(device)
+        self.input_spec = samples.input_spec(train_set, recipe.data)
+        n_steps, raster = recipe.network.n_steps, isinstance(recipe.trained, TruncatedRecipe)
+        if distributed.world() > 1 and not raster:
+            raise RecipeError(
+                f"{recipe.name}: rule {recipe.trained.rule!r} trains in one process; of several, "
+                "as torchrun starts them, only rule 'tt-lbptt' makes use"
+            )
+        self.images = torch.from_numpy(kept(train_set, self.input_spec, n_steps)).to(device)
         self.labels = torch.from_numpy(train_set.labels).to(device)
-        self.validation_images = torch.from_numpy(validation_set.images).to(device)
+        validation = kept(validation_set, self.input_spec, n_steps)
+        self.validation_images = torch.from_numpy(validation).to(device)
         self.validation_labels = torch.from_numpy(validation_set.labels).to(device)
         self.generator = torch.Generator().manual_seed(recipe.seed)
         n_classes = int(train_set.labels.max()) + 1
-        self.encoder = Encoder(self.input_spec, recipe.network.n_steps, self.device)
+        self.encoder = Encoder(self.input_spec, n_steps, self.device, rasters=raster)
         few = self.encoder(self.images[:N_CALIBRATION])
         self.learner = learners.make(recipe, self.input_spec, n_classes, few, self.generator)
         self.optimiser = _optimiser(self.learner, recipe)
@@ -135,15 +142,17 @@ class _Run:
         n = len(self.labels)
         order = torch.randperm(n, generator=self.generator).to(self.device)
         batches = torch.split(order, recipe.batch_size)
-        n_erring = 0
+        totals = torch.zeros(2, dtype=torch.float64, device=self.device)  # erring, loss
         for index, batch in enumerate(batches):
             self._set_rate((self.epoch + index / len(batches)) / recipe.epochs)
             images = augment(
                 self.images[batch], self.recipe.augment, self.input_spec.x_max, self.generator
             )
-            n_erring += self.learner.learn(self.encoder(images), self.labels[batch], self.epoch)
-            self.optimiser.step()
-            self.learner.clip()
+            inputs = self.encoder(distributed.share(images))
+            labels = distributed.share(self.labels[batch])
+            learnt = self.learner.learn(inputs, labels, self.epoch, self._step)
+            totals += torch.tensor(learnt, dtype=torch.float64, device=self.device)
+        n_erring, loss = distributed.summed(totals).tolist()
         seconds = time.perf_counter() - started
         self.epoch += 1
         accuracy, step, firing = self._validate()
@@ -164,9 +173,18 @@ class _Run:
                 hidden_firing=firing,
                 n_rescued=n_rescued,
                 images_per_s=n / seconds,
+                loss=loss / n,
             )
         )
         return self.history[-1]
+
+    def _step(self) -> None:
+        for group in self.optimiser.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    distributed.summed(parameter.grad)
+        self.optimiser.step()
+        self.learner.clip()
 
     def _set_rate(self, progress: float) -> None:
         cosine = self.recipe.trained.schedule == "cosine"

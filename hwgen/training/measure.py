@@ -1,13 +1,18 @@
 """Accuracy of a network in training, on any data set, and the device to train on."""
 
+from typing import Any
+
 import torch
 
 from hwgen.data import Dataset
 from hwgen.errors import ToolError
+from hwgen.recipe import Recipe
 from hwgen.spec import InputSpec
-from hwgen.training.inputs import Encoder
+from hwgen.training import cost, loud
+from hwgen.training.inputs import Encoder, kept
 from hwgen.training.learner import Learner
 from hwgen.training.rounding import rounding
+from hwgen.training.truncated import TruncatedNetwork
 
 _BATCH = 500
 
@@ -21,15 +26,35 @@ def accuracy(
     """
     network = learner.network
     device = next(network.parameters()).device
-    encoder = Encoder(input_spec, network.n_steps, device)
+    raster = isinstance(network, TruncatedNetwork)
+    encoder = Encoder(input_spec, network.n_steps, device, rasters=raster)
+    inputs = kept(dataset, input_spec, network.n_steps)
     labels = torch.from_numpy(dataset.labels).to(device)
     n_correct = 0
     with rounding(network.layers, rounded):
         for start in range(0, len(dataset), _BATCH):
-            images = torch.from_numpy(dataset.images[start : start + _BATCH]).to(device)
+            images = torch.from_numpy(inputs[start : start + _BATCH]).to(device)
             decisions = learner.decide(encoder(images)).labels
             n_correct += int((decisions == labels[start : start + _BATCH]).sum())
     return n_correct / len(dataset)
+
+
+def of_rule(
+    learner: Learner, recipe: Recipe, train_set: Dataset, input_spec: InputSpec
+) -> dict[str, Any]:
+    """For the provenance, what TT-LBPTT is judged by: the cost of a batch, and what integers
+    changed. Empty for other rules."""
+    network = learner.network
+    if not isinstance(network, TruncatedNetwork):
+        return {}
+    device = next(network.parameters()).device
+    n = min(recipe.trained.batch_size, len(train_set))
+    inputs = kept(train_set.first(n), input_spec, network.n_steps)
+    encoder = Encoder(input_spec, network.n_steps, device, rasters=True)
+    labels = torch.from_numpy(train_set.labels[:n]).to(device)
+    measured = cost.measure(network, encoder(torch.from_numpy(inputs).to(device)), labels)
+    changes = [c.to_json() | {"text": str(c)} for c in loud.changes(network, recipe)]
+    return {"cost": measured.to_json(), "changes": changes}
 
 
 def choose_device(wish: str) -> str:

@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from hwgen.recipe import SstdpRecipe
+from hwgen.spec import Readout
 from hwgen.training import sstdp, targets
 from hwgen.training.layers import Dense, LayerTrace
 from hwgen.training.readout import first_spike
@@ -11,6 +12,8 @@ from hwgen.training.readout import first_spike
 
 class SpikingNetwork(nn.Module):
     """Dense layers in order; within a step a spike of one layer reaches the next."""
+
+    readout: Readout = "first_spike"
 
     def __init__(self, sizes: tuple[int, ...], weight_bits: tuple[int, ...], n_steps: int) -> None:
         """sizes: inputs, hidden, classes; weight_bits: one a layer."""

@@ -12,16 +12,17 @@ from hwgen.params import Params
 from hwgen.spec import ConvSpec, DenseSpec, InputSpec, NetworkSpec, PoolSpec, dense
 from hwgen.training.network import SpikingNetwork
 from hwgen.training.stack import Stack
+from hwgen.training.truncated import TruncatedNetwork
 
 
 def to_params(
-    network: SpikingNetwork | Stack,
+    network: SpikingNetwork | Stack | TruncatedNetwork,
     input_spec: InputSpec,
     name: str,
     provenance: Mapping[str, Any] | None = None,
 ) -> Params:
     """The integers the network computes with, checked. Raises `ParamsError`."""
-    if isinstance(network, Stack):
+    if isinstance(network, Stack | TruncatedNetwork):
         specs, tensors = network.specs, _deep_tensors(network)
     else:
         none = torch.zeros(0)
@@ -37,7 +38,12 @@ def to_params(
         drives.append(rises.detach().cpu().numpy().astype(np.int32))
     params = Params(
         name=name,
-        spec=NetworkSpec(n_steps=network.n_steps, input=input_spec, layers=specs),
+        spec=NetworkSpec(
+            n_steps=network.n_steps,
+            input=input_spec,
+            layers=specs,
+            readout=network.readout,
+        ),
         weights=tuple(weights),
         thresholds=tuple(thresholds),
         drives=tuple(drives),
@@ -47,7 +53,7 @@ def to_params(
     return params
 
 
-def _deep_tensors(network: Stack) -> list[tuple[Tensor, Tensor, Tensor]]:
+def _deep_tensors(network: Stack | TruncatedNetwork) -> list[tuple[Tensor, Tensor, Tensor]]:
     """Weights, thresholds, drives of every layer, in the order of axes of the contract."""
     weighted = iter(network.exported())
     nothing = torch.zeros(0)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from hwgen.spec import ConvSpec, InputSpec, LayerSpec, PoolSpec
+from hwgen.spec import ConvSpec, InputSpec, LayerSpec, PoolSpec, Readout
 from hwgen.training.readout import first_crossing, first_spike
 from hwgen.training.weighted import Weighted
 
@@ -55,6 +55,10 @@ class Stack(nn.Module, ABC):
     def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Integer weights, thresholds and drives (empty: none) of `layers`, but for the output's
         threshold; weights as in `Weighted.weights`."""
+
+    @property
+    def readout(self) -> Readout:
+        return "first_spike"
 
     def pictures(self, spike_times: Tensor) -> Tensor:
         return spike_times.view(-1, 1, self.input.height, self.input.width)

@@ -1,0 +1,101 @@
+"""Recordings of event cameras: who fired when. N-MNIST in its authors' format.
+
+Orchard et al., "Converting static image datasets to spiking neuromorphic datasets using saccades",
+Front. Neurosci. 9:437 (2015): a folder a digit, a file a recording, five bytes an event, most
+significant first: column, row, polarity (bit 23) and microseconds (bits 22..0).
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.errors import DataError
+from hwgen.files import reason
+
+N_MNIST = "NMNIST"  # name of its folder
+N_MNIST_SIZE = 34  # pixels each way
+CHANNELS = 2  # polarities: 0 darker, 1 brighter
+_EVENT_BYTES = 5
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """n recordings, one after the other.
+
+    addresses: uint16 [n_events], (row * width + column) * 2 + polarity; times_us: uint32
+    [n_events], microseconds since the recording began, ascending; offsets: int64 [n + 1], recording
+    i is events offsets[i] .. offsets[i + 1] - 1.
+    """
+
+    height: int
+    width: int
+    addresses: NDArray[np.uint16]
+    times_us: NDArray[np.uint32]
+    offsets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def take(self, chosen: NDArray[np.integer] | slice) -> "Recordings":
+        """Some recordings, in the order of `chosen`."""
+        order = np.arange(len(self))[chosen]
+        counts = np.diff(self.offsets)[order]
+        offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        within = np.arange(offsets[-1]) - np.repeat(offsets[:-1], counts)
+        index = np.repeat(self.offsets[:-1][order], counts) + within
+        return Recordings(
+            self.height, self.width, self.addresses[index], self.times_us[index], offsets
+        )
+
+    def pictures(self) -> NDArray[np.uint8]:
+        """Events counted per pixel, up to 255: uint8 [n, height, width]."""
+        n, n_pixels = len(self), self.height * self.width
+        recording = np.repeat(np.arange(n), np.diff(self.offsets))
+        pixels = recording * n_pixels + self.addresses // CHANNELS
+        counts = np.bincount(pixels, minlength=n * n_pixels).clip(max=255)
+        return counts.astype(np.uint8).reshape(n, self.height, self.width)
+
+
+def load(folder: Path) -> tuple[Recordings, NDArray[np.int64]]:
+    """N-MNIST's Train or Test, as much as is there, and labels [n]. Raises `DataError`."""
+    paths = [path for digit in range(10) for path in sorted((folder / str(digit)).glob("*.bin"))]
+    if not paths:
+        raise DataError(f"{folder}: no recordings; expected {folder}/0/*.bin to {folder}/9/*.bin")
+    parts = [_read(path) for path in paths]
+    addresses, times = (np.concatenate(kind) for kind in zip(*parts, strict=True))
+    counts = [len(part[1]) for part in parts]
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+    labels = np.array([int(path.parent.name) for path in paths], np.int64)
+    return Recordings(N_MNIST_SIZE, N_MNIST_SIZE, addresses, times, offsets), labels
+
+
+def _read(path: Path) -> tuple[NDArray[np.uint16], NDArray[np.uint32]]:
+    """Addresses and times of one recording."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {reason(error)}") from None
+    if not content or len(content) % _EVENT_BYTES:
+        raise DataError(
+            f"{path}: {len(content)} bytes, expected events of {_EVENT_BYTES}; fetch it again"
+        )
+    column, row, *rest = np.frombuffer(content, np.uint8).reshape(-1, _EVENT_BYTES).T
+    outside = (column >= N_MNIST_SIZE) | (row >= N_MNIST_SIZE)
+    if outside.any():
+        first = int(outside.argmax())
+        raise DataError(
+            f"{path}: event {first} is at column {column[first]}, row {row[first]}, expected "
+            f"0..{N_MNIST_SIZE - 1}; fetch it again"
+        )
+    high, middle, low = (byte.astype(np.uint32) for byte in rest)
+    times: NDArray[np.uint32] = ((high & 127) << 16 | middle << 8 | low).astype(np.uint32)
+    if (times[1:] < times[:-1]).any():
+        first = int((times[1:] < times[:-1]).argmax()) + 1
+        raise DataError(
+            f"{path}: event {first} is at {times[first]} us, before the one in front of it; "
+            "fetch it again"
+        )
+    pixel = row.astype(np.uint16) * N_MNIST_SIZE + column
+    return (pixel * CHANNELS + (high >> 7)).astype(np.uint16), times

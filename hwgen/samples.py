@@ -1,0 +1,61 @@
+"""A data set as a network's input: one way for all encodings."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.data import Dataset
+from hwgen.encode import events, latency, once, rate
+from hwgen.errors import DataError, RecipeError
+from hwgen.recipe import DataRecipe
+from hwgen.recordings import CHANNELS
+from hwgen.spec import InputSpec, NetworkSpec
+
+_ALL = slice(None)
+
+
+def input_spec(dataset: Dataset, recipe: DataRecipe) -> InputSpec:
+    """The input that a recipe asks for. Raises `RecipeError` if the data cannot give it."""
+    height, width = dataset.images.shape[1:]
+    recorded, wanted = dataset.recordings is not None, recipe.encoding == "events"
+    if recorded != wanted:
+        raise RecipeError(
+            f"data: encoding {recipe.encoding!r} does not go with {dataset.name}, which "
+            + ("has events" if recorded else "has images")
+        )
+    if wanted != (recipe.step_us > 0):
+        expected = "at least 1 with encoding 'events' and 0 with others"
+        raise RecipeError(f"data: step_us is {recipe.step_us}, expected {expected}")
+    return InputSpec(
+        height=height,
+        width=width,
+        x_max=dataset.x_max,
+        crop=recipe.crop,
+        encoding=recipe.encoding,
+        channels=CHANNELS if wanted else 1,
+        step_us=recipe.step_us,
+    )
+
+
+def encoded(dataset: Dataset, network: NetworkSpec, part: slice = _ALL) -> NDArray[np.uint8]:
+    """What a network takes of some samples: spike times uint8 [n, n_inputs], or, if it is a
+    multi-spike network, spikes uint8 0/1 [n, n_steps, n_inputs].
+
+    Raises `DataError` if these data cannot give it.
+    """
+    spec, n_steps = network.input, network.n_steps
+    if spec.encoding == "rate":
+        return rate(dataset.images[part], spec, n_steps)
+    if spec.encoding == "latency":
+        times = latency(dataset.images[part], spec, n_steps)
+        return once(times, n_steps) if network.multi_spike else times
+    return raster(dataset, spec, n_steps, part)
+
+
+def raster(
+    dataset: Dataset, spec: InputSpec, n_steps: int, part: slice = _ALL
+) -> NDArray[np.uint8]:
+    """Spikes of recordings, uint8 0/1 [n, n_steps, n_inputs]. Raises `DataError`."""
+    if dataset.recordings is None:
+        raise DataError(f"{dataset.name}: has images, but the network takes events")
+    taken = dataset.recordings.take(part)
+    return events(taken.addresses, taken.times_us, taken.offsets, spec, n_steps)

@@ -1,0 +1,148 @@
+"""Local blocks: a few layers that learn from a loss of their own (Guo et al. 2023; see `lif`).
+
+The input of a block is detached. All blocks but the last have an auxiliary head: class scores from
+the block's spikes, counted since the sample began. The last block has the network's own output.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import avg_pool2d, linear
+
+from hwgen.recipe import TruncatedRecipe
+from hwgen.spec import ConvSpec, LayerSpec, PoolSpec, Shape, WeightedSpec
+from hwgen.training import distributed
+from hwgen.training.lif import Dynamics, pool, window
+from hwgen.training.weighted import Weighted
+
+_MOMENTUM = 0.05  # of the running spread of currents
+MIN_LEVEL = 0.05  # a threshold of 0 cannot be subtracted
+
+
+class Spiking(Weighted):
+    """A layer of multi-spike neurons. Thresholds are learnt: multiples of the currents' spread."""
+
+    def __init__(self, spec: WeightedSpec) -> None:
+        super().__init__(spec, pool=1)
+        self.level = nn.Parameter(torch.ones(spec.n_thresholds))
+        self.register_buffer("scale", torch.ones(spec.n_thresholds))
+        self.scale: Tensor
+        self.seen: list[Tensor] | None = None  # spreads of each window, where they are wanted
+        self._shape = (-1, 1, 1) if isinstance(spec, ConvSpec) else (-1,)
+
+    @property
+    def dynamics(self) -> Dynamics:
+        return Dynamics(self.spec.reset, self.spec.leak_shift, exact=self.rounded)
+
+    def rest(self, n: int) -> Tensor:
+        """Potentials at the start of a sample: zeros [n, n_out, ...]."""
+        post = self.spec.post
+        picture = (post.height, post.width) if isinstance(self.spec, ConvSpec) else ()
+        return torch.zeros(n, post.channels, *picture, device=self.shadow.device)
+
+    def thresholds(self) -> Tensor:
+        """As exported: float32 [n_out] of integers; gradients pass the rounding unchanged."""
+        if self.spec.reset == "never":  # beyond all potentials: it only integrates
+            return torch.full_like(self.scale, float(self.spec.max_threshold))
+        limits = self.level * self.scale.clone()  # the running scale changes before backward
+        return limits.floor().detach() + (limits - limits.detach()) if self.rounded else limits
+
+    def run(self, spikes: Tensor, start: Tensor, width: float) -> tuple[Tensor, Tensor]:
+        """One window: spikes [n_steps, n, ...] -> own spikes, and potentials after it.
+
+        width: of the surrogate, in spreads of the currents.
+        """
+        currents = self.potentials(spikes)
+        limits = self.thresholds().view(self._shape)
+        widths = (width * self.scale).view(self._shape)
+        if self.training:
+            self.scale.lerp_(self.spread(currents), _MOMENTUM)
+        if self.seen is not None:
+            self.seen.append(self.spread(currents))
+        return window(currents, start, limits, widths, self.dynamics)
+
+    @torch.no_grad()
+    def spread(self, currents: Tensor) -> Tensor:
+        """Standard deviation of each channel's currents over all processes; float32 [n_out]."""
+        flat = currents.transpose(0, 2).flatten(1)
+        count = torch.full_like(flat[:, 0], flat.shape[1])
+        sums = torch.stack([flat.sum(dim=1), flat.square().sum(dim=1), count])
+        total, squares, n = distributed.summed(sums)
+        variance: Tensor = (squares / n - (total / n).square()).clamp(min=0)
+        return (variance + 0.1).sqrt()
+
+
+class Head(nn.Module):
+    """Auxiliary class scores, linear in the spikes counted so far. "random": fixed signs."""
+
+    def __init__(self, recipe: TruncatedRecipe, shape: Shape, n_classes: int) -> None:
+        super().__init__()
+        self.size = min(recipe.head_pool, shape.height, shape.width)
+        self.n_in = (shape.height // self.size) * (shape.width // self.size) * shape.channels
+        learnt = recipe.head == "linear"
+        self.weight = nn.Parameter(torch.zeros(n_classes, self.n_in), requires_grad=learnt)
+        self.gain = nn.Parameter(torch.zeros(()))  # a logarithm
+
+    def initialise(self, generator: torch.Generator) -> None:
+        drawn = torch.randn(self.weight.shape, generator=generator)
+        if not self.weight.requires_grad:
+            drawn = torch.where(drawn >= 0, 1.0, -1.0)
+        with torch.no_grad():
+            self.weight.copy_(drawn)
+
+    def counted(self, spikes: Tensor) -> Tensor:
+        """Spikes of a window [n_steps, n, ...], summed and averaged in space: [n, n_in]."""
+        counts = spikes.sum(dim=0)
+        if counts.dim() == 4 and self.size > 1:
+            counts = avg_pool2d(counts, self.size)
+        return counts.flatten(1)
+
+    def scores(self, counts: Tensor) -> Tensor:
+        """[n, n_in] -> [n, n_classes]."""
+        return linear(counts, self.weight) * (self.gain.exp() / math.sqrt(self.n_in))
+
+
+class Block(nn.Module):
+    """Consecutive layers between which gradients flow; `head` is None in the last block."""
+
+    def __init__(self, specs: Sequence[LayerSpec], head: Head | None, width: float) -> None:
+        super().__init__()
+        self.specs, self.head, self._width = tuple(specs), head, width
+        self.spiking = [Spiking(spec) for spec in specs if not isinstance(spec, PoolSpec)]
+        self.modules_in_order = nn.ModuleList(self.spiking)
+
+    def run(self, spikes: Tensor, potentials: list[Tensor]) -> list[Tensor]:
+        """One window: spikes [n_steps, n, ...] -> those of each layer, pooling included.
+
+        potentials: of each layer that has weights; replaced by those after the window.
+        """
+        outputs, index = [], 0
+        for spec in self.specs:
+            if isinstance(spec, PoolSpec):
+                spikes = pool(spikes, spec.size)
+            else:
+                layer = self.spiking[index]
+                spikes, potentials[index] = layer.run(spikes, potentials[index], self._width)
+                index += 1
+            outputs.append(spikes)
+        return outputs
+
+
+def blocks(layers: tuple[LayerSpec, ...], recipe: TruncatedRecipe, n_classes: int) -> list[Block]:
+    """Blocks of `block_layers` layers that have weights (0: one block); pooling goes with the
+    layer before it."""
+    groups: list[list[LayerSpec]] = [[]]
+    n_weighted = 0
+    for spec in layers:
+        if not isinstance(spec, PoolSpec):
+            if recipe.block_layers and n_weighted == recipe.block_layers:
+                groups.append([])
+                n_weighted = 0
+            n_weighted += 1
+        groups[-1].append(spec)
+    heads = [Head(recipe, group[-1].post, n_classes) for group in groups[:-1]]
+    return [
+        Block(group, head, recipe.width) for group, head in zip(groups, [*heads, None], strict=True)
+    ]

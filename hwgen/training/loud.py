@@ -1,0 +1,107 @@
+"""What changes on the way to integers: said aloud, and refused where it changes too much."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+
+from hwgen.errors import RecipeError
+from hwgen.recipe import Recipe, TruncatedRecipe
+from hwgen.training.truncated import TruncatedNetwork
+
+_MAX_SHIFT = 15  # of the contract
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """A parameter as asked for or learnt, as exported, and their distance.
+
+    `tolerance`: the largest error allowed, or None where the error changes no spike, or was part
+    of training from its first step; `note` says which.
+    """
+
+    name: str
+    requested: float
+    actual: float
+    error: float
+    tolerance: float | None = None
+    note: str = ""
+
+    def __str__(self) -> str:
+        text = f"{self.name}: requested {self.requested:.6g}, actual {self.actual:.6g}, error "
+        return f"{text}{self.error:.3g}" + (f" ({self.note})" if self.note else "")
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def nearest_shift(leak: float) -> int:
+    """The k for which 1 - 2**-k is nearest to the part that a potential keeps; 0: all of it."""
+    shifts = range(_MAX_SHIFT + 1)
+    return min(shifts, key=lambda shift: abs(kept(shift) - leak))
+
+
+def kept(shift: int) -> float:
+    """The part of a potential that is left after a step."""
+    return 1 - 2.0**-shift if shift else 1.0
+
+
+def leak(requested: float, shift: int, tolerance: float) -> Change:
+    return Change(
+        name="leak",
+        requested=requested,
+        actual=kept(shift),
+        error=abs(kept(shift) - requested),
+        tolerance=tolerance,
+    )
+
+
+def check(changes: Sequence[Change], where: str) -> None:
+    """Raise `RecipeError` for the first that is above its tolerance."""
+    for change in changes:
+        if change.tolerance is not None and change.error > change.tolerance:
+            raise RecipeError(
+                f"{where}: {change}, above training.tolerance {change.tolerance:g}; ask for what "
+                "there is, or raise the tolerance"
+            )
+
+
+@torch.no_grad()
+def changes(network: TruncatedNetwork, recipe: Recipe) -> list[Change]:
+    """All that a trained network loses at export: the worst of each kind in each layer."""
+    training, found = recipe.training, []
+    assert isinstance(training, TruncatedRecipe)
+    if recipe.network.leak is not None:
+        shift = nearest_shift(recipe.network.leak)
+        found.append(leak(recipe.network.leak, shift, training.tolerance))
+    for index, layer in enumerate(network.layers):
+        exact = layer.weights()
+        layer.rounded = False
+        real, limits = layer.weights(), layer.thresholds()
+        layer.rounded = True
+        spread = real.square().mean().sqrt().clamp(min=1e-9)
+        error = (real - exact).square().mean().sqrt() / spread
+        found.append(
+            Change(
+                name=f"layer {index}, weights, root mean square",
+                requested=float(spread),
+                actual=float(exact.square().mean().sqrt()),
+                error=float(error),
+                note="relative; the training computed with the rounded ones",
+            )
+        )
+        if layer.spec.reset == "never":
+            continue
+        lost = limits - limits.floor()
+        worst = int(lost.argmax())
+        found.append(
+            Change(
+                name=f"layer {index}, threshold {worst}, the worst of {len(limits)}",
+                requested=float(limits[worst]),
+                actual=float(limits[worst].floor()),
+                error=float(lost[worst]),
+                note="the training computed with the one rounded down",
+            )
+        )
+    return found

@@ -1,0 +1,104 @@
+"""TT-LBPTT for the training loop: the network made from a recipe, and what does not go together."""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hwgen.errors import RecipeError
+from hwgen.recipe import Recipe, TruncatedRecipe
+from hwgen.spec import NetworkSpec
+from hwgen.training import loud
+from hwgen.training.learnt import Decided, Learnt
+from hwgen.training.truncated import TruncatedNetwork
+
+_MAX_EXACT_BITS = 24  # of integers in float32, without the sign
+
+
+def leak_shift(recipe: Recipe) -> int:
+    """The leak as a shift. Raises `RecipeError` if no shift is near enough (`loud`)."""
+    network, training = recipe.network, recipe.trained
+    if not isinstance(training, TruncatedRecipe):
+        multi = network.reset != "never" or network.readout != "first_spike"
+        if multi or network.leak_shift or network.leak is not None:
+            raise RecipeError(
+                f"{recipe.name}: rule {training.rule!r} trains neurons that fire once: reset, leak "
+                "and readout are for rule = 'tt-lbptt'"
+            )
+        if recipe.data.encoding != "latency":
+            raise RecipeError(
+                f"{recipe.name}: data: encoding {recipe.data.encoding!r} gives many spikes an "
+                "input; rule = 'tt-lbptt' trains on them"
+            )
+        return 0
+    if network.reset == "never":
+        raise RecipeError(
+            f"{recipe.name}: rule 'tt-lbptt' needs network.reset 'zero' or 'subtract'"
+        )
+    if network.readout == "first_spike":
+        raise RecipeError(
+            f"{recipe.name}: rule 'tt-lbptt' needs network.readout 'spike_count' or 'potential'"
+        )
+    if network.psp != "step":
+        raise RecipeError(f"{recipe.name}: rule 'tt-lbptt' needs network.psp 'step'")
+    if network.leak is None:
+        return network.leak_shift
+    if network.leak_shift:
+        raise RecipeError(f"{recipe.name}: network has leak and leak_shift, expected one of them")
+    shift = loud.nearest_shift(network.leak)
+    loud.check([loud.leak(network.leak, shift, training.tolerance)], recipe.name)
+    return shift
+
+
+class TruncatedLearner:
+    """Multi-spike networks, by TT-LBPTT."""
+
+    def __init__(self, network: TruncatedNetwork) -> None:
+        self._network = network
+
+    @classmethod
+    def new(
+        cls, spec: NetworkSpec, recipe: Recipe, few: Tensor, generator: torch.Generator
+    ) -> "TruncatedLearner":
+        """Initialised by some inputs, 0/1 [n, n_steps, n_inputs]. Raises `RecipeError`."""
+        assert isinstance(recipe.training, TruncatedRecipe)
+        widest = max(layer.potential_bits for layer in spec.weighted)
+        if widest - 1 > _MAX_EXACT_BITS:
+            raise RecipeError(
+                f"{recipe.name}: potentials of {widest} bits, expected at most "
+                f"{_MAX_EXACT_BITS + 1}: training computes in float32; take fewer weight_bits, "
+                "fewer steps or more leak"
+            )
+        network = TruncatedNetwork(spec, recipe.training).to(few.device)
+        network.initialise(few, generator)
+        return cls(network)
+
+    @property
+    def network(self) -> TruncatedNetwork:
+        return self._network
+
+    def learn(
+        self, spike_times: Tensor, labels: Tensor, epoch: int, step: Callable[[], None]
+    ) -> Learnt:
+        """spike_times: 0/1 [n, n_steps, n_inputs]; this process's share of the batch."""
+        self.network.train()
+        return Learnt(*self.network.learn(spike_times, labels, step))
+
+    def clip(self) -> None:
+        self.network.clip()
+
+    def end_epoch(self, progress: float, generator: torch.Generator) -> int:
+        return 0
+
+    def decide(self, spike_times: Tensor) -> Decided:
+        """All steps are taken: decisions are by counts or potentials at the end."""
+        self.network.eval()
+        labels, firing = self.network.decide(spike_times)
+        return Decided(labels, torch.full_like(labels, self.network.n_steps), firing)
+
+    def lower_output_threshold(self, batches: list[Tensor], labels: Tensor) -> None:
+        """Nothing is decided early."""
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        return self.network.parameter_groups()

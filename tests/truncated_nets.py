@@ -1,0 +1,45 @@
+"""Small multi-spike networks in training, and inputs for them."""
+
+import torch
+
+from hwgen import layout
+from hwgen.recipe import TruncatedRecipe
+from hwgen.spec import InputSpec, NetworkSpec
+from hwgen.training.truncated import TruncatedNetwork
+
+
+def network_spec(hidden, *, side=6, readout="potential", reset="subtract", leak_shift=1, **fields):
+    """A network for recordings of `side` x `side` x 2, four classes."""
+    given = InputSpec(
+        height=side, width=side, x_max=255, encoding="events", channels=2, step_us=1000
+    )
+    n_steps = fields.setdefault("n_steps", 6)
+    layers = layout.layers(
+        hidden,
+        given.post,
+        4,
+        n_steps=n_steps,
+        weight_bits=fields.get("weight_bits", 4),
+        reset=reset,
+        leak_shift=leak_shift,
+        readout=readout,
+    )
+    return NetworkSpec(n_steps=n_steps, input=given, layers=layers, readout=readout)
+
+
+def spikes(n, spec, seed=0, density=0.3):
+    """uint8 0/1 [n, n_steps, n_inputs]."""
+    generator = torch.Generator().manual_seed(seed)
+    drawn = torch.rand(n, spec.n_steps, spec.input.n_inputs, generator=generator)
+    return (drawn < density).to(torch.uint8)
+
+
+def network(spec, seed=0, **recipe):
+    """Initialised."""
+    made = TruncatedNetwork(spec, TruncatedRecipe(rule="tt-lbptt", **recipe))
+    made.initialise(spikes(20, spec, seed=9), torch.Generator().manual_seed(seed))
+    return made
+
+
+def gradients(made):
+    return {name: p.grad.clone() for name, p in made.named_parameters() if p.grad is not None}
