@@ -141,6 +141,8 @@ class Neurons:
 class Network:
     """A parameter file (sections 1 and 2) that answers samples."""
 
+    layer_kinds = Neurons, Pool
+
     def __init__(self, path):
         metadata, raw, tensors = read(path)
         header = json.loads(metadata["hwgen"])
@@ -149,6 +151,7 @@ class Network:
         self.spec, self.tensors = header["spec"], tensors
         self.n_steps = self.spec["n_steps"]
         self.layers = []
+        neurons, pool = self.layer_kinds
         text = json.dumps(self.spec, sort_keys=True, separators=(",", ":"))
         digest = hashlib.sha256(f"hwgen-params-1\n{text}\n".encode())
         for index, spec in enumerate(self.spec["layers"]):
@@ -156,10 +159,10 @@ class Network:
             for name in (*names, f"{index}.shadows"):
                 digest.update(raw.get(name, b""))
             if spec["kind"] == "pool2d":
-                self.layers.append(Pool(spec))
+                self.layers.append(pool(spec))
             else:
                 numbers = (tensors.get(name, []) for name in names)
-                self.layers.append(Neurons(spec, self.n_steps, *numbers))
+                self.layers.append(neurons(spec, self.n_steps, *numbers))
         self.digest = digest.hexdigest()
         if self.digest != header["digest"]:
             raise SystemExit(f"{path}: digest is {self.digest}, not {header['digest']}")

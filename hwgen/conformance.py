@@ -90,7 +90,8 @@ class Expected:
         if kind == "shadows":
             values = self._after(sample)[int(layer)].ravel()
         else:
-            values = getattr(self._vectors, kind)[int(layer)][sample]
+            attribute = "spike_times" if kind == "spikes" else kind
+            values = getattr(self._vectors, attribute)[int(layer)][sample].ravel()
         return values
 
     def _after(self, sample: int) -> dict[int, NDArray[np.int32]]:
@@ -130,11 +131,15 @@ class Expected:
         if name.endswith(".shadows"):
             pre, post = divmod(index, layer.n_post)
             return f", input {pre}, neuron {post}"
+        step = ""
+        if name.endswith(".spikes"):
+            at, index = divmod(index, layer.n_post)
+            step = f", step {at}"
         if layer.kind == "dense":
-            return f", neuron {index}"
+            return f"{step}, neuron {index}"
         pixel, channel = divmod(index, layer.post.channels)
         row, column = divmod(pixel, layer.post.width)
-        return f", neuron {index} (row {row}, column {column}, channel {channel})"
+        return f"{step}, neuron {index} (row {row}, column {column}, channel {channel})"
 
 
 def check(

@@ -9,11 +9,11 @@ from typing import Any
 from hwgen import board as board_module
 from hwgen import card, cosim, data, fit, model, synth, train
 from hwgen.cosim import CosimResult
-from hwgen.encode import latency
 from hwgen.files import short, write_atomic
 from hwgen.hdl.verilog import to_verilog
 from hwgen.model import ModelFolder
 from hwgen.progress import Progress
+from hwgen.samples import encoded
 from hwgen.synth import SynthResult
 from hwgen.train import TrainResult
 
@@ -78,7 +78,7 @@ def run(
     test = data.load(RECIPE, "test", seed=int(params.provenance["seed"]))
     compared = cosim.run(
         params,
-        latency(test.images, params.spec.input, params.spec.n_steps),
+        encoded(test, params.spec),
         lanes=lanes,
         build_dir=out / "cosim",
         n_stalled=N_STALLED,

@@ -49,7 +49,10 @@ def lengths(params: Params, *, learning: bool) -> dict[str, int]:
     """How many integers each field of a sample has, in the order of the network."""
     n: dict[str, int] = {}
     for index, layer in enumerate(params.spec.layers):
-        n[f"{index}.spike_times"] = layer.n_post
+        if params.spec.multi_spike:
+            n[f"{index}.spikes"] = params.spec.n_steps * layer.n_post
+        else:
+            n[f"{index}.spike_times"] = layer.n_post
         if not isinstance(layer, PoolSpec):
             n[f"{index}.potentials"] = layer.n_post
     n |= dict.fromkeys(DECIDED, 1)

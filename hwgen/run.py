@@ -10,7 +10,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen import lessons, pictures
-from hwgen.encode import latency
 from hwgen.errors import LinkError, MismatchError
 from hwgen.evaluate import check_input, own_test_set
 from hwgen.golden import Golden
@@ -19,6 +18,7 @@ from hwgen.golden.student import Student
 from hwgen.host import Device
 from hwgen.params import Params
 from hwgen.protocol import Register
+from hwgen.samples import encoded, of_pictures
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,8 +56,8 @@ class RunResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """n samples: names; spike times uint8 [n, n_inputs]; classes int64 [n], if they are known;
-    labels int64 [n] of lessons, if they are to be learnt."""
+    """n samples: names; inputs, as `hwgen.samples` makes them; classes int64 [n], if they are
+    known; labels int64 [n] of lessons, if they are to be learnt."""
 
     names: Sequence[str]
     inputs: NDArray[np.uint8]
@@ -69,7 +69,7 @@ def of_images(params: Params, places: Sequence[Path], *, invert: bool = False) -
     """Image files, and those in folders. Raises `DataError`."""
     paths, spec = pictures.find(places), params.spec
     grey = pictures.load(paths, spec.input, invert=invert)
-    inputs = latency(grey, spec.input, spec.n_steps)
+    inputs = of_pictures(grey, spec)
     return Batch(names=[path.name for path in paths], inputs=inputs, classes=None)
 
 
@@ -77,11 +77,11 @@ def of_test_set(params: Params, n: int, data_dir: Path | None) -> Batch:
     """The first n, or all if they are fewer. Raises `DataError`."""
     tests, spec = own_test_set(params, data_dir), params.spec
     check_input(params, tests)
-    images = tests.images[:n]
+    labels = tests.labels[:n].astype(np.int64)
     return Batch(
-        names=[f"{tests.name} {index}" for index in range(len(images))],
-        inputs=latency(images, spec.input, spec.n_steps),
-        classes=tests.labels[:n].astype(np.int64),
+        names=[f"{tests.name} {index}" for index in range(len(labels))],
+        inputs=encoded(tests, spec, slice(n)),
+        classes=labels,
     )
 
 

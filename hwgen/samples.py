@@ -43,12 +43,21 @@ def encoded(dataset: Dataset, network: NetworkSpec, part: slice = _ALL) -> NDArr
     Raises `DataError` if these data cannot give it.
     """
     spec, n_steps = network.input, network.n_steps
+    if spec.encoding == "events":
+        return raster(dataset, spec, n_steps, part)
+    return of_pictures(dataset.images[part], network)
+
+
+def of_pictures(images: NDArray[np.uint8], network: NetworkSpec) -> NDArray[np.uint8]:
+    """The same of images, uint8 [n, height, width]. Raises `DataError` if the network takes events,
+    ValueError on another shape or larger values."""
+    spec, n_steps = network.input, network.n_steps
+    if spec.encoding == "events":
+        raise DataError("the network takes events of a camera, not images")
     if spec.encoding == "rate":
-        return rate(dataset.images[part], spec, n_steps)
-    if spec.encoding == "latency":
-        times = latency(dataset.images[part], spec, n_steps)
-        return once(times, n_steps) if network.multi_spike else times
-    return raster(dataset, spec, n_steps, part)
+        return rate(images, spec, n_steps)
+    times = latency(images, spec, n_steps)
+    return once(times, n_steps) if network.multi_spike else times
 
 
 def raster(

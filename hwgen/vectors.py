@@ -5,6 +5,9 @@ never), `labels` uint8 [n], one `<l>.spike_times` uint8 [n, n_post] a layer, one
 int32 [n, n_post] a layer with potentials, `decisions` uint8 [n], `decision_steps` uint8 [n]; and
 the digest of the params.
 
+Of a multi-spike network, `inputs` and, in place of spike times, `<l>.spikes` are uint8 [n, n_steps,
+ceil(n_neurons / 8)]: a bit a neuron, the lowest first.
+
 `lessons.safetensors`, of a network that learns, holds the same of n lessons, one after the other
 from the params: each label is taught after its sample (`UNTAUGHT`: none is), and one `<l>.shadows`
 int32 [n_pre, n_post] a layer that learns is what the shadow weights are in the end.
@@ -32,7 +35,8 @@ _DIGEST_KEY = "hwgen-digest"
 
 @dataclass(frozen=True, kw_only=True)
 class Vectors:
-    """See the module's text for shapes. The potentials of a pooling layer are [n, 0], the shadows
+    """See the module's text for shapes; spikes of a multi-spike network are here uint8 [n, n_steps,
+    n_neurons] of 0 and 1. The potentials of a pooling layer are [n, 0], the shadows
     of a layer that does not learn [0]; given as (), there are none in any layer."""
 
     digest: str
@@ -59,14 +63,33 @@ def _tensors(vectors: Vectors) -> dict[str, NDArray[Any]]:
         "decisions": vectors.decisions,
         "decision_steps": vectors.decision_steps,
     }
+    multi_spike = vectors.inputs.ndim > 2
+    if multi_spike:
+        tensors["inputs"] = _packed(vectors.inputs)
     for index, times in enumerate(vectors.spike_times):
-        tensors[f"{index}.spike_times"] = times
+        tensors[f"{index}.{spikes_field(multi_spike)}"] = _packed(times) if multi_spike else times
         if vectors.potentials[index].shape[1]:
             tensors[f"{index}.potentials"] = vectors.potentials[index]
     for index, shadows in enumerate(vectors.shadows):
         if shadows.size:
             tensors[f"{index}.shadows"] = shadows
     return tensors
+
+
+def spikes_field(multi_spike: bool) -> str:
+    """Name of the field, of vectors and of results, that says who fires."""
+    return "spikes" if multi_spike else "spike_times"
+
+
+def _packed(spikes: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    return np.packbits(spikes, axis=-1, bitorder="little")
+
+
+def _unpacked(bits: NDArray[np.uint8], n: int) -> NDArray[np.uint8]:
+    """Spikes of n neurons. What cannot be unpacked stays, for `_check`."""
+    if bits.dtype != np.uint8 or bits.ndim != 3 or bits.shape[2] != -(-n // 8):
+        return bits
+    return np.unpackbits(bits, axis=-1, count=n, bitorder="little")
 
 
 def digest_of(path: Path) -> str:
@@ -82,16 +105,23 @@ def load(path: Path, params: Params, *, lessons: bool = False) -> Vectors:
     """Read vectors, or lessons, that belong to `params`. Raises `ParamsError`."""
     layers = params.spec.layers
     learning = params.spec.learning_layers if lessons else range(0)
+    multi_spike = params.spec.multi_spike
+    field = spikes_field(multi_spike)
     try:
         with safe_open(path, framework="np") as file:
             digest = (file.metadata() or {}).get(_DIGEST_KEY, "")
             labels = file.get_tensor("labels")
             n = len(labels) if labels.ndim == 1 else 0
+            inputs = file.get_tensor("inputs")
+            times = [file.get_tensor(f"{i}.{field}") for i in range(len(layers))]
+            if multi_spike:
+                inputs = _unpacked(inputs, params.spec.input.n_inputs)
+                times = [_unpacked(x, layers[i].n_post) for i, x in enumerate(times)]
             vectors = Vectors(
                 digest=digest,
-                inputs=file.get_tensor("inputs"),
+                inputs=inputs,
                 labels=labels,
-                spike_times=tuple(file.get_tensor(f"{i}.spike_times") for i in range(len(layers))),
+                spike_times=tuple(times),
                 potentials=tuple(
                     np.zeros((n, 0), np.int32)
                     if isinstance(layer, PoolSpec)
@@ -129,12 +159,15 @@ def _check(vectors: Vectors, params: Params, learning: range, path: Path) -> Non
             f"{path}: labels is {vectors.labels.dtype} {list(vectors.labels.shape)}, "
             "expected uint8 [n] of at least one sample"
         )
+    multi_spike = params.spec.multi_spike
+    rows = [n, params.spec.n_steps] if multi_spike else [n]
     expected: dict[str, tuple[NDArray[Any], list[int], str]] = {
-        "inputs": (vectors.inputs, [n, params.spec.input.n_inputs], "uint8")
+        "inputs": (vectors.inputs, [*rows, params.spec.input.n_inputs], "uint8")
     }
     for index, layer in enumerate(params.spec.layers):
         shape = [n, layer.n_post]
-        expected[f"{index}.spike_times"] = (vectors.spike_times[index], shape, "uint8")
+        name = f"{index}.{spikes_field(multi_spike)}"
+        expected[name] = (vectors.spike_times[index], [*rows, layer.n_post], "uint8")
         if not isinstance(layer, PoolSpec):
             expected[f"{index}.potentials"] = (vectors.potentials[index], shape, "int32")
     for index in learning:
@@ -155,7 +188,7 @@ def _check(vectors: Vectors, params: Params, learning: range, path: Path) -> Non
         )
     n_steps = params.spec.n_steps
     highest = {name: n_steps for name in expected if name.endswith(".spike_times")}
-    highest |= {"inputs": n_steps, "decision_steps": n_steps}
+    highest |= {"inputs": 1 if multi_spike else n_steps, "decision_steps": n_steps}
     for name, most in (highest | {"decisions": params.spec.n_classes - 1}).items():
         found = int(expected[name][0].max())
         if found > most:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from multi_spike_nets import multi_spike, random_spikes
 from samples import learning_params, random_network, random_spike_times
 
 from hwgen import answers
@@ -73,10 +74,25 @@ LEARNING: dict[str, dict[str, Any]] = {
         "hidden_shift": 14, "output_shift": 15, "error_bits": 8,
     },
 }
+MULTI_SPIKE: dict[str, dict[str, Any]] = {
+    "reset-zero": {"shape": "3x4-9-4", "reset": "zero", "leak_shift": 1, "weight_bits": 1},
+    "reset-subtract": {
+        "shape": "3x4-9-6-4", "reset": "subtract", "leak_shift": 0, "weight_bits": 4,
+    },
+    "reset-conv": {
+        "shape": "9x7-3C3p1-P2-4C2s2-5", "reset": "subtract", "leak_shift": 2, "weight_bits": 3,
+    },
+    "reset-potential": {
+        "shape": "6x5-4C3-P2-3", "reset": "zero", "leak_shift": 3, "weight_bits": 2,
+        "readout": "potential",
+    },
+}
 # fmt: on
 
 
 def main() -> None:
+    for name, how in MULTI_SPIKE.items():
+        write(replace(multi_spike(**{"seed": SEED} | how), name=name))
     for name, how in FORWARD.items():
         write(replace(random_network(**{"seed": SEED} | how), name=name))
     for name, how in LEARNING.items():
@@ -92,7 +108,8 @@ def write(params: Params) -> None:
     params = replace(params, provenance={"made": "tests/make_kit.py"})
     folder = ModelFolder(KIT / params.name)
     params_file.save(params, folder.params_path)
-    inputs = random_spike_times(SEED, N_SAMPLES, params)
+    spikes = random_spikes if params.spec.multi_spike else random_spike_times
+    inputs = spikes(SEED, N_SAMPLES, params)
     if params.spec.n_steps == 1:  # those leave one step empty
         inputs = np.random.default_rng(SEED).integers(0, 2, inputs.shape, np.uint8)
     labels = np.random.default_rng(SEED).integers(0, params.spec.n_classes, N_SAMPLES)

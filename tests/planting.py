@@ -91,6 +91,8 @@ def borders(params: Params, pool: NDArray[np.uint8]) -> list[int]:
     expected, chosen = Golden(params).run(pool), [0]
     for kind in ("thresholds", "drives"):
         for layer, values in enumerate(getattr(params, kind)):
+            if params.spec.readout == "potential" and layer == len(params.spec.layers) - 1:
+                continue  # no output fires, and its thresholds may not be others
             for neuron, by in product(range(len(values)), (-1, 1)):
                 other = values.copy()
                 other[neuron] = max(other[neuron] + by, kind == "drives")

@@ -13,7 +13,9 @@ from hwgen import conformance, kit
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 FORWARD, LEARNER = "second_implementation", "second_learner"
+SPIKING = "second_multi_spike"
 NAMES = [folder.path.name for folder in kit.folders()]
+MULTI_SPIKE = {folder.path.name for folder in kit.folders() if folder.params().spec.multi_spike}
 LEARNING = [folder.path.name for folder in kit.folders() if folder.lessons_path.is_file()]
 
 
@@ -44,10 +46,18 @@ def learner(monkeypatch):
     return lambda *fault: program(LEARNER, *fault)
 
 
+@pytest.fixture
+def spiking(monkeypatch):
+    """The same of multi-spike networks."""
+    monkeypatch.setitem(sys.modules, FORWARD, program(FORWARD))
+    return lambda *fault: program(SPIKING, *fault)
+
+
 @pytest.mark.parametrize("name", NAMES)
-def test_equal_to_all_vectors(name, tmp_path):
+def test_equal_to_all_vectors(name, tmp_path, spiking):
     n = None if name in kit.names() else 2
-    found = conformance.check(run(program(FORWARD), name, tmp_path / "r", n), complete=n is None)
+    module = spiking() if name in MULTI_SPIKE else program(FORWARD)
+    found = conformance.check(run(module, name, tmp_path / "r", n), complete=n is None)
     found.check()
     assert (found.name, found.n_mismatches) == (name, 0)
     assert found.n_samples == (n or found.n_vectors)
@@ -65,7 +75,7 @@ def test_equal_to_all_lessons(name, tmp_path, learner):
 
 
 def test_as_a_user_does(tmp_path):
-    for script, name in ((FORWARD, "ties"), (LEARNER, "learn-box")):
+    for script, name in ((FORWARD, "ties"), (LEARNER, "learn-box"), (SPIKING, "reset-conv")):
         command = (sys.executable, EXAMPLES / f"{script}.py", kit.find(name).path, "results.jsonl")
         subprocess.run(command, cwd=tmp_path, check=True)
         check = (sys.executable, "-m", "hwgen", "vectors", "check", "results.jsonl", "--complete")
@@ -74,7 +84,7 @@ def test_as_a_user_does(tmp_path):
         assert " 0 mismatches of " in f" {done.stdout.splitlines()[-1]}"
 
 
-@pytest.mark.parametrize("name", [FORWARD, LEARNER])
+@pytest.mark.parametrize("name", [FORWARD, LEARNER, SPIKING])
 def test_it_is_independent_and_small(name):
     text = (EXAMPLES / f"{name}.py").read_text()
     imported = set()
@@ -238,3 +248,31 @@ def test_a_fault_in_what_was_learnt_is_found(name, old, new, tmp_path, learner):
 def test_what_is_harmless_is_not_reported(which, name, old, new, tmp_path, learner):
     module = learner(old, new) if which == LEARNER else program(which, old, new)
     conformance.check(run(module, name, tmp_path / "r"), complete=True).check()
+
+
+SPIKING_FAULTS = [
+    ("> is >=", "reset-zero", "0.spikes", "int(v > limit)", "int(v >= limit)"),
+    ("no reset", "reset-zero", "0.spikes", "if spikes[j]:", "if False:"),
+    ("zero for subtract", "reset-subtract", "0.spikes", 'self.spec["reset"] == "zero"', "True"),
+    ("subtract for zero", "reset-zero", "0.spikes", 'self.spec["reset"] == "zero"', "False"),
+    ("no leak", "reset-zero", "0.spikes", 'if self.spec["leak_shift"]:', "if False:"),
+    ("leak towards zero", "reset-potential", "0.spikes",
+     'potentials[j] -= potentials[j] // 2 ** self.spec["leak_shift"]',
+     'potentials[j] -= int(potentials[j] / 2 ** self.spec["leak_shift"])'),
+    ("a sample's state is kept", "reset-zero", "0.potentials",
+     "self.potentials = [0] * self.n",
+     "self.potentials = getattr(self, 'potentials', [0] * self.n)"),
+    ("counts only", "reset-subtract", "decision", "counts[j], layer.potentials[j]", "counts[j]"),
+    ("potentials only", "reset-zero", "decision",
+     "counts[j], layer.potentials[j]", "layer.potentials[j]"),
+    ("pools of all", "reset-conv", "1.spikes",
+     "self.run([1 - fires for fires in inputs])", "self.run(inputs)"),
+    ("bits from the top", "reset-zero", "0.spikes", ">> i % 8 & 1", ">> 7 - i % 8 & 1"),
+]  # fmt: skip
+
+
+@of_each(SPIKING_FAULTS, ("network", "differs", "old", "new"))
+def test_a_fault_in_a_multi_spike_network_is_found(network, differs, old, new, tmp_path, spiking):
+    found = conformance.check(run(spiking(old, new), network, tmp_path / "r"))
+    assert found.difference is not None
+    assert found.difference.field == differs

@@ -9,6 +9,9 @@ answer() { # program, network
     .venv/bin/hwgen vectors check "$results" --complete
 }
 for network in conformance/* models/*; do
-    [ ! -f "$network/vectors.safetensors" ] || answer second_implementation "$network"
+    program=second_implementation
+    ! grep -aqE 'spike_count|readout[\": ]+potential' "$network/params.safetensors" ||
+        program=second_multi_spike
+    [ ! -f "$network/vectors.safetensors" ] || answer "$program" "$network"
     [ ! -f "$network/lessons.safetensors" ] || answer second_learner "$network"
 done

@@ -204,16 +204,17 @@ def cosim(
 def _inputs(
     folder: ModelFolder, params: Params, n: int, data_dir: Path | None
 ) -> NDArray[np.uint8]:
-    """Input spike times: from the model's vectors if they are enough, else from the test set."""
-    from hwgen.encode import latency
-    from hwgen.evaluate import own_test_set
+    """Input spikes: from the model's vectors if they are enough, else from the test set."""
+    from hwgen.evaluate import check_input, own_test_set
+    from hwgen.samples import encoded
 
     if folder.vectors_path.is_file():
         vectors = folder.vectors(params)
         if n <= len(vectors.labels):
             return vectors.inputs[:n]
-    images = own_test_set(params, data_dir).images[:n]
-    return latency(images, params.spec.input, params.spec.n_steps)
+    tests = own_test_set(params, data_dir)
+    check_input(params, tests)
+    return encoded(tests, params.spec, slice(n))
 
 
 def build_folder(params: Params, board: "Board") -> Path:

@@ -10,6 +10,7 @@ from hwgen.cli.console import bar, facts, out, print_json, table
 
 KINDS = {  # fields of results, in words
     "spike_times": "spikes",
+    "spikes": "spikes",
     "potentials": "potentials",
     "decision": "decisions",
     "decision_step": "steps of decisions",

@@ -58,7 +58,7 @@ def verify(
     from hwgen import data as data_module
     from hwgen import evaluate
     from hwgen import verify as flow
-    from hwgen.encode import latency
+    from hwgen.samples import encoded
 
     for name, number in (("--samples", samples), ("--jobs", jobs), ("--every", every)):
         if number is not None and number < 1:
@@ -94,7 +94,7 @@ def verify(
     else:
         dataset = evaluate.own_test_set(params, data_dir)
     evaluate.check_input(params, dataset)
-    inputs = latency(dataset.images[:samples], params.spec.input, params.spec.n_steps)
+    inputs = encoded(dataset, params.spec, slice(samples))
     with phases("verify") as phase, bar("verify") as progress:
         result = flow.run(
             params,

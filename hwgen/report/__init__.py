@@ -13,7 +13,6 @@ import hwgen
 from hwgen import card
 from hwgen.board import Board
 from hwgen.data import Dataset
-from hwgen.encode import latency
 from hwgen.errors import DataError
 from hwgen.evaluate import check_input, own_test_set
 from hwgen.files import write_atomic
@@ -23,6 +22,7 @@ from hwgen.model import ModelFolder
 from hwgen.params import Params
 from hwgen.progress import Progress
 from hwgen.report import pictures
+from hwgen.samples import encoded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,7 +109,7 @@ def _samples(
         tests = None
     if tests:
         check_input(params, tests)
-        inputs = latency(tests.images, params.spec.input, params.spec.n_steps)
+        inputs = encoded(tests, params.spec)
         return tests.images, inputs, tests.labels, f"{len(tests)} test images of {tests.name}"
     vectors = folder.vectors(params)
     spec = params.spec

@@ -1,0 +1,100 @@
+"""The same of networks whose neurons fire more than once: `docs/contract.md`, sections 4 to 6.
+
+python second_multi_spike.py conformance/reset-zero results.jsonl [how many samples]
+hwgen vectors check results.jsonl
+"""
+
+import json
+import sys
+from operator import add
+from pathlib import Path
+
+import second_implementation as single
+
+
+class Neurons(single.Neurons):
+    """A dense or a conv2d layer; without `reset`, an output layer that only integrates."""
+
+    def begin(self):
+        self.potentials = [0] * self.n
+
+    def step(self, inputs):
+        """Who fires, [n] of 0 and 1, if these inputs do."""
+        added = [0] * self.n
+        for i, fires in enumerate(inputs):
+            if fires:
+                for first, weights in self.synapses(i):
+                    past = first + len(weights)
+                    added[first:past] = map(add, added[first:past], weights)
+        potentials = self.potentials = list(map(add, self.potentials, added))
+        spikes = [int(v > limit) for v, limit in zip(potentials, self.thresholds, strict=True)]
+        if "reset" not in self.spec:
+            return spikes
+        for j, limit in enumerate(self.thresholds):
+            if spikes[j]:
+                potentials[j] = 0 if self.spec["reset"] == "zero" else potentials[j] - limit
+            if self.spec["leak_shift"]:
+                potentials[j] -= potentials[j] // 2 ** self.spec["leak_shift"]
+        return spikes
+
+
+class Pool(single.Pool):
+    """Section 5: the later a spike, the greater its time; so whoever fires now comes first."""
+
+    def begin(self):
+        pass
+
+    def step(self, inputs):
+        self.run([1 - fires for fires in inputs])
+        return [1 - silent for silent in self.times]
+
+
+class Network(single.Network):
+    layer_kinds = Neurons, Pool
+
+    def run(self, steps):
+        """Spikes, a list of [n_inputs] a step, to a line of results: what section 8 lists."""
+        all_spikes = [[] for _ in self.layers]
+        for layer in self.layers:
+            layer.begin()
+        for spikes in steps:
+            for layer, seen in zip(self.layers, all_spikes, strict=True):
+                spikes = layer.step(spikes)
+                seen.append(spikes)
+        answer = {}
+        for index, (layer, seen) in enumerate(zip(self.layers, all_spikes, strict=True)):
+            answer[f"{index}.spikes"] = [fires for spikes in seen for fires in spikes]
+            if isinstance(layer, Neurons):
+                answer[f"{index}.potentials"] = layer.potentials
+        counts = [sum(spikes) for spikes in zip(*seen, strict=True)]  # 0 in an integrator
+
+        def rank(j):
+            return counts[j], layer.potentials[j]
+
+        decision = max(range(layer.n), key=rank)  # the first of equals
+        return {"decision": decision, "decision_step": self.n_steps, **answer}
+
+
+def bits(data, n):
+    """The first n of a list of bytes, the lowest first."""
+    return [data[i // 8] >> i % 8 & 1 for i in range(n)]
+
+
+def main(folder, results, n=None):
+    network = Network(Path(folder) / "params.safetensors")
+    _, _, vectors = single.read(Path(folder) / "vectors.safetensors")
+    n_samples, inputs, shape = len(vectors["labels"]), vectors["inputs"], network.spec["input"]
+    sides = [shape[side] - 2 * shape["crop"] for side in ("height", "width")]
+    n_inputs = sides[0] * sides[1] * shape.get("channels", 1)
+    n_bytes = -(-n_inputs // 8)
+    rows = [bits(inputs[i : i + n_bytes], n_inputs) for i in range(0, len(inputs), n_bytes)]
+    with Path(results).open("w") as file:
+        print(json.dumps({"format": "hwgen-results-1", "digest": network.digest}), file=file)
+        for sample in range(min(int(n or n_samples), n_samples)):
+            first = sample * network.n_steps
+            answer = network.run(rows[first : first + network.n_steps])
+            print(json.dumps({"sample": sample, **answer}), file=file)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
