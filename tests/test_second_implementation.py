@@ -259,7 +259,7 @@ SPIKING_FAULTS = [
     ("leak towards zero", "reset-potential", "0.spikes",
      'potentials[j] -= potentials[j] // 2 ** self.spec["leak_shift"]',
      'potentials[j] -= int(potentials[j] / 2 ** self.spec["leak_shift"])'),
-    ("a sample's state is kept", "reset-zero", "0.potentials",
+    ("a sample's state is kept", "reset-zero", "1.spikes",
      "self.potentials = [0] * self.n",
      "self.potentials = getattr(self, 'potentials', [0] * self.n)"),
     ("counts only", "reset-subtract", "decision", "counts[j], layer.potentials[j]", "counts[j]"),
