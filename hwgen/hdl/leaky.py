@@ -100,9 +100,12 @@ class LeakyState(wiring.Component):
         """Stage C to D."""
         layer = self._layer
         captured = Signal(len(self.weights), reset_less=True)
-        adds = Signal()
-        m.d.comb += adds.eq(self.c.op == Op.ADD)
-        changed, exceeds = [], []
+        adds, moves = Signal(), Signal()
+        m.d.comb += [
+            adds.eq(self.c.op == Op.ADD),
+            moves.eq(self.advance & self.c.valid & (self.c.op != Op.PASS)),
+        ]
+        exceeds = []
         for lane, (potential, threshold) in enumerate(zip(potentials, thresholds, strict=True)):
             before = potential.as_signed()
             # A binary weight is stored as its sign: Cat(1, 1) is -1, Cat(1, 0) is +1.
@@ -118,13 +121,13 @@ class LeakyState(wiring.Component):
             leak = ~(before.as_signed() >> layer.leak_shift) if layer.leak_shift else Const(-1)
             total = Cat(1, before).as_signed() + Cat(~adds, Mux(adds, weight, leak)).as_signed()
             result = total[1 : 1 + self._bits]
+            # To zero by the reset of the registers: no logic in front of them.
+            clears = self.c.op == Op.CLEAR
             if layer.reset == "zero":
-                result = Mux(above & ~adds, 0, result)
-            changed.append(result)
+                clears |= above & ~adds
+            with m.If(moves):
+                m.d.sync += written.word_select(lane, self._bits).eq(result)
+                with m.If(clears):
+                    m.d.sync += written.word_select(lane, self._bits).eq(0)
         with m.If(self.advance):
             m.d.sync += [captured.eq(self.weights), self.exceeds.eq(Cat(exceeds))]
-        with m.If(self.advance & self.c.valid), m.Switch(self.c.op):
-            with m.Case(Op.ADD, Op.COMPARE):
-                m.d.sync += written.eq(Cat(changed))
-            with m.Case(Op.CLEAR):
-                m.d.sync += written.eq(0)
