@@ -18,6 +18,7 @@ from cocotbext.uart import UartSink, UartSource
 
 from hwgen import params as params_file
 from hwgen.errors import LinkError
+from hwgen.events import n_spikes
 from hwgen.golden import Golden
 from hwgen.host import Device
 from hwgen.protocol import Register
@@ -73,8 +74,10 @@ def expected_registers(params, inputs, trace, early_exit: bool) -> dict[Register
         Register.DROPPED: 0,
     }
     if not early_exit:
-        expected[Register.EVENTS] = int((inputs < n_steps).sum())
-        expected[Register.SPIKES] = sum(int((t < n_steps).sum()) for t in trace.spike_times)
+        expected[Register.EVENTS] = int(n_spikes(inputs, n_steps).sum())
+        expected[Register.SPIKES] = sum(
+            int(n_spikes(layer, n_steps).sum()) for layer in trace.spike_times
+        )
         expected[Register.SYNAPTIC_OPS] = int(trace.synaptic_ops.sum()) % 2**32
     return expected
 

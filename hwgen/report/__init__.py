@@ -100,7 +100,7 @@ def _template() -> Any:
 def _samples(
     folder: ModelFolder, params: Params, data_dir: Path | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.integer], str]:
-    """Images [n, height, width], spike times [n, n_inputs], labels [n], and what they are."""
+    """Images [n, height, width], inputs, as a network takes them, labels [n], and what they are."""
     try:
         tests: Dataset | None = own_test_set(params, data_dir)
     except DataError:
@@ -114,7 +114,11 @@ def _samples(
     vectors = folder.vectors(params)
     spec = params.spec
     side = spec.input.height - 2 * spec.input.crop, spec.input.width - 2 * spec.input.crop
-    grey = (spec.n_steps - vectors.inputs.astype(int)) * 255 // spec.n_steps
+    if spec.multi_spike:  # how often each has fired, the channels of a pixel together
+        n_fired = vectors.inputs.sum(axis=1).reshape(len(vectors.labels), *spec.input.post)
+        grey = n_fired.sum(axis=3) * 255 // (spec.n_steps * spec.input.channels)
+    else:
+        grey = (spec.n_steps - vectors.inputs.astype(int)) * 255 // spec.n_steps
     images = grey.reshape(len(grey), *side).astype(np.uint8)
     n = len(vectors.labels)
     return images, vectors.inputs, vectors.labels, f"{n} test images of the model's vectors"

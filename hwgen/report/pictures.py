@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen import curves
+from hwgen.events import fire
 from hwgen.halfway import Point
 
 if TYPE_CHECKING:
@@ -70,8 +71,9 @@ def raster(
     names: Sequence[str],
     n_steps: int,
 ) -> str:
-    """An image [height, width], and when each neuron of each layer [n] has fired."""
-    sizes = np.sqrt([len(times) for times in layers])
+    """An image [height, width], and when each neuron of each layer has fired: spike times [n], or
+    spikes [n_steps, n]."""
+    sizes = np.sqrt([spikes.shape[-1] for spikes in layers])
     shares = sizes.clip(sizes.max() / 4)
     figure = _figure(8.2, 3.2 + 0.3 * len(layers))
     grid = figure.add_gridspec(len(layers), 2, width_ratios=(1, 2.4), height_ratios=shares)
@@ -79,11 +81,12 @@ def raster(
     shown.imshow(image, cmap="gray", interpolation="nearest")
     shown.set(xticks=[], yticks=[], title="the image")
     axes = None
-    for row, (times, name) in enumerate(zip(layers, names, strict=True)):
+    for row, (spikes, name) in enumerate(zip(layers, names, strict=True)):
         axes = figure.add_subplot(grid[row, 1], sharex=axes)
-        fired = np.flatnonzero(times < n_steps)
-        axes.scatter(times[fired], fired, s=30 if len(times) <= 40 else 2.5, marker="s", color=BLUE)
-        axes.set(xlim=(-0.5, n_steps - 0.5), ylim=(-1, len(times)), yticks=[0, len(times) - 1])
+        steps, fired = np.nonzero([fire(spikes, step) for step in range(n_steps)])
+        n = spikes.shape[-1]
+        axes.scatter(steps, fired, s=30 if n <= 40 else 2.5, marker="s", color=BLUE)
+        axes.set(xlim=(-0.5, n_steps - 0.5), ylim=(-1, n), yticks=[0, n - 1])
         axes.set_ylabel(name, rotation=0, ha="right", va="center")
         axes.grid(axis="x", color="#e2e8f0", linewidth=0.6)
         axes.set_xticks(range(0, n_steps, 1 + n_steps // 20))
