@@ -80,7 +80,7 @@ MULTI_SPIKE: dict[str, dict[str, Any]] = {
         "shape": "3x4-9-6-4", "reset": "subtract", "leak_shift": 0, "weight_bits": 4,
     },
     "reset-conv": {
-        "shape": "9x7-3C3p1-P2-4C2s2-5", "reset": "subtract", "leak_shift": 2, "weight_bits": 3,
+        "shape": "9x7x2-3C3p1-P2-4C2s2-5", "reset": "subtract", "leak_shift": 2, "weight_bits": 3,
     },
     "reset-potential": {
         "shape": "6x5-4C3-P2-3", "reset": "zero", "leak_shift": 3, "weight_bits": 2,

@@ -20,7 +20,8 @@ def multi_spike(
     readout: str = "spike_count",
     **network: Any,
 ) -> Params:
-    """As `random_network`, with a reset and a leak; inputs are rates."""
+    """As `random_network`, with a reset and a leak; inputs are rates, or, of two channels, as in
+    ``6x5x2-...``, events."""
     net = random_network(seed, shape, **network)
     n_steps, n_layers = net.spec.n_steps, len(net.spec.layers)
     layers, thresholds = [], list(net.thresholds)
@@ -36,7 +37,11 @@ def multi_spike(
     spec = replace(
         net.spec,
         layers=tuple(layers),
-        input=replace(net.spec.input, encoding="rate"),
+        input=replace(
+            net.spec.input,
+            encoding="events" if net.spec.input.channels > 1 else "rate",
+            step_us=1000 if net.spec.input.channels > 1 else 0,
+        ),
         readout=readout,
     )
     return replace(net, spec=spec, thresholds=tuple(thresholds))

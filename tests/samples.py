@@ -78,8 +78,8 @@ def random_network(
     threshold and one drive only.
     """
     first, *words = shape.split("-")
-    height, width = map(int, first.split("x"))
-    given = InputSpec(height=height, width=width, x_max=255)
+    height, width, *channels = map(int, first.split("x"))
+    given = InputSpec(height=height, width=width, x_max=255, channels=sum(channels) or 1)
     psps = cycle(psp.split("/"))
     layers: list[LayerSpec] = []
     for word in words:

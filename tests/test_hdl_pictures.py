@@ -101,7 +101,7 @@ def test_a_tag_read_too_early_is_found():
 
 
 @pytest.mark.parametrize("stall", STALLS)
-@pytest.mark.parametrize("shape", [Shape(3, 5, 1), Shape(4, 1, 1), Shape(1, 7, 1)])
+@pytest.mark.parametrize("shape", [Shape(3, 5, 1), Shape(4, 1, 1), Shape(1, 7, 1), Shape(3, 5, 2)])
 def test_unflatten(shape, stall):
     times = random_times(3, 3, shape.n, N_STEPS)
     payloads = sample_payloads(times, vector(shape.n), N_STEPS, np.random.default_rng(4))

@@ -20,7 +20,7 @@ NETWORKS = {
     "potential": ("3x4-9-4", (4, 4), {"leak_shift": 3, "weight_bits": 2, "readout": "potential"}),
     "pictures": ("6x5-4C3p1-P2-7-3", (2, 1, 3, 3), {"leak_shift": 3, "weight_bits": 2}),
     "two convolutions": (
-        "6x6-3C2-P2-4C2s2-5",
+        "6x5x2-3C2-P2-4C2-5",
         (3, 1, 2, 2),
         {"reset": "subtract", "weight_bits": 4},
     ),

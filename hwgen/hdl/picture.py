@@ -10,12 +10,15 @@ from hwgen.spec import Shape
 
 
 class Unflatten(wiring.Component):
-    """Index to row and column: a picture of one channel, as the input of the core is.
+    """Index to row, column and channel: a picture of one channel or two, as the input of a core is.
 
-    A table with a row for each pixel, and one register.
+    A table with a row for each pixel, and one register. Of two channels, the lowest bit of the
+    index is the channel.
     """
 
     def __init__(self, shape: Shape) -> None:
+        if shape.channels > 2:
+            raise ValueError(f"an input has 1 or 2 channels, not {shape.channels}")
         self._shape = shape
         super().__init__({"i": In(token_stream(vector(shape.n))), "o": Out(token_stream(shape))})
 
@@ -27,14 +30,18 @@ class Unflatten(wiring.Component):
             for column in range(self._shape.width)
         ]
         m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
-        place = look_up(m, "pixels", pixels, enable=self.i.ready, address=self.i.payload.index)
-        kind = Signal.like(self.i.payload.kind)
+        index, n_low = self.i.payload.index, self._shape.channels - 1
+        place = look_up(m, "pixels", pixels, enable=self.i.ready, address=index[n_low:])
+        kind, channel = Signal.like(self.i.payload.kind), Signal(1)
         with m.If(self.i.ready):
             m.d.sync += [self.o.valid.eq(self.i.valid), kind.eq(self.i.payload.kind)]
+            if n_low:
+                m.d.sync += channel.eq(index[0])
         m.d.comb += [
             self.o.payload.kind.eq(kind),
             self.o.payload.row.eq(place.row),
             self.o.payload.column.eq(place.column),
+            self.o.payload.channel.eq(channel),
         ]
         return m
 
