@@ -143,7 +143,9 @@ def write_vectors(folder: ModelFolder, params: Params, test: Dataset) -> None:
 def make_vectors(params: Params, test: Dataset) -> Vectors:
     """The first samples of the test set, and golden's answers."""
     spec = params.spec
-    bytes_per_sample = spec.input.n_inputs + sum(5 * layer.n_post for layer in spec.layers)
+    n_rows = spec.n_steps if spec.multi_spike else 1  # of spikes, where others have times
+    n_neurons = sum(layer.n_post for layer in spec.layers)
+    bytes_per_sample = n_rows * (spec.input.n_inputs + n_neurons) + 4 * n_neurons
     n = max(_MIN_VECTORS, min(_MAX_VECTORS, _VECTOR_BYTES // bytes_per_sample))
     inputs = encoded(test, spec, slice(n))
     return answers.vectors(params, inputs, test.labels[:n])

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from hwgen import model, recipe
-from hwgen.encode import latency
 from hwgen.evaluate import evaluate, own_test_set
 from hwgen.golden import Golden
+from hwgen.samples import encoded
 from hwgen.teachable import FORWARD_BITS
 
 TRAINED = [name for name in model.shipped() if model.find(name).params_path.is_file()]
@@ -78,7 +78,7 @@ def test_vectors(name):
     need_real_data()
     test = own_test_set(params, None)
     n = len(vectors.labels)
-    expected = latency(test.images[:n], params.spec.input, params.spec.n_steps)
+    expected = encoded(test, params.spec, slice(n))
     assert (vectors.inputs == expected).all()
     assert (vectors.labels == test.labels[:n]).all()
 
@@ -89,7 +89,7 @@ def test_card_tells_the_truth(name):
     params = folder.params()
     need_real_data()
     result = evaluate(params, own_test_set(params, None))
-    own = {"caltech-csnn-binary": 616, "digits-learn": 359}
+    own = {"caltech-csnn-binary": 616, "digits-learn": 359, "nmnist-csnn": 100}
     assert result.n_images == own.get(name, 10_000)
     accuracy = params.provenance["accuracy"]
     assert result.accuracy == accuracy["golden, test"]

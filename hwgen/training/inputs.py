@@ -36,7 +36,8 @@ class Encoder:
     def __init__(
         self, spec: InputSpec, n_steps: int, device: torch.device, *, rasters: bool = False
     ) -> None:
-        self._spec, self._n_steps, self._raster = spec, n_steps, rasters
+        self._spec, self._n_steps = spec, n_steps
+        self._raster = rasters or spec.encoding == "rate"
         greys = np.arange(spec.x_max + 1, dtype=np.uint8)[None, None]
         one_row = InputSpec(height=1, width=spec.x_max + 1, x_max=spec.x_max)
         if spec.encoding == "rate":  # [n_steps, grey]

@@ -44,13 +44,15 @@ class Epoch:
 @dataclass(frozen=True, kw_only=True)
 class Trained:
     """The network holds the weights of the epoch that was best on the validation set, and the
-    lowest output threshold that keeps its accuracy, less `early_loss`.
+    lowest output threshold that keeps its accuracy, less `early_loss`. `last`: state after the last
+    epoch, which nothing chose.
     """
 
     learner: Learner
     input_spec: InputSpec
     best_epoch: int
     history: tuple[Epoch, ...]
+    last: dict[str, Tensor]
 
 
 def train(
@@ -80,6 +82,7 @@ def train(
             checkpoints.save(run.state(), checkpoint, recipe)
         if on_epoch:
             on_epoch(epoch)
+    last = checkpoints.copy(run.learner.network.state_dict())
     run.learner.network.load_state_dict(run.best)
     run.learner.lower_output_threshold(run.validation_inputs(), run.validation_labels)
     return Trained(
@@ -87,6 +90,7 @@ def train(
         input_spec=run.input_spec,
         best_epoch=run.best_epoch,
         history=tuple(run.history),
+        last=last,
     )
 
 

@@ -1,0 +1,217 @@
+"""What windows in time and blocks in depth cost and give: TT-LBPTT against BPTT end to end.
+
+    python benchmarks/truncation.py [--data-dir D] [--only fashion-mnist] [--seeds 3] [--cuda]
+
+Trains each variant with some seeds, measures the cost of a batch, and writes truncation.json beside
+this file after each run: started again, it goes on with what is missing. `--table` prints the table
+only; `--alexnet` measures the cost of the AlexNet-like network on synthetic events (Guo et al.,
+Front. Neurosci. 17:1047008, 2023, report accuracy, memory and MACs for one such network).
+
+Accuracies are of the integers, on data that chose nothing: of Fashion-MNIST 2000 test images; of
+N-MNIST the fifth of its training recordings that the seed draws, and does not train on. The last
+epoch counts.
+"""
+
+import argparse
+import json
+import statistics
+from pathlib import Path
+
+import torch
+
+from hwgen import data, layout
+from hwgen.files import write_atomic
+from hwgen.recipe import DataRecipe, NetworkRecipe, Recipe, TruncatedRecipe
+from hwgen.spec import InputSpec, NetworkSpec
+from hwgen.training import cost, loop, measure
+from hwgen.training.truncated import TruncatedNetwork
+
+FILE = Path(__file__).with_suffix(".json")
+N_FASHION = 5000  # training images; 2000 of the test set
+N_FOLDS = 5  # a fifth is held out
+# (truncation_steps, block_layers, head): 0 is all.
+VARIANTS = (
+    (0, 0, "linear"),
+    (5, 0, "linear"),
+    (2, 0, "linear"),
+    (1, 0, "linear"),
+    (0, 1, "linear"),
+    (5, 1, "linear"),
+    (2, 1, "linear"),
+    (1, 1, "linear"),
+    (5, 2, "linear"),
+    (2, 1, "random"),
+)
+SETS = {
+    "n-mnist": (
+        DataRecipe(name="n-mnist", encoding="events", step_us=30000),
+        NetworkRecipe(
+            n_steps=10,
+            hidden="8C5s2-P2-16C3-64",
+            weight_bits=4,
+            reset="subtract",
+            leak=0.75,
+            readout="potential",
+        ),
+        {"epochs": 12, "batch_size": 32},
+    ),
+    "fashion-mnist": (
+        DataRecipe(name="fashion-mnist", encoding="rate"),
+        NetworkRecipe(
+            n_steps=10,
+            hidden="8C5s2p2-16C3s2p1-64",
+            weight_bits=4,
+            reset="subtract",
+            leak=0.875,
+            readout="potential",
+        ),
+        {"epochs": 6, "batch_size": 64},
+    ),
+}
+
+
+def parts(name: str, seed: int, folder: Path | None) -> tuple[data.Dataset, data.Dataset]:
+    """What is learnt, and what is measured on."""
+    if name == "n-mnist":
+        both = [
+            data.load(name, split, seed=seed, validation=1 / N_FOLDS, data_dir=folder)
+            for split in ("train", "validation")
+        ]
+        return both[0], both[1]
+    train = data.load(name, "train", seed=seed, data_dir=folder).first(N_FASHION)
+    return train, data.load(name, "test", seed=seed, data_dir=folder).first(2000)
+
+
+def one(name: str, variant: tuple[int, int, str], seed: int, folder: Path | None, device: str):
+    """Train, and measure accuracy and cost."""
+    recipe_data, network, training = SETS[name]
+    steps, layers, head = variant
+    rule = TruncatedRecipe(
+        rule="tt-lbptt",
+        truncation_steps=steps,
+        block_layers=layers,
+        head=head,
+        learning_rate=0.01,
+        **training,
+    )
+    recipe = Recipe(name="benchmark", seed=seed, data=recipe_data, network=network, training=rule)
+    train, test = parts(name, seed, folder)
+    # The last epoch counts: what is measured on chooses none, so a few images stand in for it.
+    trained = loop.train(recipe, train, train.first(10), device=device)
+    trained.learner.network.load_state_dict(trained.last)
+    found = measure.of_rule(trained.learner, recipe, train, trained.input_spec)["cost"]
+    accuracy = measure.accuracy(trained.learner, test, trained.input_spec)
+    seconds = sum(len(train) / epoch.images_per_s for epoch in trained.history)
+    return {"accuracy": accuracy, "cost": found, "seconds": round(seconds, 1)}
+
+
+def alexnet(device: str, n_steps: int, n: int) -> dict[str, dict[str, int]]:
+    """Cost of a batch of an AlexNet-like network on events of 128 x 128 x 2."""
+    given = InputSpec(height=128, width=128, x_max=255, encoding="events", channels=2, step_us=1)
+    hidden = "96C3s2p1-P2-256C3p1-P2-384C3p1-P2-384C3p1-256C3p1-P2-1024-1024"
+    layers = layout.layers(
+        hidden,
+        given.post,
+        10,
+        n_steps=n_steps,
+        weight_bits=4,
+        reset="zero",
+        leak_shift=1,
+        readout="potential",
+    )
+    spec = NetworkSpec(n_steps=n_steps, input=given, layers=layers, readout="potential")
+    generator = torch.Generator().manual_seed(1)
+    drawn = torch.rand(n, n_steps, given.n_inputs, generator=generator) < 0.02
+    inputs, labels = drawn.to(torch.uint8).to(device), torch.arange(n, device=device) % 10
+    found = {}
+    for steps, block, head in (
+        (0, 0, "linear"),
+        (1, 0, "linear"),
+        (1, 1, "linear"),
+        (1, 1, "random"),
+        (2, 1, "linear"),
+        (5, 2, "linear"),
+    ):
+        rule = TruncatedRecipe(
+            rule="tt-lbptt",
+            truncation_steps=steps,
+            block_layers=block,
+            head=head,
+            head_pool=2,
+        )
+        network = TruncatedNetwork(spec, rule).to(device)
+        network.initialise(inputs, generator)
+        found[f"{steps} {block} {head}"] = cost.measure(network, inputs, labels).to_json()
+        print(steps, block, head, found[f"{steps} {block} {head}"], flush=True)
+    return found
+
+
+def table(results: dict) -> str:
+    """In Markdown: a section a data set."""
+    lines = []
+    for name, runs in results.items():
+        lines += ["", f"{name}:", ""]
+        lines += ["| K | block | head | accuracy (seeds) | kept | moved | MACs | real products |"]
+        lines += ["|---|---|---|---|---|---|---|---|"]
+        whole = None
+        for key, found in runs.items():
+            _, layers, head = key.split()
+            seeds = found.get("seeds", {})
+            measured = next(iter(seeds.values()))["cost"] if seeds else found
+            real = measured["error_macs"] + measured["head_macs"]
+            whole = whole or measured | {"real": real}
+            accuracies = [100 * run["accuracy"] for run in seeds.values()]
+            spread = statistics.stdev(accuracies) if len(accuracies) > 1 else 0
+            cell = f"{statistics.mean(accuracies):.1f} ± {spread:.1f} ({len(accuracies)})"
+            kept = measured["cuda_bytes"] or measured["saved_bytes"]
+            before = whole["cuda_bytes"] or whole["saved_bytes"]
+            heads = head if measured["n_blocks"] > 1 else "none"
+            lines.append(
+                f"| {measured['window_steps']} | {layers if int(layers) else 'all'} | {heads} "
+                f"| {cell if accuracies else '-'} "
+                f"| {kept / 1e6:.2f} MB ({_change(kept, before)}) "
+                f"| {measured['moved_bytes'] / 1e9:.2f} GB "
+                f"({_change(measured['moved_bytes'], whole['moved_bytes'])}) "
+                f"| {measured['macs'] / 1e9:.2f} G ({_change(measured['macs'], whole['macs'])}) "
+                f"| {real / 1e9:.3f} G ({_change(real, whole['real'])}) |"
+            )
+    return "\n".join(lines)
+
+
+def _change(value: int, before: int) -> str:
+    return f"{100 * (value / before - 1):+.1f} %"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data-dir", type=Path)
+    parser.add_argument("--only", choices=[*SETS])
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--cuda", action="store_true")
+    parser.add_argument("--alexnet", action="store_true")
+    parser.add_argument("--steps", type=int, default=10, help="of the AlexNet-like network")
+    parser.add_argument("--samples", type=int, default=1, help="in its batch")
+    parser.add_argument("--table", action="store_true")
+    given = parser.parse_args()
+    device = "cuda" if given.cuda else "cpu"
+    results = json.loads(FILE.read_text()) if FILE.exists() else {}
+    if given.alexnet:
+        name = f"alexnet, {given.samples} x {given.steps} steps, {device}"
+        results[name] = alexnet(device, given.steps, given.samples)
+        write_atomic(FILE, json.dumps(results, indent=1) + "\n")
+    elif not given.table:
+        torch.set_num_threads(1)  # the same sums wherever it runs, and room for others
+        for seed in range(given.seeds):
+            for name in [given.only] if given.only else SETS:
+                for variant in VARIANTS:
+                    key = " ".join(map(str, variant))
+                    runs = results.setdefault(name, {}).setdefault(key, {"seeds": {}})["seeds"]
+                    if str(seed) not in runs:
+                        runs[str(seed)] = one(name, variant, seed, given.data_dir, device)
+                        print(name, key, seed, runs[str(seed)]["accuracy"], flush=True)
+                        write_atomic(FILE, json.dumps(results, indent=1) + "\n")
+    print(table(results))
+
+
+if __name__ == "__main__":
+    main()

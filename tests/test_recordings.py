@@ -1,0 +1,147 @@
+"""Recordings of event cameras and CIFAR-10: files, damage, and how they become spikes."""
+
+import numpy as np
+import pytest
+
+from hwgen import data
+from hwgen.encode import events, once, rate
+from hwgen.errors import DataError, RecipeError
+from hwgen.recipe import DataRecipe
+from hwgen.samples import encoded, input_spec
+from hwgen.spec import InputSpec, NetworkSpec
+
+
+def event(column, row, polarity, time_us):
+    return bytes([column, row]) + (polarity << 23 | time_us).to_bytes(3, "big")
+
+
+@pytest.fixture
+def n_mnist(tmp_path):
+    """Ten recordings to learn from, of the digits 0 and 7, and one to test."""
+    for part, digit, names in (("Train", 0, range(5)), ("Train", 7, range(5)), ("Test", 3, [9])):
+        folder = tmp_path / "NMNIST" / part / str(digit)
+        folder.mkdir(parents=True)
+        for name in names:
+            content = [event(name, digit, 1, 10), event(33, 33, 0, 2**23 - 1 - name)]
+            (folder / f"{name:05d}.bin").write_bytes(b"".join(content))
+    return tmp_path
+
+
+def test_recordings_keep_their_labels(n_mnist):
+    parts = {
+        split: data.load("n-mnist", split, seed=2, validation=0.3, data_dir=n_mnist)
+        for split in ("train", "validation", "test")
+    }
+    assert [len(part) for part in parts.values()] == [7, 3, 1]
+    for part in parts.values():
+        assert part.images.shape[1:] == (34, 34)
+        for index, label in enumerate(part.labels.tolist()):
+            own = part.recordings.take(slice(index, index + 1))
+            rows = own.addresses // 2 // 34
+            assert rows.tolist() == [label, 33]
+            assert (own.addresses % 2).tolist() == [1, 0]
+            assert part.images[index, label].sum() == part.images[index, 33, 33] == 1
+    names = [part.images[:, :, :5].argmax() % 5 for part in parts.values()]
+    assert len(names) == 3
+    together = np.concatenate([parts[s].recordings.times_us for s in ("train", "validation")])
+    assert sorted(together[1::2].tolist()) == sorted(2**23 - 1 - n for n in [*range(5)] * 2)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", r"00000.bin: 0 bytes, expected events of 5"),
+        (event(1, 2, 1, 3)[:-1], r"00000.bin: 4 bytes, expected events of 5"),
+        (event(1, 2, 1, 3) + event(34, 2, 1, 3), r"event 1 is at column 34, row 2, expected 0..33"),
+        (event(1, 2, 1, 3) + event(1, 2, 1, 2), r"event 1 is at 2 us, before the one in front"),
+    ],
+)
+def test_damaged_recordings_are_one_line(n_mnist, content, message):
+    (n_mnist / "NMNIST" / "Train" / "0" / "00000.bin").write_bytes(content)
+    with pytest.raises(DataError, match=message) as caught:
+        data.load("n-mnist", "train", data_dir=n_mnist)
+    assert "\n" not in str(caught.value)
+    assert "fetch it again" in str(caught.value)
+
+
+def test_missing_recordings_are_one_line(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    with pytest.raises(DataError, match=r"^n-mnist: folder NMNIST not found: looked for .*$"):
+        data.load("n-mnist", "test", data_dir=tmp_path)
+    (tmp_path / "NMNIST" / "Test").mkdir(parents=True)
+    with pytest.raises(DataError, match=r"Test: no recordings; expected "):
+        data.load("n-mnist", "test", data_dir=tmp_path)
+
+
+def test_events_against_a_plain_loop():
+    rng = np.random.default_rng(3)
+    spec = InputSpec(
+        height=5, width=7, x_max=255, crop=1, encoding="events", channels=2, step_us=100
+    )
+    counts = [40, 0, 25]
+    offsets = np.concatenate([[0], np.cumsum(counts)])
+    addresses = rng.integers(0, 5 * 7 * 2, 65).astype(np.uint16)
+    times = rng.integers(0, 500, 65).astype(np.uint32)  # four steps of five
+    wanted = np.zeros((3, 4, 3 * 5 * 2), np.uint8)
+    for index in range(3):
+        for address, time in zip(  # Python integers: unsigned ones wrap
+            addresses[offsets[index] : offsets[index + 1]].tolist(),
+            times[offsets[index] : offsets[index + 1]].tolist(),
+            strict=True,
+        ):
+            row, column, polarity = address // 14 - 1, address // 2 % 7 - 1, address % 2
+            if 0 <= row < 3 and 0 <= column < 5 and time < 400:
+                wanted[index, time // 100, (row * 5 + column) * 2 + polarity] = 1
+    found = events(addresses, times, offsets, spec, 4)
+    assert found.dtype == np.uint8
+    assert np.array_equal(found, wanted)
+    assert wanted.sum() > 20
+    with pytest.raises(ValueError, match=r"addresses must be in 0\.\.69"):
+        events(np.array([70]), np.array([0]), np.array([0, 1]), spec, 4)
+
+
+def test_rate_fires_evenly():
+    spec = InputSpec(height=1, width=256, x_max=255, encoding="rate")
+    raster = rate(np.arange(256, dtype=np.uint8)[None, None], spec, 8)
+    assert raster.shape == (1, 8, 256)
+    assert raster.sum(axis=1)[0].tolist() == [x * 8 // 255 for x in range(256)]
+    assert raster[0, :, 255].tolist() == [1] * 8
+    assert raster[0, :, 128].tolist() == [0, 1] * 4
+    assert once(np.array([[0, 2, 3]], np.uint8), 3).tolist() == [[[1, 0, 0], [0, 0, 0], [0, 1, 0]]]
+
+
+def test_data_and_encoding_must_go_together(n_mnist):
+    recorded = data.load("n-mnist", "test", data_dir=n_mnist)
+    spec = input_spec(recorded, DataRecipe(name="n-mnist", encoding="events", step_us=1000))
+    assert (spec.channels, spec.step_us, spec.n_inputs) == (2, 1000, 2312)
+    network = NetworkSpec(n_steps=3, input=spec, layers=(), readout="potential")
+    raster = encoded(recorded, network)
+    assert raster.shape == (1, 3, 2312)
+    assert np.argwhere(raster).tolist() == [[0, 0, (3 * 34 + 9) * 2 + 1]]
+    with pytest.raises(RecipeError, match="'rate' does not go with n-mnist, which has events"):
+        input_spec(recorded, DataRecipe(name="n-mnist", encoding="rate"))
+    with pytest.raises(RecipeError, match="step_us is 0, expected at least 1"):
+        input_spec(recorded, DataRecipe(name="n-mnist", encoding="events"))
+    digits = data.load("digits", "test")
+    with pytest.raises(RecipeError, match="'events' does not go with digits, which has images"):
+        input_spec(digits, DataRecipe(name="digits", encoding="events", step_us=1))
+    with pytest.raises(DataError, match="has images, but the network takes events"):
+        encoded(digits, network)
+
+
+def test_cifar_is_grey(tmp_path):
+    folder = tmp_path / "cifar-10-batches-bin"
+    folder.mkdir()
+    rng = np.random.default_rng(1)
+    pixels = rng.integers(0, 256, (4, 3, 32, 32)).astype(np.uint8)
+    content = b"".join(bytes([n]) + picture.tobytes() for n, picture in enumerate(pixels))
+    for name in ("test_batch", *(f"data_batch_{i}" for i in range(1, 6))):
+        (folder / f"{name}.bin").write_bytes(content)
+    test = data.load("cifar10", "test", data_dir=tmp_path)
+    assert test.labels.tolist() == [0, 1, 2, 3]
+    wanted = pixels.transpose(0, 2, 3, 1).astype(float) @ [77, 150, 29] // 256
+    assert np.array_equal(test.images, wanted)
+    assert len(data.load("cifar10", "train", validation=0.2, data_dir=tmp_path)) == 16
+    (folder / "data_batch_3.bin").write_bytes(content[:-1])
+    with pytest.raises(DataError, match=r"data_batch_3.bin: 12291 bytes, expected records of 3073"):
+        data.load("cifar10", "train", data_dir=tmp_path)
