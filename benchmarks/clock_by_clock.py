@@ -2,9 +2,9 @@
 
     python benchmarks/clock_by_clock.py nmnist-csnn [--lanes 12,1,16,1,16,10] [--samples 20]
 
-Event-driven: what `hwgen verify` counts, samples back to back. Clock by clock: the same lanes, but in
-each step each synapse is visited, whether its input fires or not; layers side by side, so that the
-slowest counts, and nothing else costs anything.
+Event-driven: what `hwgen verify` counts, samples back to back. Clock by clock: the same lanes, but
+in each step each synapse is visited, whether its input fires or not; layers side by side, so that
+the slowest counts, and nothing else costs anything.
 """
 
 import argparse
