@@ -162,7 +162,8 @@ def table(results: dict) -> str:
             whole = whole or measured | {"real": real}
             accuracies = [100 * run["accuracy"] for run in seeds.values()]
             spread = statistics.stdev(accuracies) if len(accuracies) > 1 else 0
-            cell = f"{statistics.mean(accuracies):.1f} ± {spread:.1f} ({len(accuracies)})"
+            mean = statistics.mean(accuracies) if accuracies else 0
+            cell = f"{mean:.1f} ± {spread:.1f} ({len(accuracies)})"
             kept = measured["cuda_bytes"] or measured["saved_bytes"]
             before = whole["cuda_bytes"] or whole["saved_bytes"]
             heads = head if measured["n_blocks"] > 1 else "none"
