@@ -92,9 +92,11 @@ class SpramShadows(Shadows):
             data.eq(self.write_word),
         ]
         address = Mux(writes, write_address, address)
-        if platform is None:  # a simulator, or Verilog for anything
-            self._twin(m, read_en, address, writes, data)
-            return
+        # Without a platform: a simulator, or Verilog for anything.
+        store = self._twin if platform is None else self._blocks
+        store(m, read_en, address, writes, data)
+
+    def _blocks(self, m: Module, read_en, address, writes, data) -> None:
         enable = read_en | writes
         row = address[_ROW_BITS:]  # which memory; of one alone, no bits
         row_read = Signal.like(row)
