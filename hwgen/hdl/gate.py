@@ -83,7 +83,9 @@ class Gate(wiring.Component):
         is_end, drop, take, leave = Signal(), Signal(), Signal(), Signal()
         means_nothing, asks = Signal(), self.asks
         closed = Signal()  # a sample is being learnt, or is about to be; or weights come
-        unloaded = self.unloaded if self._loaded_layers else 0
+        no_event = token.index >= self._n_inputs
+        if self._loaded_layers:
+            no_event |= self.unloaded
         m.d.comb += [
             is_end.eq(token.kind == Kind.END_OF_SAMPLE),
             self.i.ready.eq(
@@ -91,8 +93,7 @@ class Gate(wiring.Component):
             ),
             take.eq(self.i.valid & self.i.ready),
             means_nothing.eq(
-                ((token.kind == Kind.POTENTIAL) & ~asks)
-                | ((token.kind == Kind.SPIKE) & ((token.index >= self._n_inputs) | unloaded))
+                ((token.kind == Kind.POTENTIAL) & ~asks) | ((token.kind == Kind.SPIKE) & no_event)
             ),
             self.dropped.eq(take & means_nothing),
             drop.eq(
