@@ -17,6 +17,7 @@ from hwgen.pack import (
     TAG_BITS,
     is_queued,
     n_blocks,
+    n_sprams,
     tags_per_window,
 )
 from hwgen.params import Params
@@ -42,17 +43,65 @@ def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
     be twice as fast as that one; of a layer that learns, lanes are a power of two, unless it has
     one for each neuron. All start lower, half by half, until the estimated memory blocks fit the
     board; if they never do, the first try it is. Where there are SPRAM blocks, the last layer, if
-    it alone learns, has as many lanes as they are wide.
+    it alone learns, has as many lanes as they are wide. What fits with no number of lanes, but for
+    weights in SPRAM, starts with 16 lanes for a dense layer.
     """
     dense, conv = _LANES[board.family]
     first = _balanced(params, dense, conv, board)
     lanes = first
-    while sum(memory_blocks(params, lanes, board)) + LINK_BLOCKS > board.capacity.bram:
+    while not _fits(params, lanes, board) or (
+        # Lanes of 8 bits would leave half of an SPRAM empty: `_with_spram` has others.
+        not params.spec.learning and spram_layers(params, lanes, board)
+    ):
         if conv == 1:
-            return first
+            return _with_spram(params, board) or first
         dense, conv = max(1, dense // 2), conv // 2
         lanes = _balanced(params, dense, conv, board)
     return lanes
+
+
+def _fits(params: Params, lanes: tuple[int, ...], board: Board) -> bool:
+    return sum(memory_blocks(params, lanes, board)) + LINK_BLOCKS <= board.capacity.bram
+
+
+def _with_spram(params: Params, board: Board) -> tuple[int, ...] | None:
+    """Lanes with weights in SPRAM, as many as it is wide to begin with; None if they do not fit."""
+    if params.spec.learning or not board.capacity.spram:
+        return None
+    most, conv = _LANES[board.family]
+    for dense in (2 * most, most, most // 2, most // 4, 1):
+        lanes = _balanced(params, dense, min(conv, dense), board)
+        if _fits(params, lanes, board):
+            return lanes
+    return None
+
+
+def spram_layers(params: Params, lanes: Sequence[int], board: Board) -> tuple[int, ...]:
+    """Layers whose weights are to lie in SPRAM.
+
+    Of a network that learns, those that learn, see `in_spram`. Of any other, none if its weights
+    fit the memory blocks; else dense layers, the one with most blocks of weights first, until the
+    rest fits.
+    """
+    if not board.capacity.spram:
+        return ()
+    if params.spec.learning:
+        return tuple(params.spec.learning_layers) if in_spram(params, lanes, board) else ()
+    counted = [
+        [n_brams(m.n_words, m.width, board.family, written=m.written) for m in memories]
+        for memories in _all_memories(params, lanes, board, ())
+    ]
+    over = sum(map(sum, counted)) + LINK_BLOCKS - board.capacity.bram
+    left, chosen = board.capacity.spram, []
+    dense = [n for n, layer in enumerate(params.spec.layers) if isinstance(layer, DenseSpec)]
+    for index in sorted(dense, key=lambda n: -counted[n][0]):
+        layer = params.spec.layers[index]
+        assert isinstance(layer, DenseSpec)
+        taken = n_sprams(layer, lanes[index])
+        if over > 0 and taken <= left and counted[index][0]:
+            chosen.append(index)
+            left, over = left - taken, over - counted[index][0]
+    return tuple(sorted(chosen)) if over <= 0 else ()
 
 
 def in_spram(params: Params, lanes: Sequence[int], board: Board) -> bool:
@@ -120,14 +169,25 @@ def _slots(layer: LayerSpec, lanes: int, n_steps: int) -> int:
 
 
 def memory_blocks(params: Params, lanes: tuple[int, ...], board: Board) -> list[int]:
-    """Estimated memory blocks of each layer (see `hwgen.hdl`).
+    """Estimated memory blocks of each layer (see `hwgen.hdl`), without what lies in SPRAM.
 
     Counted are weights; state, unless it is one word only, in registers; thresholds and drives,
     unless each lane needs a single one; the list of spikes of a triangle; who fired, of a pooling
     layer; the queue before a layer; and the table that finds the place of an input pixel. Other
     tables are too small for blocks.
     """
-    spec, blocks = params.spec, []
+    spram = spram_layers(params, lanes, board)
+    return [
+        sum(n_brams(m.n_words, m.width, board.family, written=m.written) for m in memories)
+        for memories in _all_memories(params, lanes, board, spram)
+    ]
+
+
+def _all_memories(
+    params: Params, lanes: Sequence[int], board: Board, spram: Sequence[int]
+) -> Iterator[list["_Memory"]]:
+    """Of each layer, its weights first, unless they lie in SPRAM."""
+    spec = params.spec
     for index, layer in enumerate(spec.layers):
         constants = params.thresholds[index], params.drives[index]
         memories = _memories(layer, *constants, lanes[index], spec.n_steps)
@@ -136,14 +196,13 @@ def memory_blocks(params: Params, lanes: tuple[int, ...], board: Board) -> list[
         if index in spec.learning_layers and isinstance(layer, DenseSpec):
             # The first is that of the weights, which shadows take the place of.
             own = _of_learning(spec, index, layer, lanes[index])
-            memories = [*own[in_spram(params, lanes, board) :], *memories[1:]]
+            memories = [*own, *memories[1:]]
+        if index in spram:
+            memories = memories[1:]
         if index and is_queued(layer, lanes[index]):
             width = 2 + _place_bits(spec.layers[index - 1].post)
             memories.append(_Memory(QUEUE_DEPTH, width, written=True))
-        blocks.append(
-            sum(n_brams(m.n_words, m.width, board.family, written=m.written) for m in memories)
-        )
-    return blocks
+        yield memories
 
 
 class _Memory(NamedTuple):
@@ -211,6 +270,10 @@ def check_memory(params: Params, board: Board) -> None:
     """Raise `BoardError` if the weights alone exceed the board's memory blocks."""
     bits = sum(prod(layer.weight_shape) * layer.weight_bits for layer in params.spec.weighted)
     capacity = board.capacity.bram * board.capacity.bram_bits
+    if params.spec.learning is None:
+        dense = (layer for layer in params.spec.weighted if isinstance(layer, DenseSpec))
+        loaded = sum(prod(layer.weight_shape) * layer.weight_bits for layer in dense)
+        capacity += min(loaded, board.capacity.spram * SPRAM_BITS * SPRAM_WORDS)
     if bits > capacity:
         raise BoardError(
             f"{board.name}: {params.spec.shape} does not fit: its weights are {bits} bits, "

@@ -70,6 +70,7 @@ class _Job:
     pins: _Pins
     divisor: int
     early_exit: bool
+    lanes: tuple[int, ...]
 
 
 def run_rtl(
@@ -85,7 +86,7 @@ def run_rtl(
     source = job_dir / "top.v"
     write_atomic(source, uart_verilog(params, lanes, divisor, early_exit=early_exit))
     pins = _Pins(clock="clk", rx="rx", tx="tx", reset="rst")
-    job = _Job("rtl", TOP, (source,), pins, divisor, early_exit)
+    job = _Job("rtl", TOP, (source,), pins, divisor, early_exit, tuple(lanes))
     return _run(params, inputs, job, job_dir)
 
 
@@ -157,7 +158,7 @@ def _run_gates(
     clock = board.make_platform().default_clk
     line = f"uart_{board.uart.resource}"
     pins = _Pins(clock=f"{clock}_0__io", rx=f"{line}__rx__io", tx=f"{line}__tx__io", reset=None)
-    job = _Job(level, NAME, (source, models), pins, built.divisor, built.early_exit)
+    job = _Job(level, NAME, (source, models), pins, built.divisor, built.early_exit, built.lanes)
     return _run(params, inputs, job, job_dir)
 
 
@@ -187,7 +188,11 @@ def _run(params: Params, inputs: NDArray[np.uint8], job: _Job, job_dir: Path) ->
     if not len(inputs):
         raise ToolError("gatesim: no samples given: nothing would be compared; give at least one")
     start = time.monotonic()
-    bench_job = asdict(job.pins) | {"divisor": job.divisor, "early_exit": job.early_exit}
+    bench_job = asdict(job.pins) | {
+        "divisor": job.divisor,
+        "early_exit": job.early_exit,
+        "lanes": job.lanes,
+    }
     write_atomic(job_dir / "job.json", json.dumps(bench_job))
     params_file.save(params, job_dir / "params.safetensors")
     save_array(job_dir / "inputs.npy", inputs)

@@ -1,5 +1,8 @@
 """Weights as memory words: what the core's block RAM holds, and what a host would upload."""
 
+import zlib
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -94,3 +97,25 @@ def tags_per_window(layer: PoolSpec) -> int:
 
 
 SPRAM_BITS, SPRAM_WORDS = 16, 16384  # of a large memory of the iCE40UP5K
+
+
+def n_sprams(layer: DenseSpec, lanes: int) -> int:
+    """Large memories that the weights of a layer take, a memory word beside or behind the other."""
+    return _parts(layer, lanes) * -(-layer.n_pre * n_blocks(layer.n_post, lanes) // SPRAM_WORDS)
+
+
+def loaded_words(weights: NDArray[np.int8], layer: DenseSpec, lanes: int) -> list[int]:
+    """Weights as a host loads them into SPRAM: memory words in pieces of 16 bits, low one first."""
+    shifts = range(0, SPRAM_BITS * _parts(layer, lanes), SPRAM_BITS)
+    image = memory_image(weights, layer, lanes)
+    return [word >> shift & 0xFFFF for word in image for shift in shifts]
+
+
+def lanes_sum(lanes: Sequence[int]) -> int:
+    """16 bits by which a host sees that a core has other lanes, on which the order depends."""
+    return zlib.crc32(",".join(map(str, lanes)).encode()) & 0xFFFF
+
+
+def _parts(layer: DenseSpec, lanes: int) -> int:
+    """Pieces of a memory word."""
+    return -(-lanes * layer.weight_bits // SPRAM_BITS)

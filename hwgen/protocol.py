@@ -7,7 +7,8 @@ is answered by one word: bit 15: decided by a spike; seven bits of label; eight 
 
 Of a core that learns, kind 3 with the index `READ_SHADOWS` plus the number of a layer that learns
 asks for its shadow weights: each a word, sign extended, in the order of `hwgen.pack.packed`. If
-they lie in SPRAM, `WRITE_SHADOWS` says that they follow.
+they lie in SPRAM, `WRITE_SHADOWS` says that they follow. To a core that does not learn, but has
+weights in SPRAM, it says that those follow, in the order of `hwgen.pack.loaded_words`.
 """
 
 from collections.abc import Iterable
@@ -54,11 +55,17 @@ class Register(IntEnum):
     DROPPED = 9  # tokens taken that mean nothing: see docs/contract.md, section 7
 
 
+# A register more, of a core that does not learn and has weights in SPRAM; it reads 0 in all others.
+# Bit n: layer n waits for its weights. Bits 31..16: `hwgen.pack.lanes_sum` of the lanes.
+UNLOADED = 10
+MAX_UNLOADED = 16  # layers
+
+
 def token_word(token: Token) -> int:
     return token.kind << INDEX_BITS | token.index
 
 
-def register_request(register: Register) -> int:
+def register_request(register: int) -> int:
     return READ_REGISTER << INDEX_BITS | register
 
 

@@ -7,7 +7,7 @@ blocks need no such sum: `hwgen.fit` counts them.
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from math import log2
 from typing import Any
@@ -17,10 +17,10 @@ from hwgen.board import Board, Family
 from hwgen.board import load as load_board
 from hwgen.calibration import Model, damaged, fitted, table
 from hwgen.errors import HwgenError, ResultsError
-from hwgen.pack import n_blocks
+from hwgen.pack import n_blocks, n_sprams
 from hwgen.params import Params
 from hwgen.protocol import VERSION
-from hwgen.spec import ConvSpec, NetworkSpec, PoolSpec, WeightedSpec
+from hwgen.spec import ConvSpec, DenseSpec, NetworkSpec, PoolSpec, WeightedSpec
 
 _ROW_WORDS: dict[Family, int] = {"ice40": 512, "ecp5": 2048, "gowin": 2048}
 
@@ -36,6 +36,7 @@ class _Row:
     fmax_hz: int
     spec: NetworkSpec
     older_link: bool = False
+    spram: tuple[int, ...] = ()  # layers whose weights lie there
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +49,8 @@ class Prediction:
     brams: int
     fmax_hz: int
     fmax_error: float
+    sprams: int = 0
+    loaded_layers: tuple[int, ...] = ()  # of a network that does not learn: weights in SPRAM
 
 
 def predict(params: Params, lanes: Sequence[int], board: Board) -> Prediction:
@@ -57,7 +60,10 @@ def predict(params: Params, lanes: Sequence[int], board: Board) -> Prediction:
     if speed not in period.factors:  # the slowest of its family that is known
         same = [name for name in period.factors if name.startswith(board.family)]
         speed = max(same, key=lambda name: period.factors[name])
-    ns = period(_period_features(params.spec, lanes, board.family), speed)
+    spram = fit.spram_layers(params, lanes, board)
+    weighted = [] if params.spec.learning else _weighted(params.spec, lanes)
+    loaded = [row for row in weighted if row[0] in spram]
+    ns = period(_period_features(params.spec, lanes, board.family, spram), speed)
     blocks = sum(fit.memory_blocks(params, tuple(lanes), board)) + fit.LINK_BLOCKS
     return Prediction(
         lanes=tuple(lanes),
@@ -66,6 +72,8 @@ def predict(params: Params, lanes: Sequence[int], board: Board) -> Prediction:
         brams=blocks,
         fmax_hz=round(1e9 / ns),
         fmax_error=period.typical_error,
+        sprams=sum(n_sprams(layer, n) for _, layer, n in loaded if isinstance(layer, DenseSpec)),
+        loaded_layers=tuple(index for index, _, _ in loaded),
     )
 
 
@@ -90,7 +98,7 @@ def models() -> tuple[Model, Model]:
         [boards[r.board].family for r in counted],
     )
     period = fitted(
-        [_period_features(r.spec, r.lanes, boards[r.board].family) for r in rows],
+        [_period_features(r.spec, r.lanes, boards[r.board].family, r.spram) for r in rows],
         [1e9 / r.fmax_hz for r in rows],
         [speed_of(boards[r.board]) for r in rows],
     )
@@ -112,12 +120,13 @@ def _shipped() -> list[_Row]:
         folder = model.find(name)
         try:
             entries = json.loads((folder.path / "results.json").read_text())
-            spec = folder.params().spec.to_json()
-            rows += [
-                _row(entry, spec, key.removeprefix("synth "))
-                for key, entry in entries.items()
-                if key.startswith("synth ")
-            ]
+            params = folder.params()
+            spec = params.spec.to_json()
+            for key, entry in entries.items():
+                if key.startswith("synth "):
+                    row = _row(entry, spec, key.removeprefix("synth "))
+                    where = fit.spram_layers(params, row.lanes, load_board(row.board))
+                    rows.append(replace(row, spram=where))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, HwgenError):
             continue
     return rows
@@ -151,11 +160,14 @@ def _table_features(spec: NetworkSpec, lanes: Sequence[int]) -> list[float]:
     return [1, adders, weights, walks, learning, float(bool(spec.learning)), spec.n_classes]
 
 
-def _period_features(spec: NetworkSpec, lanes: Sequence[int], family: Family) -> list[float]:
+def _period_features(
+    spec: NetworkSpec, lanes: Sequence[int], family: Family, spram: Sequence[int]
+) -> list[float]:
     """Constant; levels of multiplexers behind the weights; the longest carry; bits of a state word
     that fan out; that weights are learnt."""
     weighted = _weighted(spec, lanes)
-    levels = max(log2(1 + _rows(layer, n, family)) for _, layer, n in weighted)
+    rows = (0 if i in spram else _rows(layer, n, family) for i, layer, n in weighted)
+    levels = max(log2(1 + n) for n in rows)
     carry = max(layer.potential_bits for _, layer, _ in weighted)
     widest = max(log2(n * layer.potential_bits) for _, layer, n in weighted)
     pictures = any(isinstance(layer, ConvSpec) for _, layer, _ in weighted)

@@ -107,8 +107,10 @@ def run(
     on_sample: Callable[[int], None] = lambda n: None,
 ) -> RunResult:
     """Samples through the core. With labels each is a lesson, and weights are read before and
-    after. `fill`: weights lie in SPRAM, and are to be those of the params. Raises `LinkError`.
+    after. `fill`: shadows lie in SPRAM, and are to be those of the params. Weights that the core
+    waits for are loaded. Raises `LinkError`.
     """
+    device.load()
     for layer in params.spec.learning_layers if fill else ():
         device.fill(layer, params.shadows[layer])
     learns = batch.labels is not None

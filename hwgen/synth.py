@@ -50,6 +50,7 @@ class SynthResult:
     fmax_hz: int
     clock_hz: int
     seconds: float
+    loaded_layers: tuple[int, ...] = ()  # weights in SPRAM, which a host loads
 
     def usages(self) -> list[tuple[str, Usage]]:
         """Resources with their names, for display."""
@@ -101,7 +102,7 @@ def build(
     build_dir = build_dir.resolve()
 
     on_phase(PHASES[0])
-    core = SpikeCore(params, lanes, spram=fit.in_spram(params, lanes, board))
+    core = SpikeCore(params, lanes, spram=fit.spram_layers(params, lanes, board))
     top = BoardTop(core, board, divisor=divisor, early_exit=early_exit, pll=clock)
     commands = _prepare(top, board, build_dir, seed, core_hz)
     subject = f"{board.name}: {params.spec.shape}"
@@ -149,6 +150,7 @@ def build(
         fmax_hz=fmax_hz,
         clock_hz=core_hz,
         seconds=time.monotonic() - start,
+        loaded_layers=core.loaded_layers,
     )
 
 

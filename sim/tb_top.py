@@ -83,10 +83,12 @@ def expected_registers(params, inputs, trace, early_exit: bool) -> dict[Register
 
 
 @bridge
-def compare_all(pins: Pins, params, inputs, early_exit: bool, compare: Comparison) -> None:
+def compare_all(pins: Pins, params, inputs, job, compare: Comparison) -> None:
     trace, n_steps = Golden(params).run(inputs), params.spec.n_steps
     try:
-        with Device(pins, params, session=5) as device:  # compares the ID
+        # It compares the ID.
+        with Device(pins, params, lanes=job["lanes"], session=5) as device:
+            device.load()
             answers = device.run(inputs)
             for index, step in enumerate(trace.decision_steps.tolist()):
                 label = int(trace.decisions[index])
@@ -94,7 +96,8 @@ def compare_all(pins: Pins, params, inputs, early_exit: bool, compare: Compariso
                 compare("label", index, label, int(answers.decisions[index]))
                 compare("step", index, step, int(answers.steps[index]))
             registers = device.counters(len(inputs))
-            for register, value in expected_registers(params, inputs, trace, early_exit).items():
+            expected = expected_registers(params, inputs, trace, job["early_exit"])
+            for register, value in expected.items():
                 compare(register.name, -1, value, registers[register])
             compare("busy for at least a cycle", -1, True, registers[Register.CYCLES] > 0)
             compare("frames dropped", -1, 0, device.line.n_dropped)
@@ -116,7 +119,7 @@ async def top_equals_golden(dut) -> None:
         await ClockCycles(getattr(dut, job["clock"]), 2)
         getattr(dut, job["reset"]).value = 0
     await ClockCycles(getattr(dut, job["clock"]), START_CYCLES)
-    await compare_all(pins, params, inputs, job["early_exit"], compare)
+    await compare_all(pins, params, inputs, job, compare)
 
     result = {"n_compared": compare.n_compared, "mismatch": compare.mismatch}
     (JOB / "result.json").write_text(json.dumps(result))

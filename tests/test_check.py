@@ -180,7 +180,7 @@ def test_the_largest_board_takes_all_models_the_smallest_do_not() -> None:
     largest, smallest = board.load("ulx3s_85f"), board.load("upduino_v3")
     assert all(check.fits(net, largest) for net in params)
     assert 0 < sum(check.fits(net, smallest) for net in params) < len(params)
-    assert not check.fits(random_params(0, (784, 600, 10)), smallest)
+    assert not check.fits(random_params(0, (784, 2000, 10)), smallest)
     assert fit.LINK_BLOCKS == 1
 
 
@@ -210,7 +210,10 @@ def test_boards_says_what_fits() -> None:
     done = hwgen_command("boards", "--json")
     assert done.returncode == 0
     entries = {entry["name"]: entry for entry in json.loads(done.stdout)}
-    assert entries["icebreaker"]["models"] == ["mnist-csnn-up5k", "mnist-up5k", "mnist-up5k-learn"]
+    small = ["mnist-csnn-up5k", "mnist-up5k", "mnist-up5k-learn"]
+    in_spram = ["fashion-binary", "mnist-binary"]
+    assert entries["icebreaker"]["models"] == in_spram + small
+    assert entries["ice40_hx8k_b_evn"]["models"] == small[:-1]
     assert "mnist-binary" in entries["ulx3s_85f"]["models"]
     done = hwgen_command("boards")
     assert done.stdout.count("needs hardware") == len(board.names())

@@ -147,8 +147,8 @@ def test_a_failing_yosys_names_both_logs(stand_ins: Path, tmp_path: Path) -> Non
 
 
 def test_too_many_weights_and_classes_need_no_tool(no_tools: Path, tmp_path: Path) -> None:
-    with pytest.raises(BoardError, match=r"^icebreaker: 784-600-10 does not fit: its weights are"):
-        build(tmp_path, random_params(0, (784, 600, 10)))
+    with pytest.raises(BoardError, match=r"^icebreaker: 784-2000-10 does not fit: its weights are"):
+        build(tmp_path, random_params(0, (784, 2000, 10)))
     with pytest.raises(BoardError, match=r"^icebreaker: 129 classes, but a serial answer has room"):
         build(tmp_path, random_params(0, (8, 129)))
 

@@ -50,6 +50,7 @@ def _tell(name: str, result: "Check") -> None:
     rows = [
         ("LUT", f"about {p.luts} of {result.luts_capacity} (+-{100 * p.luts_error:.0f} %)"),
         ("BRAM", f"{p.brams} of {result.brams_capacity}, counted"),
+        *([("SPRAM", f"{p.sprams}: {_which(p.loaded_layers)}")] if p.loaded_layers else []),
         (
             "Fmax",
             f"about {p.fmax_hz / 1e6:.1f} MHz (+-{100 * p.fmax_error:.0f} %), clock "
@@ -69,6 +70,11 @@ def _tell(name: str, result: "Check") -> None:
     facts(f"{name} on {result.board} ({result.part}), predicted", rows)
     if result.close_calls() and not result.problems():
         err.print(f"close: {' and '.join(result.close_calls())}; try `hwgen build`", markup=False)
+
+
+def _which(layers: tuple[int, ...]) -> str:
+    numbers = ", ".join(map(str, layers))
+    return f"weights of layer{'s' * (len(layers) > 1)} {numbers}, loaded over the line"
 
 
 def boards(json: options.Json = False) -> None:

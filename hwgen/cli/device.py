@@ -128,7 +128,7 @@ def run(
     ):
         n = len(batch.inputs)
         result = flow.run(
-            device, params, batch, fill=spram, on_sample=lambda done: progress(done, n)
+            device, params, batch, fill=bool(spram), on_sample=lambda done: progress(done, n)
         )
     if output and result.learnt:
         save(result.learnt, output)
@@ -139,7 +139,7 @@ def run(
     result.check()
 
 
-def _compiled(params: Params, lanes: tuple[int, ...], spram: bool) -> Path:
+def _compiled(params: Params, lanes: tuple[int, ...], spram: tuple[int, ...]) -> Path:
     from hwgen.host import simulated
 
     with phases("simulated board") as phase:

@@ -52,12 +52,12 @@ def parse_lanes(text: str, params: Params, board: str = "") -> tuple[int, ...]:
     return lanes
 
 
-def in_spram(lanes: tuple[int, ...], params: Params, board: str) -> bool:
-    """Whether a core for this board, if there is one, has weights in SPRAM."""
+def in_spram(lanes: tuple[int, ...], params: Params, board: str) -> tuple[int, ...]:
+    """Layers whose weights lie in SPRAM in a core for this board, if there is one."""
     from hwgen import board as board_module
     from hwgen import fit
 
-    return bool(board) and fit.in_spram(params, lanes, board_module.load(board))
+    return fit.spram_layers(params, lanes, board_module.load(board)) if board else ()
 
 
 def verilog(
@@ -88,7 +88,9 @@ def verilog(
     chosen = parse_lanes(lanes, params, board)
     path = output or Path(f"{params.name}.v")
     if wrapper:
-        _wrapped(params, chosen, wrapper, path, spram=in_spram(chosen, params, board), json=json)
+        # On a bus, only weights that learn can be in SPRAM.
+        spram = bool(params.spec.learning and in_spram(chosen, params, board))
+        _wrapped(params, chosen, wrapper, path, spram=spram, json=json)
         return
     with phases("verilog") as phase:
         phase("elaborate")
@@ -159,7 +161,7 @@ def cosim(
             chosen,
             n=samples,
             simulator=simulator,
-            spram=in_spram(chosen, params, board),
+            spram=bool(in_spram(chosen, params, board)),
             stall=stall,
             seed=seed,
             data_dir=data_dir,
@@ -280,4 +282,14 @@ def build(
             ("bitstream", short(result.bitstream)),
         ],
     )
+    if result.loaded_layers:
+        err.print(_spram_line(result.loaded_layers, result.sprams.used), markup=False)
     err.print(f"status: {target.status}: routed here, not tried on a board", markup=False)
+
+
+def _spram_line(layers: tuple[int, ...], n_blocks: int) -> str:
+    which = f"layer{'s' * (len(layers) > 1)} {', '.join(map(str, layers))}"
+    return (
+        f"weights of {which} do not fit BRAM: they lie in {n_blocks} SPRAM blocks, "
+        "and `hwgen run` loads them"
+    )

@@ -72,7 +72,7 @@ def verify(
         lessons.verify(
             folder,
             chosen,
-            spram=in_spram(chosen, params, board),
+            spram=bool(in_spram(chosen, params, board)),
             n=samples or N_LEARNT,
             every=every or 1,
             data=data,

@@ -1,6 +1,6 @@
 """Words of `hwgen.protocol` to what the core takes, its answers to words."""
 
-from amaranth.hdl import Module, Mux, Signal, signed
+from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -69,13 +69,15 @@ class Commands(wiring.Component):
                 m.d.comb += ended.eq(core.i.ready & (kind == Kind.END_OF_SAMPLE))
         if core.learning_layers:
             self._move_shadows(m, core, word, held, asked=asked, done=done, moving=moving)
+        elif hasattr(core, "fill"):
+            self._load(m, core, word, held, asked=asked, done=done)
         self._answer(m, core, asked=asked, request_done=done, answered=answered)
         return m
 
     def _move_shadows(self, m: Module, core, word, held, *, asked, done, moving) -> None:
         """What else words may be if the core learns."""
         layers, can_fill = core.learning_layers, hasattr(core, "fill")
-        filling, fills = Signal(), Signal()
+        fills = Signal()
         kind, layer = word[INDEX_BITS:], word[:8]
         what = word[8:INDEX_BITS]
         reads = Signal()
@@ -97,20 +99,24 @@ class Commands(wiring.Component):
             m.d.sync += moving.eq(1)
         with m.Elif(core.shadows.valid & core.shadows.ready & core.shadows.payload.last):
             m.d.sync += moving.eq(0)
-        if not can_fill:
-            return
-        m.d.comb += core.fill.payload.eq(word)
-        with m.If(filling):
+        if can_fill:
+            _fill(m, core, word, held, fills, asked=asked, done=done)
+
+    def _load(self, m: Module, core, word, held, *, asked, done) -> None:
+        """What else words may be if weights lie in SPRAM, and none learns."""
+        fills, layer = Signal(), word[:8]
+        loads = Cat(layer == number for number in core.loaded_layers).any()
+        kind, what = word[INDEX_BITS:], word[8:INDEX_BITS]
+        m.d.comb += fills.eq(held & (kind == READ_REGISTER) & (what == WRITE_SHADOWS >> 8) & loads)
+        with m.If(fills):
             m.d.comb += [
                 asked.eq(0),
-                core.i.valid.eq(0),
-                core.fill.valid.eq(held),
-                done.eq(core.fill.ready),
+                core.i.valid.eq(1),
+                core.i.payload.kind.eq(Kind.POTENTIAL),
+                core.i.payload.index.eq(layer + len(core.lanes)),
+                done.eq(core.i.ready),
             ]
-            with m.If(core.filled):
-                m.d.sync += filling.eq(0)
-        with m.Elif(fills & core.i.ready & core.asks):
-            m.d.sync += filling.eq(1)
+        _fill(m, core, word, held, fills, asked=asked, done=done)
 
     def _answer(self, m: Module, core, *, asked, request_done, answered) -> None:
         """Results, registers and shadow weights to words, one whole answer after the other."""
@@ -136,3 +142,20 @@ class Commands(wiring.Component):
                 m.d.sync += [self.o.payload.eq(core.shadows.payload.shadow), self.o.valid.eq(1)]
         with m.Elif(free):
             m.d.sync += addressed.eq(asked)
+
+
+def _fill(m: Module, core, word, held, fills, *, asked, done) -> None:
+    """Behind a word that `fills`, words are weights, up to the last of the layer."""
+    filling = Signal()
+    m.d.comb += core.fill.payload.eq(word)
+    with m.If(filling):
+        m.d.comb += [
+            asked.eq(0),
+            core.i.valid.eq(0),
+            core.fill.valid.eq(held),
+            done.eq(core.fill.ready),
+        ]
+        with m.If(core.filled):
+            m.d.sync += filling.eq(0)
+    with m.Elif(fills & core.i.ready & core.asks):
+        m.d.sync += filling.eq(1)

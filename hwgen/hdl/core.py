@@ -11,6 +11,7 @@ from hwgen.hdl.conv import Conv
 from hwgen.hdl.dense import Dense
 from hwgen.hdl.fifo import Fifo
 from hwgen.hdl.gate import Gate
+from hwgen.hdl.loader import Loaded, Loader
 from hwgen.hdl.phases import Phases
 from hwgen.hdl.picture import Flatten, Unflatten
 from hwgen.hdl.pool import Pool
@@ -33,9 +34,10 @@ class SpikeCore(wiring.Component):
     the same, what the layers do after it is not. A core that learns gives the shadow weights of a
     layer at `shadows` when a POTENTIAL with its number comes in. One whose shadows lie in SPRAM
     takes them from `fill` after a POTENTIAL whose index is greater by the number of layers;
-    `filled` strobes after the last. `asks` says that the token offered is one of these, at a
-    moment when the core heeds it. `reg_data` is the register at `reg_addr`
-    (`hwgen.protocol.Register`) of the cycle before.
+    `filled` strobes after the last. So does one that does not learn, if it has weights in SPRAM:
+    of those `loaded_layers`, memory words in pieces (`hwgen.pack.loaded_words`). `asks` says that
+    the token offered is one of these, at a moment when the core heeds it. `reg_data` is the
+    register at `reg_addr` (`hwgen.protocol.Register`) of the cycle before.
     """
 
     def __init__(
@@ -44,12 +46,13 @@ class SpikeCore(wiring.Component):
         lanes: Sequence[int],
         *,
         learning: bool | None = None,
-        spram: bool = False,
+        spram: bool | Sequence[int] = False,
     ) -> None:
         """lanes: one number a layer: neurons, or filters, updated at once; 1 of a pooling layer.
 
         `learning` says whether there is a learning unit; default: if the params say how to learn.
-        `spram`: weights that learn are in the large memories of an iCE40UP5K.
+        `spram`: weights that learn are in the large memories of an iCE40UP5K. Of a core that does
+        not learn, those of these dense layers, which `fill` loads; True: of all.
         """
         params.check()
         self._learns = bool(params.spec.learning) if learning is None else learning
@@ -61,11 +64,19 @@ class SpikeCore(wiring.Component):
         self._params = params
         self.lanes = tuple(lanes)
         self.learning_layers = params.spec.learning_layers if self._learns else range(0)
-        self._spram = spram and self._learns
+        self._spram = bool(spram) and self._learns
+        self.loaded_layers = () if self._learns else _loaded(params.spec, spram)
         self._layers = [
-            _layer(params, index, lanes[index], learns=self._learns, spram=spram)
+            _layer(
+                params,
+                index,
+                lanes[index],
+                learns=self._learns,
+                spram=self._spram or index in self.loaded_layers,
+            )
             for index in range(len(layers))
         ]
+        self._loader = self._make_loader() if self.loaded_layers else None
         self._teacher = self._make_teacher() if self._learns else None
         self._gate = Gate(
             n_inputs=params.spec.input.n_inputs,
@@ -73,12 +84,17 @@ class SpikeCore(wiring.Component):
             n_labels=params.spec.n_classes if self._learns else 0,
             learning_layers=self.learning_layers,
             can_fill=self._spram,
+            loaded_layers=self.loaded_layers,
+            n_layers=len(layers),
         )
         learnt: dict[str, wiring.Member] = {}
         if self._teacher:
             learnt |= {"shadows": Out(self._teacher.o.signature), "asks": Out(1)}
             if self._spram:
                 learnt |= {"fill": In(self._teacher.i.signature.flip()), "filled": Out(1)}
+        if self._loader:
+            fill = In(self._loader.i.signature.flip())
+            learnt |= {"asks": Out(1), "fill": fill, "filled": Out(1)}
         super().__init__(
             {
                 **learnt,
@@ -100,7 +116,9 @@ class SpikeCore(wiring.Component):
         m.submodules.readout = readout = (SpikeCount if counted else Readout)(
             n_classes=spec.n_classes, potential_bits=output.potential_bits
         )
-        m.submodules.registers = registers = Registers(self._params, max(self.lanes))
+        m.submodules.registers = registers = Registers(
+            self._params, max(self.lanes), loads=self.lanes if self._loader else ()
+        )
         wiring.connect(m, wiring.flipped(self.i), gate.i)
         source, shape = gate.o, vector(spec.input.n_inputs)
         teacher = self._teacher
@@ -119,6 +137,8 @@ class SpikeCore(wiring.Component):
             if self._spram:
                 wiring.connect(m, wiring.flipped(self.fill), teacher.i)
                 m.d.comb += self.filled.eq(teacher.has_filled)
+        if self._loader:
+            self._load(m, self._loader, gate, registers)
         for index, layer in enumerate(self._layers):
             for name, adapter in _adapters(spec, index, shape, self.lanes[index]):
                 m.submodules[f"{name}_{index}"] = adapter
@@ -151,11 +171,42 @@ class SpikeCore(wiring.Component):
         ]
         return m
 
+    def _load(self, m: Module, loader: Loader, gate: Gate, registers: Registers) -> None:
+        """The way of weights into SPRAM."""
+        m.submodules.loader = loader
+        wiring.connect(m, wiring.flipped(self.fill), loader.i)
+        m.d.comb += [
+            loader.start.eq(gate.fills),
+            loader.layer.eq(gate.label),
+            gate.learnt.eq(loader.done),
+            gate.unloaded.eq(loader.unloaded.any()),
+            registers.unloaded.eq(loader.unloaded),
+            self.asks.eq(gate.asks),
+            self.filled.eq(loader.done),
+        ]
+
+    def _make_loader(self) -> Loader:
+        """What fills the layers whose weights are loaded."""
+        layers = enumerate(self._layers)
+        stores = {n: x.store for n, x in layers if isinstance(x, Dense)}
+        loaded = {n: store for n, store in stores.items() if isinstance(store, Loaded)}
+        return Loader(loaded, len(self._layers))
+
     def _make_teacher(self) -> Teacher:
         """The learning unit of the layers that learn."""
         dense = [layer for layer in self._layers if isinstance(layer, Dense)]
         stores = [layer.store for layer in dense if layer.store is not None]
         return Teacher(self._params.spec, self.lanes, stores, can_fill=self._spram)
+
+
+def _loaded(spec: NetworkSpec, spram: bool | Sequence[int]) -> tuple[int, ...]:
+    """The layers whose weights are loaded."""
+    dense = [n for n, layer in enumerate(spec.layers) if isinstance(layer, DenseSpec)]
+    if isinstance(spram, bool):
+        return tuple(dense) if spram else ()
+    if not set(spram) <= set(dense):
+        raise ValueError(f"layers {list(spram)!r} in SPRAM, but dense ones are {dense!r}")
+    return tuple(sorted(spram))
 
 
 def _watch(m: Module, watcher, tokens) -> None:
@@ -183,7 +234,8 @@ def _layer(
         return Conv(layer, *tensors, lanes=lanes)
     learning = params.spec.learning if learns else None
     if learning is None or index not in params.spec.learning_layers:
-        return Dense(layer, *tensors, lanes=lanes, is_output=is_output)
+        loaded = spram and not learns
+        return Dense(layer, *tensors, lanes=lanes, is_output=is_output, spram=loaded)
     return Dense(
         layer,
         *tensors,

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from hwgen.events import Kind
 from hwgen.hdl.bank import StateBank
 from hwgen.hdl.constants import read_constants
+from hwgen.hdl.loader import Loaded
 from hwgen.hdl.neurons import Neurons
 from hwgen.hdl.serializer import Serializer
 from hwgen.hdl.shadows import Shadows, SpramShadows
@@ -62,7 +63,8 @@ class Dense(wiring.Component):
         layer, else [0]; 1 <= lanes <= n_post.
 
         With `shadows`, int32 [n_pre, n_post], the weights are their top bits, in the memory
-        `store`, which a learning unit can write; with `spram`, see `SpramShadows`.
+        `store`, which a learning unit can write; with `spram`, see `SpramShadows`. With `spram`
+        alone, `store` waits for the weights.
         """
         if not 1 <= lanes <= layer.n_post:
             raise ValueError(f"lanes must be 1..{layer.n_post}, not {lanes!r}")
@@ -83,6 +85,8 @@ class Dense(wiring.Component):
                 if spram
                 else Shadows(words(shadows, layer, lanes, shadow_bits), **shape)
             )
+        elif spram:
+            self.store = Loaded(layer, lanes)
         self._thresholds, self._drives = thresholds.tolist(), drives.tolist()
         self._word_bits = lanes * (layer.potential_bits + layer.slope_bits + 1)
         super().__init__(

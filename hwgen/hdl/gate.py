@@ -1,6 +1,8 @@
 """The door of the core: passes tokens on, drops what cannot or need not be processed."""
 
-from amaranth.hdl import Module, Signal
+from collections.abc import Sequence
+
+from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -21,7 +23,9 @@ class Gate(wiring.Component):
     empty, and `learnt` says that it is done. There is no early exit then. In the same way a
     POTENTIAL between samples asks, by its index, for the weights of a layer that learns: `reads`
     strobes, for the layer `label`. With `can_fill`, an index greater by the number of layers says
-    that weights for that layer are to come: `fills` strobes.
+    that weights for that layer are to come: `fills` strobes. So it does for `loaded_layers`, those
+    of a core that does not learn; while `unloaded` says that some of them wait, spikes mean
+    nothing.
 
     Members: `finished` strobes when a sample has left the readout. `event` strobes for each spike
     passed on, `dropped` for each token that means nothing. `asks` says that the token offered asks
@@ -36,13 +40,18 @@ class Gate(wiring.Component):
         n_labels: int = 0,
         learning_layers: range = range(0),
         can_fill: bool = False,
+        loaded_layers: Sequence[int] = (),
+        n_layers: int = 0,
     ) -> None:
         """max_in_flight: samples that may be inside at once; more wait at the door.
-        learning_layers: up to the last of all layers.
+        learning_layers: up to the last of all layers. loaded_layers: some of `n_layers`.
         """
         self._learning_layers = learning_layers
         self._can_fill = can_fill
+        self._loaded_layers, self._n_layers = loaded_layers, n_layers
         n_asked = learning_layers.stop * (2 if can_fill else 1)
+        if loaded_layers:
+            n_asked = n_layers + max(loaded_layers) + 1
         self._n_inputs = n_inputs
         self._max_in_flight = max_in_flight
         self._n_labels = n_labels
@@ -53,7 +62,7 @@ class Gate(wiring.Component):
                 "lesson": Out(1),
                 "reads": Out(1),
                 "fills": Out(1),
-                "label": Out(index_bits(max(n_labels, learning_layers.stop, 1))),
+                "label": Out(index_bits(max(n_labels, learning_layers.stop, n_layers, 1))),
                 "learnt": In(1),
                 "early_exit": In(1),
                 "decided": In(1),
@@ -63,6 +72,7 @@ class Gate(wiring.Component):
                 "asks": Out(1),
                 "busy": Out(1),
             }
+            | ({"unloaded": In(1)} if loaded_layers else {})
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -72,7 +82,10 @@ class Gate(wiring.Component):
         token = self.i.payload
         is_end, drop, take, leave = Signal(), Signal(), Signal(), Signal()
         means_nothing, asks = Signal(), self.asks
-        closed = Signal()  # a sample is being learnt, or is about to be
+        closed = Signal()  # a sample is being learnt, or is about to be; or weights come
+        no_event = token.index >= self._n_inputs
+        if self._loaded_layers:
+            no_event |= self.unloaded
         m.d.comb += [
             is_end.eq(token.kind == Kind.END_OF_SAMPLE),
             self.i.ready.eq(
@@ -80,8 +93,7 @@ class Gate(wiring.Component):
             ),
             take.eq(self.i.valid & self.i.ready),
             means_nothing.eq(
-                ((token.kind == Kind.POTENTIAL) & ~asks)
-                | ((token.kind == Kind.SPIKE) & (token.index >= self._n_inputs))
+                ((token.kind == Kind.POTENTIAL) & ~asks) | ((token.kind == Kind.SPIKE) & no_event)
             ),
             self.dropped.eq(take & means_nothing),
             drop.eq(
@@ -102,7 +114,7 @@ class Gate(wiring.Component):
                 self.o.payload.index.eq(token.index),
             ]
         m.d.sync += in_flight.eq(in_flight + leave - self.finished)
-        if self._n_labels:
+        if self._n_labels or self._loaded_layers:
             self._teach(m, take, ~inside, asks, leave, closed, in_flight == 0)
         return m
 
@@ -132,9 +144,13 @@ class Gate(wiring.Component):
             ]
         layers = self._learning_layers
         questions = [(asked, sent, 0)] + [(sent, asked, layers.stop)] * self._can_fill
+        if self._loaded_layers:
+            questions = [(sent, asked, self._n_layers)]
         for flag, other, shift in questions:
             layer = token.index - shift
             learns = (layer >= layers.start) & (layer < layers.stop)
+            if self._loaded_layers:
+                learns = Cat(layer == number for number in self._loaded_layers).any()
             with m.If(between & (token.kind == Kind.POTENTIAL) & learns):
                 m.d.comb += asks.eq(1)
             with m.If(take & asks & learns):

@@ -1,10 +1,13 @@
 """Who the core is and what it has done: the read-only registers of `hwgen.protocol`."""
 
-from amaranth.hdl import Module, Signal
+from collections.abc import Sequence
+
+from amaranth.hdl import Cat, Const, Module, Signal, ValueLike
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen import protocol
+from hwgen.pack import lanes_sum
 from hwgen.params import Params
 from hwgen.protocol import Register
 
@@ -16,8 +19,10 @@ class Registers(wiring.Component):
     at 32 bits.
     """
 
-    def __init__(self, params: Params, max_ops: int) -> None:
-        """max_ops: the largest number of `ops`."""
+    def __init__(self, params: Params, max_ops: int, *, loads: Sequence[int] = ()) -> None:
+        """max_ops: the largest number of `ops`. loads: the lanes, if there is `UNLOADED`, which
+        shows the member `unloaded`."""
+        self._loads = loads
         self._params = params
         self._max_ops = max_ops
         super().__init__(
@@ -31,6 +36,7 @@ class Registers(wiring.Component):
                 "busy": In(1),
                 "finished": In(1),
             }
+            | ({"unloaded": In(len(params.spec.layers))} if loads else {})
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -60,7 +66,7 @@ class Registers(wiring.Component):
             added.eq(added + n_ops),
         ]
         digest, spec = self._params.digest, self._params.spec
-        values = {
+        values: dict[int, ValueLike] = {
             Register.ID0: int(digest[:8], 16),
             Register.ID1: int(digest[8:16], 16),
             Register.VERSION: protocol.VERSION,
@@ -72,6 +78,9 @@ class Registers(wiring.Component):
             Register.SYNAPTIC_OPS: added,
             Register.DROPPED: lost,
         }
+        if self._loads:
+            waits = Cat(self.unloaded, Const(0, 16 - len(self.unloaded)))
+            values[protocol.UNLOADED] = Cat(waits, Const(lanes_sum(self._loads), 16))
         with m.Switch(self.address):
             for register, value in values.items():
                 with m.Case(register):

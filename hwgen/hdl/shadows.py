@@ -1,13 +1,16 @@
-"""Weights of a layer that learns: shadows, of which the forward path sees the top bits."""
+"""Weights that can be written: of a layer that learns, shadows, of which the forward path sees the
+top bits; of one whose weights are loaded, pieces of memory words, of which it sees all."""
 
 from collections.abc import Sequence
 
-from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, ClockSignal, Const, Instance, Module, Mux, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.stream import index_bits
 from hwgen.pack import SPRAM_BITS, SPRAM_WORDS
+
+_ROW_BITS = (SPRAM_WORDS - 1).bit_length()
 
 
 class Shadows(wiring.Component):
@@ -71,14 +74,13 @@ class Shadows(wiring.Component):
 class SpramShadows(Shadows):
     """As `Shadows`, in the large memories of an iCE40UP5K. They have one port: a write takes place
     in the cycle after its `write_en`, nothing is read then, and `word` is undefined behind it. They
-    begin with nothing, too, so they must be filled before the first sample.
+    begin with nothing, too, so they must be filled before the first sample. Words beyond the first
+    `SPRAM_WORDS` are in memories of their own.
     """
 
     cycles_per_word = 2
 
     def __init__(self, depth: int, *, lanes: int, weight_bits: int, shadow_bits: int) -> None:
-        if depth > SPRAM_WORDS:
-            raise ValueError(f"{depth} words of shadow weights, but an SPRAM has {SPRAM_WORDS}")
         super().__init__([0] * depth, lanes=lanes, weight_bits=weight_bits, shadow_bits=shadow_bits)
 
     def _store(self, m: Module, platform: object, read_en, address) -> None:
@@ -90,13 +92,23 @@ class SpramShadows(Shadows):
             data.eq(self.write_word),
         ]
         address = Mux(writes, write_address, address)
-        if platform is None:  # a simulator, or Verilog for anything
-            self._twin(m, read_en, address, writes, data)
-            return
+        # Without a platform: a simulator, or Verilog for anything.
+        store = self._twin if platform is None else self._blocks
+        store(m, read_en, address, writes, data)
+
+    def _blocks(self, m: Module, read_en, address, writes, data) -> None:
+        enable = read_en | writes
+        row = address[_ROW_BITS:]  # which memory; of one alone, no bits
+        row_read = Signal.like(row)
+        with m.If(enable):
+            m.d.sync += row_read.eq(row)
         for start in range(0, len(data), SPRAM_BITS):
             part = slice(start, start + SPRAM_BITS)
-            taken = self._block(m, read_en | writes, address, writes, data[part])
-            m.d.comb += self.word[part].eq(taken)
+            taken = Array(
+                self._block(m, enable & (row == number), address, writes, data[part])
+                for number in range(-(-self.depth // SPRAM_WORDS))
+            )
+            m.d.comb += self.word[part].eq(taken[row_read])
 
     def _twin(self, m: Module, read_en, address, writes, data) -> None:
         m.submodules.memory = storage = self.memory
@@ -112,7 +124,7 @@ class SpramShadows(Shadows):
 
     def _block(self, m: Module, enable, address, writes, data):
         """One SB_SPRAM256KA; returns what it reads."""
-        wide_address, wide_data = Signal(14), Signal(SPRAM_BITS)
+        wide_address, wide_data = Signal(_ROW_BITS), Signal(SPRAM_BITS)
         out = Signal(SPRAM_BITS)
         m.d.comb += [wide_address.eq(address), wide_data.eq(data)]
         m.submodules += Instance(

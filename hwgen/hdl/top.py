@@ -70,7 +70,7 @@ def uart_verilog(
     divisor: int,
     *,
     early_exit: bool = False,
-    spram: bool = False,
+    spram: bool | Sequence[int] = False,
 ) -> str:
     """`UartTop` as Verilog, module `hwgen_uart`: ports clk, rst, rx, tx, fault, session, toggle."""
     top = UartTop(SpikeCore(params, lanes, spram=spram), divisor, early_exit=early_exit)

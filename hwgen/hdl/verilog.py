@@ -16,7 +16,7 @@ TOP = "hwgen_core"
 _WRAPPERS = {"axi": AxiTop, "wishbone": WishboneTop}
 
 
-def to_verilog(params: Params, lanes: Sequence[int], *, spram: bool = False) -> str:
+def to_verilog(params: Params, lanes: Sequence[int], *, spram: bool | Sequence[int] = False) -> str:
     """The core as Verilog, module `hwgen_core`; ports are documented in `docs/architecture.md`.
 
     `spram`: as of `SpikeCore`; in place of the part's own memory there is one for simulators.

@@ -54,6 +54,8 @@ class WordCore(wiring.Component):
         self._core = core
         self.learns = bool(core.learning_layers)
         self.fills = hasattr(core, "fill")
+        if self.fills and not self.learns:
+            raise ValueError("a core whose weights are loaded has no bus yet")
         learnt: dict[str, wiring.Member] = {}
         if self.learns:
             learnt["shadows"] = Out(stream.Signature(SHADOW_WORD))

@@ -13,7 +13,7 @@ from hwgen.errors import LinkError
 from hwgen.events import sample_tokens
 from hwgen.host.line import Line
 from hwgen.host.transport import Transport
-from hwgen.pack import n_blocks, packed, unpacked
+from hwgen.pack import lanes_sum, loaded_words, n_blocks, packed, unpacked
 from hwgen.params import Params
 from hwgen.protocol import BY_SPIKE_BIT, SESSIONS, STEP_BITS, Register
 from hwgen.spec import DenseSpec
@@ -48,8 +48,8 @@ class Device:
         lanes: Sequence[int] | None = None,
         session: int | None = None,
     ) -> None:
-        """lanes: as the core was built with; needed for its shadow weights only. session: 1 to 63,
-        by default a random one."""
+        """lanes: as the core was built with; needed for weights that it is given or asked for.
+        session: 1 to 63, by default a random one."""
         self._params, self._lanes = params, lanes
         session = random.choice(SESSIONS) if session is None else session
         try:
@@ -71,6 +71,7 @@ class Device:
     def _check(self) -> None:
         """That this core speaks as we do, and is that of the params."""
         found = self.registers(Register.VERSION, Register.ID0, Register.ID1)
+        self._unloaded = 0
         version = found[Register.VERSION]
         if version != protocol.VERSION:
             raise LinkError(
@@ -82,6 +83,46 @@ class Device:
             raise LinkError(
                 f"the core is that of params {digest}, expected {self._params.digest[:16]} "
                 f"({self._params.name}); load the bitstream of this model"
+            )
+        self._look()
+
+    def _look(self) -> None:
+        """What the core says of weights in SPRAM."""
+        high, self._unloaded = self.line.exchange([protocol.register_request(protocol.UNLOADED)], 2)
+        self._lanes_sum = high
+
+    @property
+    def unloaded(self) -> tuple[int, ...]:
+        """Layers that wait for their weights: of a core that has them in SPRAM, after power-on."""
+        layers = range(len(self._params.spec.layers))
+        return tuple(n for n in layers if self._unloaded >> n & 1)
+
+    def load(self) -> tuple[int, ...]:
+        """Give weights to all layers that wait for theirs; which ones. Until then `run` refuses."""
+        waiting = self.unloaded
+        for index in waiting:
+            if self._lanes is None:
+                raise ValueError("the order of weights depends on the lanes: give them")
+            if lanes_sum(self._lanes) != self._lanes_sum:
+                raise LinkError(
+                    f"the core has other lanes than {','.join(map(str, self._lanes))}; "
+                    "give --lanes as it was built with"
+                )
+            layer = self._params.spec.layers[index]
+            assert isinstance(layer, DenseSpec)
+            words = [protocol.shadows_request(index, write=True)]
+            words += loaded_words(self._params.weights[index], layer, self._lanes[index])
+            self.line.exchange(words, 0)
+        if waiting:
+            self._look()
+            self._check_loaded()
+        return waiting
+
+    def _check_loaded(self) -> None:
+        if self.unloaded:
+            which = ", ".join(map(str, self.unloaded))
+            raise LinkError(
+                f"{self._params.name}: the weights of layer {which} are not loaded; call load()"
             )
 
     def registers(self, *which: Register) -> dict[Register, int]:
@@ -108,6 +149,7 @@ class Device:
         spec = self._params.spec
         if inputs.ndim != 2 or inputs.shape[1] != spec.input.n_inputs:
             raise ValueError(f"inputs must be [n, {spec.input.n_inputs}], not {inputs.shape}")
+        self._check_loaded()
         if labels is not None:
             self._check_learns()
         got: list[int] = []

@@ -26,7 +26,7 @@ def compile_board(
     lanes: Sequence[int],
     *,
     early_exit: bool = True,
-    spram: bool = False,
+    spram: bool | Sequence[int] = False,
     cache: Path | None = None,
     on_phase: Callable[[str], None] = lambda phase: None,
 ) -> Path:

@@ -1,0 +1,74 @@
+"""Weights that come over the stream `fill`, of layers that do not learn: their memory is SPRAM."""
+
+from collections.abc import Mapping
+
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from hwgen.hdl.fill import Fill
+from hwgen.hdl.later import falls
+from hwgen.hdl.shadows import SpramShadows
+from hwgen.hdl.stream import index_bits
+from hwgen.pack import SPRAM_BITS, n_blocks
+from hwgen.protocol import MAX_UNLOADED
+from hwgen.spec import DenseSpec
+
+
+class Loaded(SpramShadows):
+    """The weights of a layer, in large memories. What comes from a host are not weights but pieces
+    of memory words, so it takes as few words of the line as there can be."""
+
+    def __init__(self, layer: DenseSpec, lanes: int) -> None:
+        super().__init__(
+            layer.n_pre * n_blocks(layer.n_post, lanes),
+            lanes=-(-lanes * layer.weight_bits // SPRAM_BITS),
+            weight_bits=SPRAM_BITS,
+            shadow_bits=SPRAM_BITS,
+        )
+
+
+class Loader(wiring.Component):
+    """Members: `start` begins with layer number `layer`; `done` strobes when its last piece, taken
+    from `i`, has been written. `unloaded`, a bit a layer: it waits for weights, or for the rest of
+    them. As those stay where they are in a reset, so does this.
+    """
+
+    def __init__(self, stores: Mapping[int, Loaded], n_layers: int) -> None:
+        """stores: by number of the layer."""
+        if n_layers > MAX_UNLOADED:
+            raise ValueError(f"weights in SPRAM in a network of {n_layers} layers: no more than 16")
+        self._stores = stores
+        self._fill = Fill(list(stores.values()), SPRAM_BITS)
+        super().__init__(
+            {
+                "start": In(1),
+                "layer": In(index_bits(n_layers)),
+                "done": Out(1),
+                "unloaded": Out(n_layers),
+                "i": In(self._fill.i.signature.flip()),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.fill = fill = self._fill
+        wiring.connect(m, wiring.flipped(self.i), fill.i)
+        m.d.comb += [fill.start.eq(self.start), self.done.eq(falls(m, fill.busy))]
+        for position, (number, store) in enumerate(self._stores.items()):
+            loaded = Signal(name=f"loaded_{number}", reset_less=True)
+            filled = Signal(name=f"filled_{number}")  # with what is written last
+            with m.If(self.layer == number):
+                m.d.comb += fill.which.eq(position)
+                with m.If(self.start):
+                    m.d.sync += loaded.eq(0)
+            m.d.sync += filled.eq(fill.write_en[position])
+            with m.If(self.done & filled):
+                m.d.sync += loaded.eq(1)
+            m.d.comb += [
+                self.unloaded[number].eq(~loaded),
+                store.write_en.eq(fill.write_en[position]),
+                store.write_address.eq(fill.address),
+                store.write_word.eq(fill.word[-len(store.write_word) :]),
+            ]
+        return m
