@@ -132,8 +132,8 @@ def test_recipe_defaults(tmp_path):
         (
             '"sstdp"',
             '"bp"',
-            "training must be a table with a rule, one of 'sstdp', 'stidi', 'phased', 'on-chip', "
-            "not .*",
+            "training must be a table with a rule, one of 'sstdp', 'stidi', 'phased', "
+            "'tt-lbptt', 'on-chip', not .*",
         ),
         ('"sstdp"', '"stidi"\ncausal = 1', "training has an unknown field 'causal'; known: .*"),
         ('name = "x"', 'name = "x"\nseed = true', "seed must be an integer in .*, not True"),
