@@ -358,7 +358,8 @@ class NetworkSpec:
         padding."""
         has_pictures = any(layer.kind != "dense" for layer in self.layers)
         first = self.input.post
-        start = f"{first.height}x{first.width}" if has_pictures else str(first.n)
+        sides = first if first.channels > 1 else first[:2]
+        start = "x".join(map(str, sides)) if has_pictures else str(first.n)
         return "-".join([start, *(_word(layer) for layer in self.layers)])
 
     def to_json(self) -> dict[str, Any]:
