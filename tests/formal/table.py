@@ -55,7 +55,7 @@ STREAMS = (
         relays.gate,
         "prove",
         3,
-        ("gate", "(token.index >= self._n_inputs)", "(token.index > self._n_inputs)"),
+        ("gate", "token.index >= self._n_inputs", "token.index > self._n_inputs"),
         ("gate", "self.decided & (in_flight == 0) & ~is_end", "self.decided & ~is_end"),
     ),
     proof(
