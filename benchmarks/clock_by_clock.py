@@ -15,7 +15,6 @@ from hwgen import board, fit, model, verify
 from hwgen.events import n_spikes
 from hwgen.pack import n_blocks
 from hwgen.params import Params
-from hwgen.spec import ConvSpec, taps
 
 
 def visits(params: Params, lanes: list[int]) -> list[int]:
@@ -24,13 +23,7 @@ def visits(params: Params, lanes: list[int]) -> list[int]:
     for layer, n in zip(params.spec.layers, lanes, strict=True):
         if layer.kind == "pool2d":
             continue
-        reached = layer.n_pre
-        if isinstance(layer, ConvSpec):
-            rows, columns = (
-                sum(len(taps(layer, size, place)) for place in range(size))
-                for size in (layer.height, layer.width)
-            )
-            reached = rows * columns * layer.channels
+        reached = layer.n_synapses // layer.n_thresholds  # positions, of all inputs together
         cycles.append(reached * n_blocks(layer.n_thresholds, n) * params.spec.n_steps)
     return cycles
 

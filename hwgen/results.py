@@ -18,6 +18,7 @@ from hwgen.errors import ResultsError
 from hwgen.files import reason
 from hwgen.params import Params
 from hwgen.spec import PoolSpec
+from hwgen.vectors import spikes_field
 
 FORMAT: Literal["hwgen-results-1"] = "hwgen-results-1"
 DECIDED = ("decision", "decision_step")  # the fields that every sample has
@@ -48,11 +49,10 @@ class Answer:
 def lengths(params: Params, *, learning: bool) -> dict[str, int]:
     """How many integers each field of a sample has, in the order of the network."""
     n: dict[str, int] = {}
+    multi_spike = params.spec.multi_spike
+    field = spikes_field(multi_spike)
     for index, layer in enumerate(params.spec.layers):
-        if params.spec.multi_spike:
-            n[f"{index}.spikes"] = params.spec.n_steps * layer.n_post
-        else:
-            n[f"{index}.spike_times"] = layer.n_post
+        n[f"{index}.{field}"] = layer.n_post * (params.spec.n_steps if multi_spike else 1)
         if not isinstance(layer, PoolSpec):
             n[f"{index}.potentials"] = layer.n_post
     n |= dict.fromkeys(DECIDED, 1)

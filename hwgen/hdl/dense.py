@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from hwgen.events import Kind
 from hwgen.hdl.bank import StateBank
 from hwgen.hdl.constants import read_constants
+from hwgen.hdl.lane_words import signed_weight
 from hwgen.hdl.loader import Loaded
 from hwgen.hdl.neurons import Neurons
 from hwgen.hdl.serializer import Serializer
@@ -239,8 +240,7 @@ class Dense(wiring.Component):
         bits = self._layer.weight_bits
         for lane in range(self._lanes):
             field = captured[lane * bits : (lane + 1) * bits]
-            # A binary weight is stored as its sign: Cat(1, 1) is -1, Cat(1, 0) is +1.
-            yield Cat(1, field).as_signed() if bits == 1 else field.as_signed()
+            yield signed_weight(field, bits)
 
     def _weight_port(self, m: Module, address, enable):
         """The weight memory, read from stage A to stage B."""

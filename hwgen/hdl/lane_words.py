@@ -65,3 +65,9 @@ class LaneWords(wiring.Component):
             m.d.comb += write.addr.eq(self.block)
         m.d.comb += [write.data[number].eq(value) for number in range(self._lanes)]
         return m
+
+
+def signed_weight(field, weight_bits: int):
+    """A weight as it is stored, as a number. A binary one is stored as its sign: Cat(1, 1) is -1,
+    Cat(1, 0) is +1."""
+    return (Cat(1, field) if weight_bits == 1 else field).as_signed()

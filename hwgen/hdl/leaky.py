@@ -15,12 +15,11 @@ from collections.abc import Sequence
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.bank import StateBank
 from hwgen.hdl.constants import read_constants
-from hwgen.hdl.slot import Op, slot_layout
-from hwgen.hdl.stream import index_bits
+from hwgen.hdl.lane_words import signed_weight
+from hwgen.hdl.slot import Op, state_members
 from hwgen.pack import n_blocks
 from hwgen.spec import WeightedSpec
 
@@ -45,23 +44,15 @@ class LeakyState(wiring.Component):
         self._n_blocks = n_blocks(channels, lanes)
         self.n_words = height * width * self._n_blocks
         self._bits = layer.potential_bits
-        slot = slot_layout(self.n_words)
-        members = {
-            "advance": In(1),
-            "take": In(1),
-            "b": In(slot),
-            "c": In(slot),
-            "d": In(slot),
-            "block": In(index_bits(self._n_blocks)),
-            "weights": In(lanes * layer.weight_bits),
-            "fires": In(lanes),
-            "exceeds": Out(lanes),
-            "fired": Out(lanes),
-            "word": Out(lanes * (self._bits + 1)),
-        }
-        if is_output:
-            members["potentials"] = Out(lanes * self._bits)
-        super().__init__(members)
+        super().__init__(
+            state_members(
+                layer,
+                lanes=lanes,
+                n_words=self.n_words,
+                n_blocks=self._n_blocks,
+                is_output=is_output,
+            )
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -108,9 +99,8 @@ class LeakyState(wiring.Component):
         exceeds = []
         for lane, (potential, threshold) in enumerate(zip(potentials, thresholds, strict=True)):
             before = potential.as_signed()
-            # A binary weight is stored as its sign: Cat(1, 1) is -1, Cat(1, 0) is +1.
             field = captured.word_select(lane, layer.weight_bits)
-            weight = (Cat(1, field) if layer.weight_bits == 1 else field).as_signed()
+            weight = signed_weight(field, layer.weight_bits)
             above = Signal(name=f"above_{lane}")
             m.d.comb += above.eq(before > threshold)
             exceeds.append(above)

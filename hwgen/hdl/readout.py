@@ -30,25 +30,18 @@ class Readout(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        # A register, because the choice among lanes and the comparison are too long for one cycle.
-        held, token = Signal(), Signal.like(self.i.payload)
-        with m.If(self.i.ready):
-            m.d.sync += [held.eq(self.i.valid), token.eq(self.i.payload)]
-        candidate, better, take = Signal(), Signal(), Signal()
+        token, take = self._next(m)
+        candidate, better = Signal(), Signal()
         label = Signal.like(token.index)
         potential = Signal(signed(self._potential_bits))
         step = Signal(STEP_BITS)
         m.d.comb += [
-            self.i.ready.eq(~held | take),
-            take.eq(held & ~self.o.valid),
             better.eq(
                 ~candidate
                 | (token.potential > potential)
                 | ((token.potential == potential) & (token.index < label))
             ),
         ]
-        with m.If(self.o.valid & self.o.ready):
-            m.d.sync += self.o.valid.eq(0)
         answers = Signal()
         with m.If(take), m.Switch(token.kind):
             with m.Case(Kind.SPIKE, Kind.POTENTIAL):
@@ -69,3 +62,15 @@ class Readout(wiring.Component):
                 self.o.payload.by_spike.eq(token.kind == Kind.END_OF_STEP),
             ]
         return m
+
+    def _next(self, m: Module):
+        """The token to be looked at, and whether it is: not while a result waits."""
+        # A register, because the choice among lanes and the comparison are too long for one cycle.
+        held, token = Signal(), Signal.like(self.i.payload)
+        take = Signal()
+        with m.If(self.i.ready):
+            m.d.sync += [held.eq(self.i.valid), token.eq(self.i.payload)]
+        m.d.comb += [self.i.ready.eq(~held | take), take.eq(held & ~self.o.valid)]
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        return token, take

@@ -1,8 +1,10 @@
 """What goes down the pipeline of a layer: slots, each for one word of the layer's state."""
 
-from amaranth.lib import data, enum
+from amaranth.lib import data, enum, wiring
+from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.stream import index_bits
+from hwgen.spec import WeightedSpec
 
 
 class Op(enum.Enum, shape=2):  # type: ignore[call-arg]
@@ -12,6 +14,29 @@ class Op(enum.Enum, shape=2):  # type: ignore[call-arg]
     COMPARE = 1  # the end of a step: fire where the potential exceeds the threshold
     CLEAR = 2  # back to the state at rest
     PASS = 3  # nothing: the end of a step in which no potential has changed
+
+
+def state_members(
+    layer: WeightedSpec, *, lanes: int, n_words: int, n_blocks: int, is_output: bool
+) -> dict[str, wiring.Member]:
+    """Members of what keeps the state of a layer's neurons: see `hwgen.hdl.state.State`."""
+    slot = slot_layout(n_words)
+    members = {
+        "advance": In(1),
+        "take": In(1),
+        "b": In(slot),
+        "c": In(slot),
+        "d": In(slot),
+        "block": In(index_bits(n_blocks)),
+        "weights": In(lanes * layer.weight_bits),
+        "fires": In(lanes),
+        "exceeds": Out(lanes),
+        "fired": Out(lanes),
+        "word": Out(lanes * (layer.potential_bits + layer.slope_bits + 1)),
+    }
+    if is_output:
+        members["potentials"] = Out(lanes * layer.potential_bits)
+    return members
 
 
 def slot_layout(n_words: int) -> data.StructLayout:

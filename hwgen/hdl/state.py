@@ -13,12 +13,11 @@ from typing import NamedTuple
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, Value, signed
 from amaranth.lib import wiring
-from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.bank import StateBank
 from hwgen.hdl.constants import read_constants
-from hwgen.hdl.slot import Op, slot_layout
-from hwgen.hdl.stream import index_bits
+from hwgen.hdl.lane_words import signed_weight
+from hwgen.hdl.slot import Op, state_members
 from hwgen.pack import n_blocks
 from hwgen.spec import WeightedSpec
 
@@ -69,23 +68,15 @@ class State(wiring.Component):
         self._has_slope = layer.slope_bits > 0
         self._bits = layer.potential_bits + 1  # of a potential less its threshold
         self._sum_bits = layer.slope_bits or self._bits
-        slot = slot_layout(self.n_words)
-        members = {
-            "advance": In(1),
-            "take": In(1),
-            "b": In(slot),
-            "c": In(slot),
-            "d": In(slot),
-            "block": In(index_bits(self._n_blocks)),
-            "weights": In(lanes * layer.weight_bits),
-            "fires": In(lanes),
-            "exceeds": Out(lanes),
-            "fired": Out(lanes),
-            "word": Out(lanes * (layer.potential_bits + layer.slope_bits + 1)),
-        }
-        if is_output:
-            members["potentials"] = Out(lanes * layer.potential_bits)
-        super().__init__(members)
+        super().__init__(
+            state_members(
+                layer,
+                lanes=lanes,
+                n_words=self.n_words,
+                n_blocks=self._n_blocks,
+                is_output=is_output,
+            )
+        )
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
@@ -175,8 +166,7 @@ class State(wiring.Component):
 
     def _plus_weight(self, before, field):
         """The sum with a weight, or, at a knee, with -2 times it; as wide as `before`."""
-        # A binary weight is stored as its sign: Cat(1, 1) is -1, Cat(1, 0) is +1.
-        weight = (Cat(1, field) if self._layer.weight_bits == 1 else field).as_signed()
+        weight = signed_weight(field, self._layer.weight_bits)
         if self._layer.psp == "triangle":
             # -2 w is the complement of 2 w, and 1: the carry of one more bit below.
             weight = Mux(self.c.knee, ~(weight << 1), weight)

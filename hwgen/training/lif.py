@@ -16,17 +16,17 @@ from torch.nn.functional import max_pool2d
 from hwgen.spec import Reset
 
 
+def kept(leak_shift: int) -> float:
+    """The part of a potential that is left after a step."""
+    return 1 - 2.0**-leak_shift if leak_shift else 1.0
+
+
 class Dynamics(NamedTuple):
     """What a layer's neurons do; `exact` False: the leak is not rounded down (to measure that)."""
 
     reset: Reset
     leak_shift: int
     exact: bool = True
-
-    @property
-    def kept(self) -> float:
-        """The part of a potential that is left after a step."""
-        return 1 - 2.0**-self.leak_shift if self.leak_shift else 1.0
 
     def leaked(self, potential: Tensor) -> Tensor:
         """V - (V >> k), as the arithmetic shift rounds: down."""
@@ -77,7 +77,7 @@ class _Window(Function):
         carried = by_end  # of the potential at the end of the step
         for step in reversed(range(len(before))):
             if dynamics.leak_shift:
-                carried = carried * dynamics.kept
+                carried = carried * kept(dynamics.leak_shift)
             over = before[step] - threshold
             by_spike = by_spikes[step] * (over.abs() < width) / (2 * width)
             by_threshold -= by_spike

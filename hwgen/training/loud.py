@@ -8,6 +8,7 @@ import torch
 
 from hwgen.errors import RecipeError
 from hwgen.recipe import Recipe, TruncatedRecipe
+from hwgen.training.lif import kept
 from hwgen.training.truncated import TruncatedNetwork
 
 _MAX_SHIFT = 15  # of the contract
@@ -40,11 +41,6 @@ def nearest_shift(leak: float) -> int:
     """The k for which 1 - 2**-k is nearest to the part that a potential keeps; 0: all of it."""
     shifts = range(_MAX_SHIFT + 1)
     return min(shifts, key=lambda shift: abs(kept(shift) - leak))
-
-
-def kept(shift: int) -> float:
-    """The part of a potential that is left after a step."""
-    return 1 - 2.0**-shift if shift else 1.0
 
 
 def leak(requested: float, shift: int, tolerance: float) -> Change:
