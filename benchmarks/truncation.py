@@ -8,8 +8,8 @@ only; `--alexnet` measures the cost of the AlexNet-like network on synthetic eve
 Front. Neurosci. 17:1047008, 2023, report accuracy, memory and MACs for one such network).
 
 Accuracies are of the integers, on data that chose nothing: of Fashion-MNIST 2000 test images; of
-N-MNIST the fifth of its training recordings that the seed draws, and does not train on. The last
-epoch counts.
+N-MNIST the fifth of its training recordings that is not trained on, another one for each seed. The
+last epoch counts.
 """
 
 import argparse
@@ -17,6 +17,7 @@ import json
 import statistics
 from pathlib import Path
 
+import folds
 import torch
 
 from hwgen import data, layout
@@ -73,11 +74,7 @@ SETS = {
 def parts(name: str, seed: int, folder: Path | None) -> tuple[data.Dataset, data.Dataset]:
     """What is learnt, and what is measured on."""
     if name == "n-mnist":
-        both = [
-            data.load(name, split, seed=seed, validation=1 / N_FOLDS, data_dir=folder)
-            for split in ("train", "validation")
-        ]
-        return both[0], both[1]
+        return folds.fold(name, N_FOLDS, seed % N_FOLDS, folder)
     train = data.load(name, "train", seed=seed, data_dir=folder).first(N_FASHION)
     return train, data.load(name, "test", seed=seed, data_dir=folder).first(2000)
 
@@ -187,7 +184,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--only", choices=[*SETS])
-    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--seeds", type=int, default=3, help="5 are all folds of N-MNIST")
     parser.add_argument("--cuda", action="store_true")
     parser.add_argument("--alexnet", action="store_true")
     parser.add_argument("--steps", type=int, default=10, help="of the AlexNet-like network")

@@ -100,10 +100,13 @@ class Dataset:
 
     def first(self, n: int) -> "Dataset":
         """The first n samples."""
-        part = slice(n)
-        recordings = self.recordings.take(part) if self.recordings else None
+        return self.take(slice(n))
+
+    def take(self, chosen: NDArray[np.integer] | slice) -> "Dataset":
+        """The samples at these indices, in their order."""
+        events = self.recordings.take(chosen) if self.recordings else None
         return replace(
-            self, images=self.images[part], labels=self.labels[part], recordings=recordings
+            self, images=self.images[chosen], labels=self.labels[chosen], recordings=events
         )
 
 
@@ -148,8 +151,7 @@ def load(
     _check(name, images, labels)
     n_validation = round(len(rest) * validation)
     chosen = {"test": test, "validation": rest[:n_validation], "train": rest[n_validation:]}[split]
-    taken = events.take(chosen) if events else None
-    return Dataset(name, images[chosen], labels[chosen], x_max(name), taken)
+    return Dataset(name, images, labels, x_max(name), events).take(chosen)
 
 
 def _check(name: str, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
