@@ -4,8 +4,9 @@ import sys
 from concurrent.futures import as_completed
 from pathlib import Path
 
+from formal.proof import Proof
 from formal.runs import Outcome, jobs_of, running
-from formal.table import PROOFS, Proof
+from formal.table import PROOFS
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table

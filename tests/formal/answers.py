@@ -9,6 +9,7 @@ from samples import learning_params, random_network
 from hwgen.events import Kind
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.readout import Readout
+from hwgen.hdl.spike_count import SpikeCount
 from hwgen.hdl.uart import Receiver, Transmitter
 
 BITS = 2  # of potentials
@@ -71,6 +72,58 @@ def readout() -> Bench:
     bench.always(~dut.o.valid | due)
     same = (out.label == label) & (out.step == when) & (out.by_spike == by_spike)
     bench.always(~dut.o.valid | same)
+    bench.within(2, due & ~dut.o.valid)
+    bench.within(4, dut.i.valid & ~dut.i.ready)
+    bench.count(taken & is_end, dut.finished, most=1)
+    return bench
+
+
+def spike_count() -> Bench:
+    """Any tokens in their order, of three classes that fire once a step, up to `most` times."""
+    bench, most = Bench(resets=False), 2
+    m = bench.m
+    m.submodules.dut = dut = SpikeCount(n_classes=N_CLASSES, potential_bits=BITS)
+    token, out = dut.i.payload, dut.o.payload
+    taken, given = bench.offers(dut.i), bench.takes(dut.o, PATIENCE)
+    kind, index = token.kind, token.index
+    is_spike, is_potential = kind == Kind.SPIKE, kind == Kind.POTENTIAL
+    is_step, is_end = kind == Kind.END_OF_STEP, kind == Kind.END_OF_SAMPLE
+
+    now, n_shown, step = Signal(N_CLASSES), Signal(range(N_CLASSES + 1)), Signal(8)
+    # The potential and, above it, how often a class has fired: what is compared, as one number.
+    potentials = [Signal(signed(BITS), name=f"potential_{k}") for k in range(N_CLASSES)]
+    counts = [Signal(range(most + 1), name=f"fired_{k}") for k in range(N_CLASSES)]
+    bench.given(index < N_CLASSES)
+    bench.given(~is_spike | ~((now | (1 << index)) == now) & (n_shown == 0) & (step < most))
+    bench.given(~is_potential | (index == n_shown) & ~now.any())
+    bench.given(~is_step | (n_shown == 0) & (step < most))
+    bench.given(~is_end | (n_shown == N_CLASSES))
+    with m.If(taken & is_spike):
+        m.d.sync += now.eq(now | 1 << index)
+    with m.If(taken & is_potential):
+        m.d.sync += n_shown.eq(n_shown + 1)
+    with m.If(taken & is_step):
+        m.d.sync += [now.eq(0), step.eq(step + 1)]
+    with m.If(taken & is_end):
+        m.d.sync += [n_shown.eq(0), step.eq(0), *(count.eq(0) for count in counts)]
+    for k in range(N_CLASSES):
+        with m.If(taken & is_spike & (index == k)):
+            m.d.sync += counts[k].eq(counts[k] + 1)
+        with m.If(taken & is_potential & (index == k)):
+            m.d.sync += potentials[k].eq(token.potential)
+
+    due, label, when = Signal(), Signal(2), Signal(8)
+    scores = [
+        (count << BITS) + potential for count, potential in zip(counts, potentials, strict=True)
+    ]
+    with m.If(given):
+        m.d.sync += due.eq(0)
+    with m.If(taken & is_end):
+        m.d.sync += [due.eq(1), when.eq(step)]
+        m.d.sync += label.eq(best(Const(-1, N_CLASSES), scores))
+    bench.always(~(taken & is_end) | ~due | given)  # never two at once
+    bench.always(~dut.o.valid | due)
+    bench.always(~dut.o.valid | ((out.label == label) & (out.step == when) & ~out.by_spike))
     bench.within(2, due & ~dut.o.valid)
     bench.within(4, dut.i.valid & ~dut.i.ready)
     bench.count(taken & is_end, dut.finished, most=1)

@@ -20,7 +20,7 @@ def dense_lemmas(bench: Bench, layer: Any, inside: Inside, w: Any, lanes: int) -
     a = pipeline.slots[-1]
     bench.lemma(~a.valid | (a.op != Op.ADD) | (inside["address"] == a.pre + a.block * layer.n_pre))
     if neurons:
-        _with_slope(pipeline, inside, neurons)
+        _with_neurons(pipeline, inside, neurons)
         pipeline.serializer(neurons["serializer"])
     else:
         _with_potential_only(pipeline, inside)
@@ -49,7 +49,7 @@ def _enter(pipeline: Pipeline, inside: Inside) -> Inside | None:
     """All stages. Returns what is inside of `Neurons`, if the layer has slopes."""
     a, taken = inside["a"], pipeline.w.taken
     last = a.last | (a.block == pipeline.final)
-    if not pipeline.layer.slope_bits:
+    if not pipeline.layer.slope_bits and pipeline.layer.reset == "never":
         pipeline.enter(a, a.block, last, taken, 0, 1)
         for name in "bc":
             stage = inside[name]
@@ -116,49 +116,34 @@ def _with_potential_only(pipeline: Pipeline, inside: Inside) -> None:
         pipeline.due(slot, before)
 
 
-def _with_slope(pipeline: Pipeline, inside: Inside, neurons: Inside) -> None:
+def _with_neurons(pipeline: Pipeline, inside: Inside, neurons: Inside) -> None:
     m, layer, bench, w = pipeline.bench.m, pipeline.layer, pipeline.bench, pipeline.w
     keeper = neurons["state"]
     state = bench.opened(keeper)
     d, c, b, a = pipeline.slots
-    lane, bits = pipeline.lane, layer.potential_bits + 1
-
-    def read(sums: Any, potentials: Any, fired: Any) -> State:
-        potential = Signal(signed(WIDE))
-        m.d.comb += potential.eq(potentials.word_select(lane, bits).as_signed() + w.limit + 1)
-        slope = sums.word_select(lane, layer.slope_bits).as_signed()
-        return State(slope, potential, fired.bit_select(lane, 1))
-
-    in_d = read(*state["elaborate.written"])
-    if pipeline.final:
-        (sums, is_known), (spikes, is_too) = (
-            _spied(pipeline, state[f"_store.{name}"]) for name in ("sums", "spikes")
-        )
-        n = pipeline.lanes * bits
-        kept = read(sums, spikes[:n], spikes[n:])
-        bench.lemma(is_known == is_too)
-    else:  # the registers of D are all there is
-        kept = in_d
-        is_known = inside["started"] & ~Cat(slot.sweeps for slot in (c, b, a)).any()
-    kept = pipeline.stored(is_known, kept)
-    here = pipeline.is_due(d)
-    adds = here & ((d.op == Op.ADD) | (d.op == Op.CLEAR))
-    compares = here & ((d.op == Op.COMPARE) | (d.op == Op.CLEAR))
-    written = (adds, compares, compares)
-    after_d = (Mux(*pair) for pair in zip(written, in_d, kept, strict=True))
-    pipeline.chain(State(*after_d), [c, b, a])
-    at_rest = (w.potential == 0) & ~w.fired
-    bench.lemma(inside["touched"] | ((w.slope == 0) & (at_rest | layer.phased)))
+    lane = pipeline.lane
+    words = _sloped if layer.reset == "never" else _leaky
+    kept, after_d, found = words(pipeline, inside, state)
+    pipeline.chain(after_d, [c, b, a])
+    if layer.reset == "never":
+        at_rest = (w.slope == 0) & (((w.potential == 0) & ~w.fired) | layer.phased)
+    else:
+        at_rest = w.potential == 0 if layer.moves_by_itself else ~(w.potential > w.limit)
+    bench.lemma(inside["touched"] | at_rest)
 
     # Stage C has found what is stored: D does not hold the word.
     reads = pipeline.is_due(c) & (c.op != Op.PASS)
-    for got, wanted in zip(read(*state["elaborate.found"]), kept, strict=True):
+    for got, wanted in zip(found, kept, strict=True):
         bench.lemma(~reads | c.sweeps | (got == wanted))
-    bench.lemma(~reads | (Array(state["elaborate.rests"])[lane] == -1 - w.limit))
+    _weights(pipeline, b, inside["neurons"].weights)
+    if layer.reset == "never":
+        bench.lemma(~reads | (Array(state["elaborate.rests"])[lane] == -1 - w.limit))
+        _weights(pipeline, c, state["captured"])
+    else:
+        bench.lemma(~reads | (Array(state["elaborate.thresholds"])[lane] == w.limit))
+        _weights(pipeline, c, state["_change.captured"])
     if layer.phased:
         bench.lemma(~reads | (Array(state["_change.drives"])[lane] == w.drive))
-    _weights(pipeline, b, inside["neurons"].weights)
-    _weights(pipeline, c, state["captured"])
     if pipeline.final:
         bench.lemma(~_same_word(c, d))
         _counters(pipeline, neurons)
@@ -172,6 +157,59 @@ def _with_slope(pipeline: Pipeline, inside: Inside, neurons: Inside) -> None:
     pipeline.shows(d, Mux(d.op == Op.CLEAR, w.is_output, (d.op == Op.COMPARE) & fires), value)
     for slot, before in zip((c, b, a), pipeline.states, strict=False):
         pipeline.due(slot, before)
+
+
+def _without_memory(pipeline: Pipeline, inside: Inside) -> Any:
+    """Of a layer of one word, which stays in stage D: whether it was cleared since reset."""
+    _, *younger = pipeline.slots
+    return inside["started"] & ~Cat(slot.sweeps for slot in younger).any()
+
+
+def _sloped(pipeline: Pipeline, inside: Inside, state: Inside) -> tuple[State, State, State]:
+    """Of a layer with slopes: what is stored, will be behind stage D, and was found in C."""
+    m, layer, w, lane = pipeline.bench.m, pipeline.layer, pipeline.w, pipeline.lane
+    d, bits = pipeline.slots[0], layer.potential_bits + 1
+
+    def read(sums: Any, potentials: Any, fired: Any) -> State:
+        potential = Signal(signed(WIDE))
+        m.d.comb += potential.eq(potentials.word_select(lane, bits).as_signed() + w.limit + 1)
+        slope = sums.word_select(lane, layer.slope_bits).as_signed()
+        return State(slope, potential, fired.bit_select(lane, 1))
+
+    kept = in_d = read(*state["elaborate.written"])
+    is_known = _without_memory(pipeline, inside)
+    if pipeline.final:
+        (sums, is_known), (spikes, is_too) = (
+            _spied(pipeline, state[f"_store.{name}"]) for name in ("sums", "spikes")
+        )
+        n = pipeline.lanes * bits
+        kept = read(sums, spikes[:n], spikes[n:])
+        pipeline.bench.lemma(is_known == is_too)
+    kept = pipeline.stored(is_known, kept)
+    here = pipeline.is_due(d)
+    adds = here & ((d.op == Op.ADD) | (d.op == Op.CLEAR))
+    compares = here & ((d.op == Op.COMPARE) | (d.op == Op.CLEAR))
+    written = (adds, compares, compares)
+    after_d = State(*(Mux(*pair) for pair in zip(written, in_d, kept, strict=True)))
+    return kept, after_d, read(*state["elaborate.found"])
+
+
+def _leaky(pipeline: Pipeline, inside: Inside, state: Inside) -> tuple[State, State, State]:
+    """The same, of a layer with reset."""
+    d, bits = pipeline.slots[0], pipeline.layer.potential_bits
+
+    def read(word: Any) -> State:
+        return State(Const(0), word.word_select(pipeline.lane, bits).as_signed(), Const(0))
+
+    kept = in_d = read(state["elaborate.written"])
+    is_known = _without_memory(pipeline, inside)
+    if pipeline.final:
+        word, is_known = _spied(pipeline, state["_store.bank"])
+        kept = read(word)
+    kept = pipeline.stored(is_known, kept)
+    written = pipeline.is_due(d) & (d.op != Op.PASS)
+    after_d = State(*(Mux(written, new, old) for new, old in zip(in_d, kept, strict=True)))
+    return kept, after_d, read(state["elaborate.found"])
 
 
 def _counters(pipeline: Pipeline, neurons: Inside) -> None:

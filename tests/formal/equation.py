@@ -54,6 +54,23 @@ def content(shows: Any, kind: Any, value: Any) -> Any:
     return Cat(shows, Mux(shows, Cat(Const(0, 2) | kind, value), 0))
 
 
+def after_step(layer: WeightedSpec, potential: Any, fires: Any, limit: Any) -> Any:
+    """Points 4 and 5 of a layer with reset: what is left of a potential at the end of a step."""
+    if layer.reset == "never":
+        return potential
+    kept = Mux(fires, potential - limit if layer.reset == "subtract" else 0, potential)
+    return kept - (kept >> layer.leak_shift) if layer.leak_shift else kept
+
+
+def bound(layer: WeightedSpec, n_steps: int) -> int:
+    """Largest magnitude of a potential before so many steps of a layer with reset have ended."""
+    rest = 0
+    for _ in range(n_steps):
+        most = rest + layer.max_slope
+        rest = most - (most >> layer.leak_shift) if layer.leak_shift else most
+    return rest
+
+
 def follow(
     bench: Bench,
     layer: WeightedSpec,
@@ -95,11 +112,19 @@ def follow(
     with m.If(taken & is_spike):
         m.d.sync += added.eq(added + weights[pre] * factor)
     with m.If(taken & is_step):
-        m.d.sync += [added.eq(0), slope.eq(new_slope), potential.eq(new_potential)]
-        m.d.sync += fired.eq(fired | fires)
+        m.d.sync += [added.eq(0), slope.eq(new_slope)]
+        m.d.sync += potential.eq(after_step(layer, new_potential, fires, limit))
+        if layer.reset == "never":
+            m.d.sync += fired.eq(fired | fires)
     with m.If(taken & is_end):
         m.d.sync += [value.eq(0) for value in (added, slope, potential, fired)]
     bench.lemma(opened | (added == 0))
+    if layer.reset != "never":
+        came = sum(Mux(events[n] == 1, weights[n], 0) for n in range(layer.n_pre))
+        most = Array(bound(layer, n) for n in range(n_steps + 1))[steps]
+        bench.lemma(added == came)
+        bench.lemma((potential <= most) & (potential >= -most))
+        bench.lemma(~opened | (steps < n_steps))
 
     is_mark = (out.kind == Kind.END_OF_STEP) | (out.kind == Kind.END_OF_SAMPLE)
     is_ours = given & ~is_mark & (post == watched)
@@ -140,8 +165,9 @@ def follow(
 def _legal(
     bench: Bench, layer: WeightedSpec, token: Any, pre: Any, taken: Any, n_steps: int
 ) -> tuple[Any, Any, Any]:
-    """What may come in: each input once a sample; with the triangle, then its knee, then its end;
-    not more steps than there are; to a phased layer its input's, then its own.
+    """What may come in: each input once a sample, or, of neurons with reset, once a step; with the
+    triangle, then its knee, then its end; not more steps than there are; to a phased layer its
+    input's, then its own.
 
     Returns how often each input came, whether a step has begun, and how many were ended.
     """
@@ -155,6 +181,9 @@ def _legal(
     may_come = event == 0
     if layer.psp == "triangle":
         may_come = (event < 3) & (token.knee == event[0])
+    often = layer.reset != "never"
+    if often:
+        may_come &= n_taken < n_steps
     given(~is_spike | ((pre < layer.n_pre) & may_come & (n_driven == 0)))
     given(~is_step | Mux(driven, n_driven < n_steps, (n_driven == 0) & (n_taken < n_steps)))
     given((token.kind != Kind.POTENTIAL) & ~(is_end & opened))
@@ -163,6 +192,7 @@ def _legal(
     with m.If(taken & is_spike):
         m.d.sync += [event.eq(event + 1), opened.eq(1)]
     with m.If(taken & is_step):
+        m.d.sync += events.eq(0 if often else events)
         m.d.sync += [opened.eq(0), n_driven.eq(n_driven + driven), n_taken.eq(n_taken + ~driven)]
     with m.If(taken & is_end):
         m.d.sync += [events.eq(0), n_taken.eq(0), n_driven.eq(0)]

@@ -70,21 +70,25 @@ def any_constants(bench: Bench, module: str, **values: list[Any]) -> None:
     bench.stands_in(f"hwgen.hdl.{module}.read_constants", read)
 
 
-def _layer(psp: str, n_pre: int, n_post: int, n_steps: int, weight_bits: int) -> DenseSpec:
+def _layer(kind: str, n_pre: int, n_post: int, n_steps: int, weight_bits: int) -> DenseSpec:
+    """kind: a PSP, "phased", or, of neurons that fire again and leak, their reset."""
+    often = kind in ("zero", "subtract")
     layer = DenseSpec(
         n_pre=n_pre,
         n_post=n_post,
         weight_bits=weight_bits,
         potential_bits=0,
-        psp="ramp" if psp == "phased" else psp,  # type: ignore[arg-type]
-        tau_steps=n_steps if psp == "triangle" else 0,
-        phased=psp == "phased",
+        psp="step" if often else "ramp" if kind == "phased" else kind,  # type: ignore[arg-type]
+        tau_steps=n_steps if kind == "triangle" else 0,
+        phased=kind == "phased",
+        reset=kind if often else "never",  # type: ignore[arg-type]
+        leak_shift=1 if often else 0,
     )
-    return narrowest(layer, n_steps)
+    return narrowest(layer, n_steps, multi_spike=often)
 
 
 def dense(
-    psp: str,
+    kind: str,
     *,
     lanes: int = 2,
     n_pre: int = 2,
@@ -93,10 +97,10 @@ def dense(
     weight_bits: int = 2,
     is_output: bool = False,
 ) -> Bench:
-    """A dense layer of any weights, thresholds and drives; `psp` may be "phased"."""
+    """A dense layer of any weights, thresholds and drives; `kind` as in `_layer`."""
     bench = Bench()
-    layer = _layer(psp, n_pre, n_post, n_steps, weight_bits)
-    module = "state" if layer.slope_bits else "dense"
+    layer = _layer(kind, n_pre, n_post, n_steps, weight_bits)
+    module = "state" if layer.slope_bits else "dense" if layer.reset == "never" else "leaky"
     bench.stands_in(f"hwgen.hdl.{module}.StateBank", HostileBank)
     bits = layer.potential_bits - 1
     limits = [Cat(bench.fixed(bits, "threshold"), 0) for _ in range(n_post)]
@@ -123,11 +127,11 @@ def dense(
     return bench
 
 
-def dense_progress(psp: str, *, cycles: int) -> Bench:
+def dense_progress(kind: str, *, cycles: int) -> Bench:
     """A dense layer of three neurons in two blocks, of which any may fire."""
     bench = Bench()
     n_pre, n_post, lanes = 2, 3, 2
-    layer = _layer(psp, n_pre, n_post, 2, 2)
+    layer = _layer(kind, n_pre, n_post, 2, 2)
     numbers = np.ones(n_post, np.int32)
     bench.m.submodules.dut = dut = Dense(
         layer, np.ones(layer.weight_shape, np.int8), numbers, numbers, lanes=lanes
@@ -159,8 +163,10 @@ def _ends_come_out(bench: Bench, dut: Any, layer: Any, cycles: int) -> tuple[Any
 def conv(lanes: int, *, seed: int, n_steps: int = 1, **shape: Any) -> Bench:
     """A convolution of random weights and thresholds."""
     bench = Bench(resets=False)
-    bench.stands_in("hwgen.hdl.state.StateBank", HostileBank)
-    layer = narrowest(ConvSpec(weight_bits=3, potential_bits=0, **shape), n_steps)
+    wide = ConvSpec(weight_bits=3, potential_bits=0, **shape)
+    often = wide.reset != "never"
+    bench.stands_in(f"hwgen.hdl.{'leaky' if often else 'state'}.StateBank", HostileBank)
+    layer = narrowest(wide, n_steps, multi_spike=often)
     rng = np.random.default_rng(seed)
     largest = layer.max_weight
     weights = rng.integers(-largest, largest, layer.weight_shape, endpoint=True).astype(np.int8)

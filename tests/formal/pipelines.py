@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from amaranth.hdl import Array, Cat, Const, Mux, Signal, Value, signed
 from formal.bench import Bench
-from formal.equation import WIDE, content
+from formal.equation import WIDE, after_step, bound, content
 
 from hwgen.events import Kind
 from hwgen.hdl.slot import Op
@@ -87,8 +87,10 @@ class Pipeline:
                     target, value = potential, state.potential
                 m.d.comb += target.eq(value + weight)
             with m.Case(Op.COMPARE):
-                m.d.comb += potential.eq(self.risen(state, slot))
-                m.d.comb += after.fired.eq(state.fired | self.fires(state, slot))
+                fires, risen = self.fires(state, slot), self.risen(state, slot)
+                m.d.comb += potential.eq(after_step(self.layer, risen, fires, w.limit))
+                if self.layer.reset == "never":
+                    m.d.comb += after.fired.eq(state.fired | fires)
             with m.Case(Op.CLEAR):
                 m.d.comb += [new.eq(0) for new in after]
         return after
@@ -111,6 +113,8 @@ class Pipeline:
             self.states.append(self.applied(self.states[-1], slot))
         most = self.layer.max_slope
         highest = most * w.max_steps if self.layer.slope_bits else most
+        if self.layer.reset != "never":
+            highest = bound(self.layer, w.max_steps - 1) + most
         for slope, potential, _ in self.states:
             lemma((slope <= most) & (slope >= -most))
             lemma((potential <= highest) & (potential >= -highest))
@@ -125,7 +129,7 @@ class Pipeline:
             lemma(w.slope == sum(came))
             most = most * w.steps
             lemma((w.potential <= most) & (w.potential >= -most))
-        else:
+        elif self.layer.reset == "never":
             lemma(w.potential == sum(came))
 
     def order(self) -> None:

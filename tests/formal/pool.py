@@ -1,4 +1,4 @@
-"""Pooling: of each neuron and sample the first spike passes, and all ends."""
+"""Pooling: of each neuron and sample, or step, the first spike passes, and all ends."""
 
 from amaranth.hdl import Cat, Mux, Signal
 from formal.bench import PATIENCE, Bench, HostileBank
@@ -8,14 +8,16 @@ from hwgen.hdl.pool import Pool
 from hwgen.spec import PoolSpec
 
 
-def pool() -> Bench:
+def pool(*, each_step: bool = False) -> Bench:
     """Three windows of 2 x 2 and a column that is in none; tags of two bits, which is just enough
     for three neurons. Watched are the ends, and the spikes of one neuron, any."""
     bench = Bench()
     m = bench.m
     bench.stands_in("hwgen.hdl.pool.StateBank", HostileBank)
     bench.stands_in("hwgen.hdl.pool.TAG_BITS", 2)
-    m.submodules.dut = dut = Pool(PoolSpec(height=2, width=7, channels=1, size=2))
+    m.submodules.dut = dut = Pool(
+        PoolSpec(height=2, width=7, channels=1, size=2), each_step=each_step
+    )
     inside = bench.opened(dut)
     token, out = dut.i.payload, dut.o.payload
     taken, given = bench.offers(dut.i), bench.takes(dut.o, PATIENCE)
@@ -23,7 +25,8 @@ def pool() -> Bench:
     watched = bench.fixed(2, "window")
     bench.given(watched < 3)
 
-    is_spike, ends = token.kind == Kind.SPIKE, token.kind == Kind.END_OF_SAMPLE
+    end = Kind.END_OF_STEP if each_step else Kind.END_OF_SAMPLE
+    is_spike, ends = token.kind == Kind.SPIKE, token.kind == end
     fired = Signal()
     is_ours = is_spike & (token.column >> 1 == watched)
     with m.If(taken & is_ours):
@@ -38,11 +41,11 @@ def pool() -> Bench:
     bench.always(~given | (out.channel == 0) & (out.row == 0))
     bench.within(6, dut.i.valid & ~dut.i.ready)
     bench.within(6, (relay.inside != 0) & ~given)
-    _pool_lemmas(bench, dut, inside, relay, watched, fired, passes)
+    _pool_lemmas(bench, dut, inside, relay, watched, fired, passes, end)
     return bench
 
 
-def _pool_lemmas(bench, dut, inside, relay, watched, fired, passes) -> None:
+def _pool_lemmas(bench, dut, inside, relay, watched, fired, passes, end) -> None:
     """What the stages hold, and how old the tag of the watched neuron is, in samples."""
     m, r, q = bench.m, inside["r"], inside["q"]
     moves, renews, free = inside["moves"], inside["renews"], inside["free"]
@@ -50,7 +53,7 @@ def _pool_lemmas(bench, dut, inside, relay, watched, fired, passes) -> None:
     fired_r, fired_q, fired_next = Signal(), Signal(), Signal()
     q_passes, r_passes = Signal(), Signal()
     q_ours, r_ours = q.spike & (q.tag == watched), r.spike & (r.tag == watched)
-    r_ends, q_ends = (s.valid & (s.kind == Kind.END_OF_SAMPLE) for s in (r, q))
+    r_ends, q_ends = (s.valid & (s.kind == end) for s in (r, q))
     m.d.comb += [
         fired_q.eq((fired_r | r_ours) & ~r_ends),
         fired_next.eq((fired_q | q_ours) & ~q_ends),

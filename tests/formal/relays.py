@@ -122,16 +122,17 @@ def lessons() -> Bench:
     return bench
 
 
-def unflatten() -> Bench:
+def unflatten(channels: int = 1) -> Bench:
     """Every pixel of 2 rows of 3."""
     bench = Bench()
     m = bench.m
-    m.submodules.dut = dut = Unflatten(Shape(2, 3, 1))
+    m.submodules.dut = dut = Unflatten(Shape(2, 3, channels))
     token, out = dut.i.payload, dut.o.payload
     taken, given = bench.offers(dut.i), bench.takes(dut.o, PATIENCE)
-    bench.given(token.index < Mux(token.kind == Kind.SPIKE, 6, 1))
-    place = Cat(token.kind, token.index // 3, token.index % 3)
-    found = Cat(out.kind, out.row | Const(0, 3), out.column | Const(0, 2))
+    bench.given(token.index < Mux(token.kind == Kind.SPIKE, 6 * channels, 1))
+    pixel, channel = token.index // channels, token.index % channels
+    place = Cat(token.kind, (pixel // 3)[:2], (pixel % 3)[:2], channel[:1])
+    found = Cat(out.kind, out.row | Const(0, 2), out.column | Const(0, 2), out.channel)
     relay = bench.relays(taken, place, given, found)
     bench.within(PATIENCE, dut.i.valid & ~dut.i.ready)
     bench.lies_in(relay, (dut.o.valid, found))

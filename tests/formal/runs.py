@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from formal.planted import Fault
+from formal.proof import Proof
 from formal.solver import Verdict, solve
-from formal.table import Proof
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,164 @@
+"""Proofs of the neuron's equation."""
+
+from formal import answers, layers, pool
+from formal.proof import proof
+
+_SMALL = {"height": 2, "width": 3, "channels": 1, "filters": 2, "size": 2}
+
+_STRICT = ("dense", "(potential > threshold)", "(potential >= threshold)")
+_TWICE = ("neurons", "state.exceeds & ~state.fired & present", "state.exceeds & present")
+_HAZARD = ("neurons", "in_d.eq(same(self.i, c))", "in_d.eq(0)")
+
+NEURONS = (
+    proof(
+        "dense, step",
+        lambda: layers.dense("step"),
+        "prove",
+        2,
+        _STRICT,
+        ("dense", "address.eq(address + n_pre)", "address.eq(address + 1)"),
+        fault_depth=14,
+    ),
+    proof(
+        "dense, step, output",
+        lambda: layers.dense("step", is_output=True, weight_bits=1),
+        "prove",
+        2,
+        ("dense", "shown = present &", "shown ="),
+        fault_depth=14,
+    ),
+    proof(
+        "dense, step, one block",
+        lambda: layers.dense("step", n_post=2, is_output=True),
+        "prove",
+        2,
+        ("dense", "Mux(clears, 0, kept)[:bits]", "kept[:bits]"),
+        fault_depth=14,
+    ),
+    proof("dense, ramp", lambda: layers.dense("ramp"), "prove", 2, _HAZARD, fault_depth=16),
+    proof(
+        "dense, ramp, output, one block",
+        lambda: layers.dense("ramp", n_post=2, is_output=True),
+        "prove",
+        2,
+        ("state", "slope = Mux(does[Op.COMPARE], before, 0)", "slope = before"),
+        _TWICE,
+        fault_depth=16,
+    ),
+    proof(
+        "dense, triangle",
+        lambda: layers.dense("triangle"),
+        "prove",
+        2,
+        (
+            "state",
+            "weight = Mux(self.c.knee, ~(weight << 1), weight)",
+            "weight = Mux(self.c.knee, ~weight, weight)",
+        ),
+        fault_depth=16,
+    ),
+    proof(
+        "dense, phased",
+        lambda: layers.dense("phased"),
+        "prove",
+        2,
+        (
+            "neurons",
+            "(d.op == Op.COMPARE) & (d.drive | (not self._layer.phased))",
+            "(d.op == Op.COMPARE)",
+        ),
+        ("dense", "Mux(touched | drive, Op.COMPARE, Op.PASS)", "Mux(touched, Op.COMPARE, Op.PASS)"),
+        fault_depth=16,
+    ),
+    proof(
+        "conv, filters of 2 x 2",
+        lambda: layers.conv(1, seed=1, **_SMALL),
+        "bmc",
+        19,
+        ("walk", "order.index(tap) * weight_step", "order.index(tap)"),
+    ),
+    proof(
+        "conv, filter of 1 x 1",
+        lambda: layers.conv(1, seed=1, height=1, width=2, channels=2, filters=1, size=1),
+        "bmc",
+        17,
+        ("neurons", "in_c.eq(same(self.i, b))", "in_c.eq(0)"),
+    ),
+    proof(
+        "conv, two rows",
+        lambda: layers.conv(1, seed=1, height=3, width=2, channels=1, filters=1, size=2),
+        "bmc",
+        16,
+        ("walk", "row_weight + self._row_weights", "row_weight + 1"),
+    ),
+    proof(
+        "conv, stride and padding",
+        lambda: layers.conv(
+            1, seed=1, height=1, width=3, channels=1, filters=1, size=2, stride=2, padding=1
+        ),
+        "bmc",
+        16,
+        ("walk", "max(1, len(reached)) * slots - 1", "len(reached) * slots"),
+    ),
+)
+
+_LEAKY = {"reset": "subtract", "leak_shift": 1, "n_steps": 2}
+
+MULTI_SPIKE = (
+    proof(
+        "dense, reset to zero",
+        lambda: layers.dense("zero"),
+        "prove",
+        2,
+        ("leaky", "before > threshold", "before >= threshold"),
+        fault_depth=16,
+    ),
+    proof(
+        "dense, reset to zero, output, one block",
+        lambda: layers.dense("zero", n_post=2, is_output=True),
+        "prove",
+        2,
+        ("leaky", "clears |= above & ~adds", "clears |= 0"),
+        fault_depth=16,
+    ),
+    proof(
+        "dense, reset by subtraction",
+        lambda: layers.dense("subtract"),
+        "prove",
+        2,
+        _HAZARD,
+        fault_depth=16,
+    ),
+    proof(
+        "dense, reset by subtraction, output, one block",
+        lambda: layers.dense("subtract", n_post=2, is_output=True),
+        "prove",
+        2,
+        ("leaky", "(before - threshold)[", "(before - threshold - 1)["),
+        ("leaky", "Cat(~adds, Mux(adds", "Cat(0, Mux(adds"),
+        ("leaky", "clears = self.c.op == Op.CLEAR", "clears = 0"),
+        fault_depth=16,
+    ),
+    proof(
+        "conv, filter of 1 x 1, reset",
+        lambda: layers.conv(1, seed=2, height=1, width=2, channels=1, filters=1, size=1, **_LEAKY),
+        "bmc",
+        17,
+        ("neurons", "in_c.eq(same(self.i, b))", "in_c.eq(0)"),
+    ),
+    proof(
+        "pool, each step",
+        lambda: pool.pool(each_step=True),
+        "prove",
+        9,
+        ("pool", "Kind.END_OF_STEP if each_step else", "Kind.END_OF_SAMPLE if each_step else"),
+    ),
+    proof(
+        "spike count",
+        answers.spike_count,
+        "bmc",
+        15,
+        ("spike_count", "(token.potential > potential)", "(token.potential >= potential)"),
+        ("spike_count", "*(each.eq(0) for each in counts)", ""),
+    ),
+)
