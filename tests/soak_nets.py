@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
+import numpy as np
 from formal.planted import Fault, planted
-from samples import learning_params, random_network
+from multi_spike_nets import multi_spike, random_spikes
+from numpy.typing import NDArray
+from samples import learning_params, random_network, random_spike_times
 
 from hwgen import cxxrtl
 from hwgen.compiled import Compiled
@@ -23,6 +26,11 @@ class Net:
     @property
     def learns(self) -> bool:
         return self.params.spec.learning is not None
+
+    def inputs(self, seed: int, n: int) -> NDArray[np.uint8]:
+        """Random ones, as its golden takes them."""
+        draw = random_spikes if self.params.spec.multi_spike else random_spike_times
+        return draw(seed, n, self.params)
 
     def core(self, cache: Path, fault: Fault | None = None) -> Compiled:
         """The compiled core; with a fault planted in the hardware's source."""
@@ -51,6 +59,20 @@ NETS = {
     ),
     "pictures, phased": Net(
         _pictures("7x6-5C3-P2-7-4", "phased/phased/ramp", 4), (5, 1, 1, 3), queue_depth=8
+    ),
+    "counts": Net(multi_spike(3, "1x9-7-4", weight_bits=3, n_steps=4), (3, 2)),
+    "events": Net(
+        multi_spike(
+            3,
+            "6x5x2-4C3p1-P2-7-4",
+            reset="subtract",
+            leak_shift=2,
+            readout="potential",
+            weight_bits=3,
+            n_steps=4,
+        ),
+        (2, 1, 7, 3),
+        queue_depth=8,
     ),
     "learns": Net(
         learning_params("phased/ramp", 4, "1x9-7-4", hidden_shift=2, output_shift=1, **_COURSE),

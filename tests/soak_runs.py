@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from samples import random_spike_times
 from soak_nets import Net
 
 from hwgen.beside import Beside
@@ -70,7 +69,7 @@ def labels_of(rng: np.random.Generator, params: Params, n: int) -> NDArray[np.in
 def soak(net: Net, core: Compiled, n: int, seed: int) -> Tally:
     """n samples in one run, for each of the passes."""
     tally = Tally()
-    inputs = random_spike_times(seed, n, net.params)
+    inputs = net.inputs(seed, n)
     labels = labels_of(np.random.default_rng(seed), net.params, n)
     trace = None if net.learns else Golden(net.params).run(inputs)
     for name, options in PASSES.items():
@@ -188,7 +187,7 @@ def resets(net: Net, core: Compiled, n_rounds: int, seed: int) -> Tally:
     shadows: Shadows | None = None
     length = 100.0  # cycles of a sample: those of the last round
     for number in range(n_rounds):
-        inputs = random_spike_times(int(rng.integers(2**31)), N_CLEAN, net.params)
+        inputs = net.inputs(int(rng.integers(2**31)), N_CLEAN)
         stall = float(rng.choice([0, 0.3]))
         options = {"stall": stall, "seed": int(rng.integers(2**31)), "cuts": _cuts(rng, length)}
         early_exit = bool(rng.integers(2))
