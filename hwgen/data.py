@@ -141,10 +141,11 @@ def load(
         folder = find_folder(name, _OWN_READERS[name], data_dir)
         if name == "cifar10":
             images, labels = cifar.load(folder, test=split == "test")
+            test = np.arange(len(labels))
         else:
             events, labels = recordings.load(folder / own.title())
             images = events.pictures()
-        test = np.arange(len(labels))
+            test = recordings.dealt(labels)
         rest = np.random.default_rng(seed).permutation(len(labels))
     else:
         raise DataError(f"unknown data set {name!r}: known are {', '.join(NAMES)}")

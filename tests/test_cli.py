@@ -161,6 +161,18 @@ def test_text_of_info(folder):
     assert "1-bit weights" in done.stdout
 
 
+def test_text_of_info_of_events(monkeypatch, tmp_path):
+    monkeypatch.setenv("COLUMNS", "200")
+    done = hwgen_command("info", "nmnist-csnn", cwd=tmp_path)
+    for expected in (
+        "34x34x2, events, 30000 us a step",
+        "12-bit potentials, reset by subtraction, leak 1/4, threshold 5..10",
+        "pool 2x2, 15x15x12 -> 7x7x12, a spike in each step",
+        "64 -> 10, 4-bit weights, 14-bit potentials  ",  # it just adds
+    ):
+        assert expected in done.stdout
+
+
 def test_text_of_info_of_pictures(pictures, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
     done = hwgen_command("info", "m", cwd=pictures.parent)

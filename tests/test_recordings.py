@@ -17,8 +17,13 @@ def event(column, row, polarity, time_us):
 
 @pytest.fixture
 def n_mnist(tmp_path):
-    """Ten recordings to learn from, of the digits 0 and 7, and one to test."""
-    for part, digit, names in (("Train", 0, range(5)), ("Train", 7, range(5)), ("Test", 3, [9])):
+    """Ten recordings to learn from, of the digits 0 and 7, and four to test, of 3 and 5."""
+    for part, digit, names in (
+        ("Train", 0, range(5)),
+        ("Train", 7, range(5)),
+        ("Test", 3, range(6, 9)),
+        ("Test", 5, [9]),
+    ):
         folder = tmp_path / "NMNIST" / part / str(digit)
         folder.mkdir(parents=True)
         for name in names:
@@ -32,7 +37,7 @@ def test_recordings_keep_their_labels(n_mnist):
         split: data.load("n-mnist", split, seed=2, validation=0.3, data_dir=n_mnist)
         for split in ("train", "validation", "test")
     }
-    assert [len(part) for part in parts.values()] == [7, 3, 1]
+    assert [len(part) for part in parts.values()] == [7, 3, 4]
     for part in parts.values():
         assert part.images.shape[1:] == (34, 34)
         for index, label in enumerate(part.labels.tolist()):
@@ -45,6 +50,13 @@ def test_recordings_keep_their_labels(n_mnist):
     assert len(names) == 3
     together = np.concatenate([parts[s].recordings.times_us for s in ("train", "validation")])
     assert sorted(together[1::2].tolist()) == sorted(2**23 - 1 - n for n in [*range(5)] * 2)
+
+
+def test_the_first_recordings_to_test_are_of_all_classes(n_mnist):
+    test = data.load("n-mnist", "test", data_dir=n_mnist)
+    assert test.labels.tolist() == [3, 5, 3, 3]
+    told_by = test.recordings.addresses[::2] // 2 % 34  # the column of the first event is the file
+    assert told_by.tolist() == [6, 9, 7, 8]
 
 
 @pytest.mark.parametrize(
@@ -111,13 +123,13 @@ def test_rate_fires_evenly():
 
 
 def test_data_and_encoding_must_go_together(n_mnist):
-    recorded = data.load("n-mnist", "test", data_dir=n_mnist)
+    recorded = data.load("n-mnist", "test", data_dir=n_mnist).first(1)
     spec = input_spec(recorded, DataRecipe(name="n-mnist", encoding="events", step_us=1000))
     assert (spec.channels, spec.step_us, spec.n_inputs) == (2, 1000, 2312)
     network = NetworkSpec(n_steps=3, input=spec, layers=(), readout="potential")
     raster = encoded(recorded, network)
     assert raster.shape == (1, 3, 2312)
-    assert np.argwhere(raster).tolist() == [[0, 0, (3 * 34 + 9) * 2 + 1]]
+    assert np.argwhere(raster).tolist() == [[0, 0, (3 * 34 + 6) * 2 + 1]]
     with pytest.raises(RecipeError, match="'rate' does not go with n-mnist, which has events"):
         input_spec(recorded, DataRecipe(name="n-mnist", encoding="rate"))
     with pytest.raises(RecipeError, match="step_us is 0, expected at least 1"):

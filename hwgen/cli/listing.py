@@ -2,14 +2,11 @@
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from hwgen import model as model_module
 from hwgen.cli import options
 from hwgen.cli.console import facts, percent, print_json, table
 from hwgen.params import Params
-from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, PoolSpec
+from hwgen.spec import ConvSpec, DenseSpec, InputSpec, PoolSpec
 
 
 def info(model: options.Model, json: options.Json = False) -> None:
@@ -30,23 +27,31 @@ def info(model: options.Model, json: options.Json = False) -> None:
         ("synapses", params.spec.n_synapses),
         ("readout", params.spec.readout),
     ]
-    shape = params.spec.input
-    rows.append(("input", f"{shape.height}x{shape.width}, crop {shape.crop}, 0..{shape.x_max}"))
-    for index, layer in enumerate(params.spec.layers):
-        rows.append((f"layer {index}", _describe(layer, params.thresholds[index])))
+    rows.append(("input", _describe_input(params.spec.input)))
+    for index in range(len(params.spec.layers)):
+        rows.append((f"layer {index}", _describe(params, index)))
     accuracies = params.provenance.get("accuracy", {})
     rows += [(f"accuracy, {name}", percent(value)) for name, value in accuracies.items()]
     facts(params.name, rows)
 
 
-def _describe(layer: LayerSpec, thresholds: NDArray[np.int32]) -> str:
+def _describe_input(given: InputSpec) -> str:
+    if given.encoding == "events":
+        return f"{given.height}x{given.width}x{given.channels}, events, {given.step_us} us a step"
+    coding = "" if given.encoding == "latency" else f", as {given.encoding}s"
+    return f"{given.height}x{given.width}, crop {given.crop}, 0..{given.x_max}{coding}"
+
+
+def _describe(params: Params, index: int) -> str:
     """A layer in a line."""
+    layer, thresholds = params.spec.layers[index], params.thresholds[index]
     if isinstance(layer, DenseSpec):
         sizes = f"{layer.n_pre} -> {layer.n_post}"
     else:
         sizes = " -> ".join("x".join(map(str, shape)) for shape in (layer.pre, layer.post))
     if isinstance(layer, PoolSpec):
-        return f"pool {layer.size}x{layer.size}, {sizes}, earliest spike"
+        passes = "a spike in each step" if params.spec.multi_spike else "earliest spike"
+        return f"pool {layer.size}x{layer.size}, {sizes}, {passes}"
     if isinstance(layer, ConvSpec):
         sizes = f"conv {layer.size}x{layer.size}, {sizes}"
     least, most = thresholds.min(), thresholds.max()
@@ -54,9 +59,13 @@ def _describe(layer: LayerSpec, thresholds: NDArray[np.int32]) -> str:
     psp = "" if layer.psp == "step" else f", {layer.psp}"
     tau = f" of {layer.tau_steps} steps" if layer.tau_steps else ""
     phased = ", phased" if layer.phased else ""
+    reset = {"never": "", "zero": ", reset to zero", "subtract": ", reset by subtraction"}
+    leak = f", leak 1/{2**layer.leak_shift}" if layer.leak_shift else ""
+    just_adds = params.spec.readout == "potential" and index == len(params.spec.layers) - 1
+    fires = "" if just_adds else f", threshold {spread}"
     return (
         f"{sizes}, {layer.weight_bits}-bit weights, {layer.potential_bits}-bit potentials"
-        f"{psp}{tau}{phased}, threshold {spread}"
+        f"{psp}{tau}{phased}{reset[layer.reset]}{leak}{fires}"
     )
 
 

@@ -147,8 +147,10 @@ class Device:
         `UNLABELLED`: none. `on_sample` is told how many were answered.
         """
         spec = self._params.spec
-        if inputs.ndim != 2 or inputs.shape[1] != spec.input.n_inputs:
-            raise ValueError(f"inputs must be [n, {spec.input.n_inputs}], not {inputs.shape}")
+        wanted = (spec.n_steps, spec.input.n_inputs) if spec.multi_spike else (spec.input.n_inputs,)
+        if inputs.shape[1:] != wanted:
+            sizes = ", ".join(map(str, wanted))
+            raise ValueError(f"inputs must be [n, {sizes}], not {list(inputs.shape)}")
         self._check_loaded()
         if labels is not None:
             self._check_learns()
