@@ -14,14 +14,14 @@ from hwgen.spec import InputSpec
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".tif", ".tiff", ".webp")
 
 
-def find(places: Sequence[Path]) -> list[Path]:
+def find(places: Sequence[Path], suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:
     """The image files in folders, sorted, and those that are named. Raises `DataError`."""
     found: list[Path] = []
     for place in places:
         if place.is_dir():
-            inside = sorted(p for p in place.iterdir() if p.suffix.lower() in SUFFIXES)
+            inside = sorted(p for p in place.iterdir() if p.suffix.lower() in suffixes)
             if not inside:
-                raise DataError(f"{place}: no image files in it; expected {' '.join(SUFFIXES)}")
+                raise DataError(f"{place}: no files in it to run; expected {' '.join(suffixes)}")
             found += inside
         else:
             found.append(place)

@@ -5,6 +5,7 @@ Front. Neurosci. 9:437 (2015): a folder a digit, a file a recording, five bytes 
 significant first: column, row, polarity (bit 23) and microseconds (bits 22..0).
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from hwgen.files import reason
 N_MNIST = "NMNIST"  # name of its folder
 N_MNIST_SIZE = 34  # pixels each way
 CHANNELS = 2  # polarities: 0 darker, 1 brighter
+SUFFIX = ".bin"
 _EVENT_BYTES = 5
 
 
@@ -60,15 +62,22 @@ class Recordings:
 
 def load(folder: Path) -> tuple[Recordings, NDArray[np.int64]]:
     """N-MNIST's Train or Test, as much as is there, and labels [n]. Raises `DataError`."""
-    paths = [path for digit in range(10) for path in sorted((folder / str(digit)).glob("*.bin"))]
+    paths = [
+        path for digit in range(10) for path in sorted((folder / str(digit)).glob(f"*{SUFFIX}"))
+    ]
     if not paths:
         raise DataError(f"{folder}: no recordings; expected {folder}/0/*.bin to {folder}/9/*.bin")
-    parts = [_read(path) for path in paths]
+    labels = np.array([int(path.parent.name) for path in paths], np.int64)
+    return of_files(paths, N_MNIST_SIZE, N_MNIST_SIZE), labels
+
+
+def of_files(paths: Sequence[Path], height: int, width: int) -> Recordings:
+    """One a file, at least one file. Raises `DataError`."""
+    parts = [_read(path, height, width) for path in paths]
     addresses, times = (np.concatenate(kind) for kind in zip(*parts, strict=True))
     counts = [len(part[1]) for part in parts]
     offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-    labels = np.array([int(path.parent.name) for path in paths], np.int64)
-    return Recordings(N_MNIST_SIZE, N_MNIST_SIZE, addresses, times, offsets), labels
+    return Recordings(height, width, addresses, times, offsets)
 
 
 def dealt(labels: NDArray[np.int64]) -> NDArray[np.intp]:
@@ -81,7 +90,7 @@ def dealt(labels: NDArray[np.int64]) -> NDArray[np.intp]:
     return np.lexsort((labels, rounds))
 
 
-def _read(path: Path) -> tuple[NDArray[np.uint16], NDArray[np.uint32]]:
+def _read(path: Path, height: int, width: int) -> tuple[NDArray[np.uint16], NDArray[np.uint32]]:
     """Addresses and times of one recording."""
     try:
         content = path.read_bytes()
@@ -92,12 +101,12 @@ def _read(path: Path) -> tuple[NDArray[np.uint16], NDArray[np.uint32]]:
             f"{path}: {len(content)} bytes, expected events of {_EVENT_BYTES}; fetch it again"
         )
     column, row, *rest = np.frombuffer(content, np.uint8).reshape(-1, _EVENT_BYTES).T
-    outside = (column >= N_MNIST_SIZE) | (row >= N_MNIST_SIZE)
+    outside = (column >= width) | (row >= height)
     if outside.any():
         first = int(outside.argmax())
         raise DataError(
             f"{path}: event {first} is at column {column[first]}, row {row[first]}, expected "
-            f"0..{N_MNIST_SIZE - 1}; fetch it again"
+            f"0..{width - 1}, 0..{height - 1}; fetch it again"
         )
     high, middle, low = (byte.astype(np.uint32) for byte in rest)
     times: NDArray[np.uint32] = ((high & 127) << 16 | middle << 8 | low).astype(np.uint32)
@@ -107,5 +116,5 @@ def _read(path: Path) -> tuple[NDArray[np.uint16], NDArray[np.uint32]]:
             f"{path}: event {first} is at {times[first]} us, before the one in front of it; "
             "fetch it again"
         )
-    pixel = row.astype(np.uint16) * N_MNIST_SIZE + column
+    pixel = row.astype(np.uint16) * width + column
     return (pixel * CHANNELS + (high >> 7)).astype(np.uint16), times

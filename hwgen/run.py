@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen import lessons, pictures
-from hwgen.errors import LinkError, MismatchError
+from hwgen import lessons, pictures, recordings
+from hwgen.errors import DataError, LinkError, MismatchError
 from hwgen.evaluate import check_input, own_test_set
 from hwgen.golden import Golden
 from hwgen.golden.network import joined
@@ -18,7 +18,7 @@ from hwgen.golden.student import Student
 from hwgen.host import Device
 from hwgen.params import Params
 from hwgen.protocol import Register
-from hwgen.samples import encoded, of_pictures
+from hwgen.samples import encoded, of_pictures, of_recordings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,11 +65,20 @@ class Batch:
     labels: NDArray[np.int64] | None = None
 
 
-def of_images(params: Params, places: Sequence[Path], *, invert: bool = False) -> Batch:
-    """Image files, and those in folders. Raises `DataError`."""
-    paths, spec = pictures.find(places), params.spec
-    grey = pictures.load(paths, spec.input, invert=invert)
-    inputs = of_pictures(grey, spec)
+def of_files(params: Params, places: Sequence[Path], *, invert: bool = False) -> Batch:
+    """Image files, or, if the network takes events, recordings; and those in folders. Raises
+    `DataError`.
+    """
+    spec, given = params.spec, params.spec.input
+    if given.encoding == "events":
+        if invert:
+            raise DataError(f"{params.name} takes recordings: --invert is of images")
+        paths = pictures.find(places, (recordings.SUFFIX,))
+        taken = recordings.of_files(paths, given.height, given.width)
+        inputs = of_recordings(taken, given, spec.n_steps)
+    else:
+        paths = pictures.find(places)
+        inputs = of_pictures(pictures.load(paths, given, invert=invert), spec)
     return Batch(names=[path.name for path in paths], inputs=inputs, classes=None)
 
 

@@ -7,7 +7,7 @@ from hwgen.data import Dataset
 from hwgen.encode import events, latency, once, rate
 from hwgen.errors import DataError, RecipeError
 from hwgen.recipe import DataRecipe
-from hwgen.recordings import CHANNELS
+from hwgen.recordings import CHANNELS, Recordings
 from hwgen.spec import InputSpec, NetworkSpec
 
 _ALL = slice(None)
@@ -66,5 +66,9 @@ def raster(
     """Spikes of recordings, uint8 0/1 [n, n_steps, n_inputs]. Raises `DataError`."""
     if dataset.recordings is None:
         raise DataError(f"{dataset.name}: has images, but the network takes events")
-    taken = dataset.recordings.take(part)
+    return of_recordings(dataset.recordings.take(part), spec, n_steps)
+
+
+def of_recordings(taken: Recordings, spec: InputSpec, n_steps: int) -> NDArray[np.uint8]:
+    """Their spikes, uint8 0/1 [n, n_steps, n_inputs]."""
     return events(taken.addresses, taken.times_us, taken.offsets, spec, n_steps)

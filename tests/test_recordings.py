@@ -64,7 +64,10 @@ def test_the_first_recordings_to_test_are_of_all_classes(n_mnist):
     [
         (b"", r"00000.bin: 0 bytes, expected events of 5"),
         (event(1, 2, 1, 3)[:-1], r"00000.bin: 4 bytes, expected events of 5"),
-        (event(1, 2, 1, 3) + event(34, 2, 1, 3), r"event 1 is at column 34, row 2, expected 0..33"),
+        (
+            event(1, 2, 1, 3) + event(34, 2, 1, 3),
+            r"is at column 34, row 2, expected 0..33, 0..33",
+        ),
         (event(1, 2, 1, 3) + event(1, 2, 1, 2), r"event 1 is at 2 us, before the one in front"),
     ],
 )

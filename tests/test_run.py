@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from multi_spike_nets import multi_spike
 from PIL import Image
 from samples import learning_params, random_params
 from stand_ins import needs
@@ -104,12 +105,33 @@ def test_grey_values_go_to_the_whole_range(tmp_path: Path) -> None:
     assert np.array_equal(dark, 255 - values)
 
 
+def test_recordings(tmp_path: Path) -> None:
+    params = multi_spike(4, "4x5x2-6-3", n_steps=3, readout="potential", weight_bits=4)
+    params_file.save(params, tmp_path / "params.safetensors")
+    rng = np.random.default_rng(3)
+    spikes = (rng.random((4, 3, 4, 5, 2)) < 0.4).astype(np.uint8)
+    for n, sample in enumerate(spikes):
+        words = [
+            bytes([column, row]) + (polarity << 23 | step * 1000 + 999).to_bytes(3, "big")
+            for step, row, column, polarity in np.argwhere(sample).tolist()
+        ]
+        (tmp_path / f"{n}.bin").write_bytes(b"".join(words))
+    assert params.spec.input.step_us == 1000
+    expected = Golden(params).decide(spikes.reshape(4, 3, 40)).tolist()
+    assert len(set(expected)) > 1
+    result = said(tmp_path, tmp_path, "--simulate")
+    assert result["decisions"] == result["expected"] == expected
+    assert result["samples"] == [f"{n}.bin" for n in range(4)]
+    refused = hwgen(tmp_path, tmp_path, "--simulate", "--invert")
+    assert "random takes recordings: --invert is of images" in str(refused.exception)
+
+
 def test_what_is_no_image(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("no")
     with pytest.raises(DataError, match=r"a\.png: cannot be read as an image: "):
         pictures.load([tmp_path / "a.png"], SPEC)
     (tmp_path / "b").mkdir()
-    with pytest.raises(DataError, match=r"b: no image files in it; expected \.png"):
+    with pytest.raises(DataError, match=r"b: no files in it to run; expected \.png"):
         pictures.find([tmp_path / "b"])
 
 

@@ -55,7 +55,10 @@ def run(
     model: options.Model,
     images: Annotated[
         list[Path] | None,
-        typer.Argument(help="Image files, or folders of them. Default: samples of the test set."),
+        typer.Argument(
+            help="Image files, or folders of them; recordings (.bin, N-MNIST's format), if the "
+            "network takes events. Default: samples of the test set."
+        ),
     ] = None,
     port: Annotated[str, typer.Option(help="Serial port of the board, as /dev/ttyUSB1.")] = "",
     simulate: Annotated[
@@ -109,7 +112,7 @@ def run(
     chosen = parse_lanes(lanes, params, board)
     spram = in_spram(chosen, params, board)
     if images:
-        batch = flow.of_images(params, images, invert=invert)
+        batch = flow.of_files(params, images, invert=invert)
     elif learn:
         batch = flow.of_training_set(params, samples, seed, data_dir)
     else:
