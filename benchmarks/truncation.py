@@ -7,7 +7,7 @@ this file after each run: started again, it goes on with what is missing. `--tab
 only; `--alexnet` measures the cost of the AlexNet-like network on synthetic events (Guo et al.,
 Front. Neurosci. 17:1047008, 2023, report accuracy, memory and MACs for one such network).
 
-Accuracies are of the integers, on data that chose nothing: of Fashion-MNIST 2000 test images; of
+Accuracies are of the integers, on data that chose nothing: of images 2000 test images; of
 N-MNIST the fifth of its training recordings that is not trained on, another one for each seed. The
 last epoch counts.
 """
@@ -28,7 +28,7 @@ from hwgen.training import cost, loop, measure
 from hwgen.training.truncated import TruncatedNetwork
 
 FILE = Path(__file__).with_suffix(".json")
-N_FASHION = 5000  # training images; 2000 of the test set
+N_IMAGES = 5000  # to train on; 2000 of the test set
 N_FOLDS = 5  # a fifth is held out
 # (truncation_steps, block_layers, head): 0 is all.
 VARIANTS = (
@@ -56,8 +56,10 @@ SETS = {
         ),
         {"epochs": 12, "batch_size": 32},
     ),
-    "fashion-mnist": (
-        DataRecipe(name="fashion-mnist", encoding="rate"),
+}
+SETS |= {
+    name: (
+        DataRecipe(name=name, encoding="rate"),
         NetworkRecipe(
             n_steps=10,
             hidden="8C5s2p2-16C3s2p1-64",
@@ -67,7 +69,8 @@ SETS = {
             readout="potential",
         ),
         {"epochs": 6, "batch_size": 64},
-    ),
+    )
+    for name in ("mnist", "fashion-mnist", "cifar10")
 }
 
 
@@ -75,7 +78,7 @@ def parts(name: str, seed: int, folder: Path | None) -> tuple[data.Dataset, data
     """What is learnt, and what is measured on."""
     if name == "n-mnist":
         return folds.fold(name, N_FOLDS, seed % N_FOLDS, folder)
-    train = data.load(name, "train", seed=seed, data_dir=folder).first(N_FASHION)
+    train = data.load(name, "train", seed=seed, data_dir=folder).first(N_IMAGES)
     return train, data.load(name, "test", seed=seed, data_dir=folder).first(2000)
 
 
@@ -143,13 +146,28 @@ def alexnet(device: str, n_steps: int, n: int) -> dict[str, dict[str, int]]:
     return found
 
 
-def table(results: dict) -> str:
-    """In Markdown: a section a data set."""
+def accuracies(results: dict) -> str:
+    """In Markdown: a row a variant, a column a data set; mean and spread of the seeds, in %."""
+    names = [name for name in SETS if name in results]
+    lines = ["| K | block | head | " + " | ".join(names) + " |", "|---" * (3 + len(names)) + "|"]
+    for steps, layers, head in VARIANTS:
+        cells = [str(steps or "all"), str(layers or "all"), head if layers else "none"]
+        for name in names:
+            runs = results[name].get(f"{steps} {layers} {head}", {"seeds": {}})["seeds"].values()
+            found = [100 * run["accuracy"] for run in runs]
+            spread = f" ± {statistics.stdev(found):.1f}" if len(found) > 1 else ""
+            cells.append(f"{statistics.mean(found):.1f}{spread} ({len(found)})" if found else "-")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def costs(results: dict) -> str:
+    """In Markdown: a section a data set, a row a variant, against BPTT end to end."""
     lines = []
     for name, runs in results.items():
         lines += ["", f"{name}:", ""]
-        lines += ["| K | block | head | accuracy (seeds) | kept | moved | MACs | real products |"]
-        lines += ["|---|---|---|---|---|---|---|---|"]
+        lines += ["| K | block | head | kept | moved | MACs | real products |"]
+        lines += ["|---|---|---|---|---|---|---|"]
         whole = None
         for key, found in runs.items():
             _, layers, head = key.split()
@@ -157,16 +175,11 @@ def table(results: dict) -> str:
             measured = next(iter(seeds.values()))["cost"] if seeds else found
             real = measured["error_macs"] + measured["head_macs"]
             whole = whole or measured | {"real": real}
-            accuracies = [100 * run["accuracy"] for run in seeds.values()]
-            spread = statistics.stdev(accuracies) if len(accuracies) > 1 else 0
-            mean = statistics.mean(accuracies) if accuracies else 0
-            cell = f"{mean:.1f} ± {spread:.1f} ({len(accuracies)})"
             kept = measured["cuda_bytes"] or measured["saved_bytes"]
             before = whole["cuda_bytes"] or whole["saved_bytes"]
             heads = head if measured["n_blocks"] > 1 else "none"
             lines.append(
                 f"| {measured['window_steps']} | {layers if int(layers) else 'all'} | {heads} "
-                f"| {cell if accuracies else '-'} "
                 f"| {kept / 1e6:.2f} MB ({_change(kept, before)}) "
                 f"| {measured['moved_bytes'] / 1e9:.2f} GB "
                 f"({_change(measured['moved_bytes'], whole['moved_bytes'])}) "
@@ -208,7 +221,8 @@ def main() -> None:
                         runs[str(seed)] = one(name, variant, seed, given.data_dir, device)
                         print(name, key, seed, runs[str(seed)]["accuracy"], flush=True)
                         write_atomic(FILE, json.dumps(results, indent=1) + "\n")
-    print(table(results))
+    print(accuracies(results))
+    print(costs(results))
 
 
 if __name__ == "__main__":

@@ -18,13 +18,13 @@ class _Shape(NamedTuple):
     unit: int
 
 
-_SHAPES_18K = (
-    _Shape(512, 36, 9),
+_SHAPES_18K = (  # of equal costs the first is taken
     _Shape(1024, 18, 9),
     _Shape(2048, 9, 9),
     _Shape(4096, 4, 4),
     _Shape(8192, 2, 2),
     _Shape(16384, 1, 1),
+    _Shape(512, 36, 9),
 )
 _SHAPES: dict[Family, tuple[_Shape, ...]] = {
     "ice40": (_Shape(256, 16, 1), _Shape(512, 8, 8), _Shape(1024, 4, 4), _Shape(2048, 2, 2)),

@@ -192,7 +192,8 @@ def _all_memories(
         constants = params.thresholds[index], params.drives[index]
         memories = _memories(layer, *constants, lanes[index], spec.n_steps)
         if index == 0 and not isinstance(layer, DenseSpec):
-            memories.append(_Memory(layer.n_pre, _place_bits(layer.pre), written=False))
+            pixels = layer.pre._replace(channels=1)
+            memories.append(_Memory(pixels.n, _place_bits(pixels), written=False))
         if index in spec.learning_layers and isinstance(layer, DenseSpec):
             # The first is that of the weights, which shadows take the place of.
             own = _of_learning(spec, index, layer, lanes[index])

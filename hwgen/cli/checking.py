@@ -41,12 +41,14 @@ def check(
     if json:
         print_json(result.to_json())
     else:
-        _tell(params.name, result)
+        _tell(params, result)
     flow.require(result, params, clock_hz=clock_hz)
 
 
-def _tell(name: str, result: "Check") -> None:
+def _tell(params: Params, result: "Check") -> None:
     p = result.predicted
+    none = params.spec.multi_spike or params.spec.learning
+    exits = "" if none else ", with early exit"
     rows = [
         ("LUT", f"about {p.luts} of {result.luts_capacity} (+-{100 * p.luts_error:.0f} %)"),
         ("BRAM", f"{p.brams} of {result.brams_capacity}, counted"),
@@ -61,13 +63,13 @@ def _tell(name: str, result: "Check") -> None:
     if result.cycles is not None and result.core_s and result.line_s and result.cycles_error:
         error = f"+-{100 * result.cycles_error:.0f} %"
         rows += [
-            ("cycles an image", f"about {result.cycles} ({error}), with early exit"),
+            ("cycles an image", f"about {result.cycles} ({error}){exits}"),
             ("time an image", f"{1e3 * result.core_s:.2f} ms in the core"),
             ("", f"{1e3 * result.line_s:.2f} ms on the serial line, at least"),
         ]
     else:
         rows.append(("cycles an image", "unknown: no vectors.safetensors to count spikes of"))
-    facts(f"{name} on {result.board} ({result.part}), predicted", rows)
+    facts(f"{params.name} on {result.board} ({result.part}), predicted", rows)
     if result.close_calls() and not result.problems():
         err.print(f"close: {' and '.join(result.close_calls())}; try `hwgen build`", markup=False)
 
