@@ -20,7 +20,7 @@ demo: .venv/ready
 	$(BIN)/hwgen demo
 
 test: lint
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses auto --dist loadfile
 
 lint: .venv/ready
 	$(BIN)/ruff check .
