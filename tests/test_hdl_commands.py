@@ -29,7 +29,7 @@ class StubCore(wiring.Component):
     number of steps. Its result comes `latency` cycles after its end, or after its first step if it
     is `early`. Register n reads 0x11223300 + n, register 15 reads 0."""
 
-    learning_layers = range(0)
+    learning_layers = fillable_layers = range(0)
 
     def __init__(
         self,

@@ -67,56 +67,37 @@ class Commands(wiring.Component):
             with m.Else():
                 m.d.comb += [core.i.valid.eq(1), done.eq(core.i.ready)]
                 m.d.comb += ended.eq(core.i.ready & (kind == Kind.END_OF_SAMPLE))
-        if core.learning_layers:
-            self._move_shadows(m, core, word, held, asked=asked, done=done, moving=moving)
-        elif hasattr(core, "fill"):
-            self._load(m, core, word, held, asked=asked, done=done)
+        if core.learning_layers or core.fillable_layers:
+            self._move_weights(m, core, word, held, asked=asked, done=done, moving=moving)
         self._answer(m, core, asked=asked, request_done=done, answered=answered)
         return m
 
-    def _move_shadows(self, m: Module, core, word, held, *, asked, done, moving) -> None:
-        """What else words may be if the core learns."""
-        layers, can_fill = core.learning_layers, hasattr(core, "fill")
-        fills = Signal()
-        kind, layer = word[INDEX_BITS:], word[:8]
-        what = word[8:INDEX_BITS]
-        reads = Signal()
-        known = (kind == READ_REGISTER) & (layer >= layers.start) & (layer < layers.stop)
-        m.d.comb += [
-            reads.eq(held & known & (what == READ_SHADOWS >> 8)),
-            fills.eq(held & known & (what == WRITE_SHADOWS >> 8) & can_fill),
-        ]
+    def _move_weights(self, m: Module, core, word, held, *, asked, done, moving) -> None:
+        """What else words may be if weights of some layers can be read, or written."""
+        kind, what, layer = word[INDEX_BITS:], word[8:INDEX_BITS], word[:8]
+        reads, fills = Signal(), Signal()
+        for asks, layers, code in (
+            (reads, core.learning_layers, READ_SHADOWS),
+            (fills, core.fillable_layers, WRITE_SHADOWS),
+        ):
+            is_one = Cat(layer == number for number in layers).any()
+            m.d.comb += asks.eq(held & (kind == READ_REGISTER) & (what == code >> 8) & is_one)
         with m.If(reads | fills):
             m.d.comb += [
                 asked.eq(0),
                 core.i.valid.eq(1),
                 core.i.payload.kind.eq(Kind.POTENTIAL),
-                core.i.payload.index.eq(layer + Mux(fills, layers.stop, 0)),
+                core.i.payload.index.eq(layer + Mux(fills, len(core.lanes), 0)),
                 done.eq(core.i.ready),
             ]
-        # In the middle of a sample the core drops the question, and there is no answer to wait for.
-        with m.If(reads & core.i.ready & core.asks):
-            m.d.sync += moving.eq(1)
-        with m.Elif(core.shadows.valid & core.shadows.ready & core.shadows.payload.last):
-            m.d.sync += moving.eq(0)
-        if can_fill:
+        if core.learning_layers:
+            # In the middle of a sample the core drops the question: there is no answer to wait for.
+            with m.If(reads & core.i.ready & core.asks):
+                m.d.sync += moving.eq(1)
+            with m.Elif(core.shadows.valid & core.shadows.ready & core.shadows.payload.last):
+                m.d.sync += moving.eq(0)
+        if core.fillable_layers:
             _fill(m, core, word, held, fills, asked=asked, done=done)
-
-    def _load(self, m: Module, core, word, held, *, asked, done) -> None:
-        """What else words may be if weights lie in SPRAM, and none learns."""
-        fills, layer = Signal(), word[:8]
-        loads = Cat(layer == number for number in core.loaded_layers).any()
-        kind, what = word[INDEX_BITS:], word[8:INDEX_BITS]
-        m.d.comb += fills.eq(held & (kind == READ_REGISTER) & (what == WRITE_SHADOWS >> 8) & loads)
-        with m.If(fills):
-            m.d.comb += [
-                asked.eq(0),
-                core.i.valid.eq(1),
-                core.i.payload.kind.eq(Kind.POTENTIAL),
-                core.i.payload.index.eq(layer + len(core.lanes)),
-                done.eq(core.i.ready),
-            ]
-        _fill(m, core, word, held, fills, asked=asked, done=done)
 
     def _answer(self, m: Module, core, *, asked, request_done, answered) -> None:
         """Results, registers and shadow weights to words, one whole answer after the other."""

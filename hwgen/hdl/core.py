@@ -66,6 +66,7 @@ class SpikeCore(wiring.Component):
         self.learning_layers = params.spec.learning_layers if self._learns else range(0)
         self._spram = bool(spram) and self._learns
         self.loaded_layers = () if self._learns else _loaded(params.spec, spram)
+        self.fillable_layers = self.learning_layers if self._spram else self.loaded_layers
         self._layers = [
             _layer(
                 params,
@@ -82,10 +83,9 @@ class SpikeCore(wiring.Component):
             n_inputs=params.spec.input.n_inputs,
             max_in_flight=len(layers) + 1,
             n_labels=params.spec.n_classes if self._learns else 0,
-            learning_layers=self.learning_layers,
-            can_fill=self._spram,
-            loaded_layers=self.loaded_layers,
             n_layers=len(layers),
+            readable=self.learning_layers,
+            fillable=self.fillable_layers,
         )
         learnt: dict[str, wiring.Member] = {}
         if self._teacher:

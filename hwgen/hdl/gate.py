@@ -21,11 +21,10 @@ class Gate(wiring.Component):
     With labels, an END_OF_SAMPLE of index k + 1 says that the sample is to be learnt, with label k.
     Nothing comes in behind it until that is done: `lesson` strobes, for `label`, when the core is
     empty, and `learnt` says that it is done. There is no early exit then. In the same way a
-    POTENTIAL between samples asks, by its index, for the weights of a layer that learns: `reads`
-    strobes, for the layer `label`. With `can_fill`, an index greater by the number of layers says
-    that weights for that layer are to come: `fills` strobes. So it does for `loaded_layers`, those
-    of a core that does not learn; while `unloaded` says that some of them wait, spikes mean
-    nothing.
+    POTENTIAL between samples asks, by its index, for the weights of one of the layers `readable`:
+    `reads` strobes, for the layer `label`. An index greater by `n_layers` says that weights for one
+    of the layers `fillable` are to come: `fills` strobes. A core that does not learn may need them;
+    while `unloaded` says that some layers wait for theirs, spikes mean nothing.
 
     Members: `finished` strobes when a sample has left the readout. `event` strobes for each spike
     passed on, `dropped` for each token that means nothing. `asks` says that the token offered asks
@@ -38,20 +37,15 @@ class Gate(wiring.Component):
         n_inputs: int,
         max_in_flight: int,
         n_labels: int = 0,
-        learning_layers: range = range(0),
-        can_fill: bool = False,
-        loaded_layers: Sequence[int] = (),
         n_layers: int = 0,
+        readable: Sequence[int] = (),
+        fillable: Sequence[int] = (),
     ) -> None:
-        """max_in_flight: samples that may be inside at once; more wait at the door.
-        learning_layers: up to the last of all layers. loaded_layers: some of `n_layers`.
-        """
-        self._learning_layers = learning_layers
-        self._can_fill = can_fill
-        self._loaded_layers, self._n_layers = loaded_layers, n_layers
-        n_asked = learning_layers.stop * (2 if can_fill else 1)
-        if loaded_layers:
-            n_asked = n_layers + max(loaded_layers) + 1
+        """max_in_flight: samples that may be inside at once; more wait at the door."""
+        self._n_layers = n_layers
+        self._readable, self._fillable = readable, fillable
+        self._waits = bool(fillable) and not n_labels
+        n_asked = max([0, *readable, *(n_layers + layer for layer in fillable)]) + 1
         self._n_inputs = n_inputs
         self._max_in_flight = max_in_flight
         self._n_labels = n_labels
@@ -62,7 +56,7 @@ class Gate(wiring.Component):
                 "lesson": Out(1),
                 "reads": Out(1),
                 "fills": Out(1),
-                "label": Out(index_bits(max(n_labels, learning_layers.stop, n_layers, 1))),
+                "label": Out(index_bits(max(n_labels, n_layers, 1))),
                 "learnt": In(1),
                 "early_exit": In(1),
                 "decided": In(1),
@@ -72,7 +66,7 @@ class Gate(wiring.Component):
                 "asks": Out(1),
                 "busy": Out(1),
             }
-            | ({"unloaded": In(1)} if loaded_layers else {})
+            | ({"unloaded": In(1)} if self._waits else {})
         )
 
     def elaborate(self, platform: object) -> Module:
@@ -84,7 +78,7 @@ class Gate(wiring.Component):
         means_nothing, asks = Signal(), self.asks
         closed = Signal()  # a sample is being learnt, or is about to be; or weights come
         no_event = token.index >= self._n_inputs
-        if self._loaded_layers:
+        if self._waits:
             no_event |= self.unloaded
         m.d.comb += [
             is_end.eq(token.kind == Kind.END_OF_SAMPLE),
@@ -114,7 +108,7 @@ class Gate(wiring.Component):
                 self.o.payload.index.eq(token.index),
             ]
         m.d.sync += in_flight.eq(in_flight + leave - self.finished)
-        if self._n_labels or self._loaded_layers:
+        if self._n_labels or self._fillable:
             self._teach(m, take, ~inside, asks, leave, closed, in_flight == 0)
         return m
 
@@ -142,19 +136,16 @@ class Gate(wiring.Component):
                 self.label.eq(token.index - 1),
                 self.o.payload.index.eq(0),
             ]
-        layers = self._learning_layers
-        questions = [(asked, sent, 0)] + [(sent, asked, layers.stop)] * self._can_fill
-        if self._loaded_layers:
-            questions = [(sent, asked, self._n_layers)]
-        for flag, other, shift in questions:
-            layer = token.index - shift
-            learns = (layer >= layers.start) & (layer < layers.stop)
-            if self._loaded_layers:
-                learns = Cat(layer == number for number in self._loaded_layers).any()
-            with m.If(between & (token.kind == Kind.POTENTIAL) & learns):
+        for flag, other, layers, shift in (
+            (asked, sent, self._readable, 0),
+            (sent, asked, self._fillable, self._n_layers),
+        ):
+            is_one = Cat(token.index == layer + shift for layer in layers).any()
+            with m.If(between & (token.kind == Kind.POTENTIAL) & is_one):
                 m.d.comb += asks.eq(1)
-            with m.If(take & asks & learns):
-                m.d.sync += [closed.eq(1), flag.eq(1), other.eq(0), self.label.eq(layer)]
+            with m.If(take & asks & is_one):
+                m.d.sync += [closed.eq(1), flag.eq(1), other.eq(0)]
+                m.d.sync += self.label.eq(token.index - shift)
         with m.If(begins):
             m.d.sync += teaching.eq(1)
         with m.If(self.learnt):

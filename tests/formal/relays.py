@@ -72,7 +72,7 @@ def lessons() -> Bench:
     m = bench.m
     layers = range(1, 3)
     m.submodules.dut = dut = Gate(
-        n_inputs=3, max_in_flight=2, n_labels=2, learning_layers=layers, can_fill=True
+        n_inputs=3, max_in_flight=2, n_labels=2, n_layers=3, readable=layers, fillable=layers
     )
     inside = bench.opened(dut)
     token = dut.i.payload
