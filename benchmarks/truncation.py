@@ -141,7 +141,9 @@ def alexnet(device: str, n_steps: int, n: int) -> dict[str, dict[str, int]]:
         )
         network = TruncatedNetwork(spec, rule).to(device)
         network.initialise(inputs, generator)
-        found[f"{steps} {block} {head}"] = cost.measure(network, inputs, labels).to_json()
+        found[f"{steps} {block} {head}"] = cost.measure(
+            network, inputs, labels, ask_allocator=True
+        ).to_json()
         print(steps, block, head, found[f"{steps} {block} {head}"], flush=True)
     return found
 
@@ -166,8 +168,8 @@ def costs(results: dict) -> str:
     lines = []
     for name, runs in results.items():
         lines += ["", f"{name}:", ""]
-        lines += ["| K | block | head | kept | moved | MACs | real products |"]
-        lines += ["|---|---|---|---|---|---|---|"]
+        lines += ["| K | block | head | kept | allocated | moved | MACs | real products |"]
+        lines += ["|---|---|---|---|---|---|---|---|"]
         whole = None
         for key, found in runs.items():
             _, layers, head = key.split()
@@ -175,12 +177,13 @@ def costs(results: dict) -> str:
             measured = next(iter(seeds.values()))["cost"] if seeds else found
             real = measured["error_macs"] + measured["head_macs"]
             whole = whole or measured | {"real": real}
-            kept = measured["cuda_bytes"] or measured["saved_bytes"]
-            before = whole["cuda_bytes"] or whole["saved_bytes"]
+            kept, before = measured["saved_bytes"], whole["saved_bytes"]
+            most, first = measured["allocated_bytes"], whole["allocated_bytes"]
+            allocated = f"{most / 1e6:.1f} MB ({_change(most, first)})" if most else "-"
             heads = head if measured["n_blocks"] > 1 else "none"
             lines.append(
                 f"| {measured['window_steps']} | {layers if int(layers) else 'all'} | {heads} "
-                f"| {kept / 1e6:.2f} MB ({_change(kept, before)}) "
+                f"| {kept / 1e6:.2f} MB ({_change(kept, before)}) | {allocated} "
                 f"| {measured['moved_bytes'] / 1e9:.2f} GB "
                 f"({_change(measured['moved_bytes'], whole['moved_bytes'])}) "
                 f"| {measured['macs'] / 1e9:.2f} G ({_change(measured['macs'], whole['macs'])}) "

@@ -10,6 +10,7 @@ from truncated_nets import gradients, network, network_spec, spikes
 
 from hwgen.golden import Golden
 from hwgen.training import cost, lif
+from hwgen.training.allocated import peak_bytes
 from hwgen.training.lif import Dynamics
 from hwgen.training.quantize import to_params
 
@@ -220,3 +221,24 @@ def test_costs_are_counted_as_they_occur():
     assert 2 * at_least < short.saved_bytes < 0.4 * whole.saved_bytes
     assert local.saved_bytes < short.saved_bytes
     assert dataclasses.asdict(local) == local.to_json()
+    assert local.allocated_bytes == 0  # not asked
+
+
+def test_the_allocator_tells_its_peak():
+    def step():
+        first = torch.zeros(300, 1000)
+        second = torch.ones(100, 1000)
+        del first
+        return torch.ones(200, 1000), second
+
+    peak = peak_bytes(step, torch.device("cpu"))
+    assert 4 * 400_000 <= peak < 4 * 401_000
+
+    spec = network_spec("8C3p1-P2-8C3-16", side=12, n_steps=8)
+    inputs, labels = spikes(8, spec), torch.arange(8) % 4
+    whole, local = (
+        cost.measure(network(spec, **how), inputs, labels, ask_allocator=True)
+        for how in ({}, {"truncation_steps": 2, "block_layers": 1})
+    )
+    assert whole.allocated_bytes > whole.saved_bytes
+    assert local.saved_bytes < local.allocated_bytes < 0.6 * whole.allocated_bytes

@@ -8,6 +8,7 @@ import copy
 from collections import Counter
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -18,6 +19,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
 from hwgen.spec import PoolSpec
+from hwgen.training.allocated import peak_bytes
 from hwgen.training.truncated import TruncatedNetwork
 
 
@@ -26,11 +28,12 @@ class Cost:
     """Of one batch of `n` samples, all steps, and the optimiser's steps (Adam).
 
     saved_bytes: most that was kept for backward at one time; fixed_bytes: parameters, gradients and
-    Adam's moments; cuda_bytes: most that CUDA had allocated, 0 on a CPU; moved_bytes: operands and
-    results of all operations of torch, as if nothing stayed in a cache; macs: as torch counts
-    them, forward and backward; forward_macs, weight_macs, error_macs, head_macs: counted from the
-    shapes: potentials; gradients of weights; errors sent to the layer below; all of the heads.
-    Spikes are 0 or 1, so the first two are additions; the others multiply real numbers.
+    Adam's moments; allocated_bytes: most that torch's allocator gave out at one time besides, 0 if
+    it was not asked; moved_bytes: operands and results of all operations of torch, as if nothing
+    stayed in a cache; macs: as torch counts them, forward and backward; forward_macs, weight_macs,
+    error_macs, head_macs: counted from the shapes: potentials; gradients of weights; errors sent to
+    the layer below; all of the heads. Spikes are 0 or 1, so the first two are additions; the others
+    multiply real numbers.
     """
 
     n: int
@@ -38,7 +41,7 @@ class Cost:
     n_blocks: int
     saved_bytes: int
     fixed_bytes: int
-    cuda_bytes: int
+    allocated_bytes: int
     moved_bytes: int
     macs: int
     forward_macs: int
@@ -50,29 +53,36 @@ class Cost:
         return asdict(self)
 
 
-def measure(network: TruncatedNetwork, inputs: Tensor, labels: Tensor) -> Cost:
-    """Learn one batch with a copy of the network: 0/1 [n, n_steps, n_inputs], int64 [n]."""
+def measure(
+    network: TruncatedNetwork, inputs: Tensor, labels: Tensor, *, ask_allocator: bool = False
+) -> Cost:
+    """Learn one batch with a copy of the network: 0/1 [n, n_steps, n_inputs], int64 [n].
+
+    `ask_allocator`: learn it once more; on a GPU that is always done.
+    """
     trial = copy.deepcopy(network).train()
     groups = [group["params"] for group in trial.parameter_groups()]
     parameters = [parameter for group in groups for parameter in group]
     optimiser = torch.optim.Adam(parameters, lr=1e-6)
     trial.learn(inputs[:1], labels[:1], optimiser.step)  # makes Adam's moments
-    on_gpu = inputs.device.type == "cuda"
-    if on_gpu:
-        torch.cuda.reset_peak_memory_stats(inputs.device)
     saved, moved, counter = _Saved(), _Moved(), FlopCounterMode(display=False)
     with ExitStack() as stack:
         for context in (saved_tensors_hooks(saved.pack, saved.unpack), moved, counter):
             stack.enter_context(context)
         trial.learn(inputs, labels, optimiser.step)
     fixed = sum(4 * parameter.numel() for parameter in trial.parameters())
+    allocated = 0
+    if ask_allocator or inputs.device.type == "cuda":
+        trial.zero_grad()
+        again = partial(trial.learn, inputs, labels, optimiser.step)
+        allocated = peak_bytes(again, inputs.device)
     return Cost(
         n=len(labels),
         window_steps=trial.window_steps,
         n_blocks=len(trial.blocks),
         saved_bytes=saved.peak,
         fixed_bytes=fixed + sum(3 * 4 * parameter.numel() for parameter in parameters),
-        cuda_bytes=torch.cuda.max_memory_allocated(inputs.device) if on_gpu else 0,
+        allocated_bytes=allocated,
         moved_bytes=moved.n_bytes,
         macs=counter.get_total_flops() // 2,
         **_counted(trial, len(labels)),
