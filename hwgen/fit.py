@@ -106,16 +106,21 @@ def spram_layers(params: Params, lanes: Sequence[int], board: Board) -> tuple[in
 
 def in_spram(params: Params, lanes: Sequence[int], board: Board) -> bool:
     """Whether the weights that learn are to lie in SPRAM: where there is enough of it."""
-    spec, n_blocks_taken = params.spec, 0
+    return learning_sprams(params, lanes, board) > 0
+
+
+def learning_sprams(params: Params, lanes: Sequence[int], board: Board) -> int:
+    """Blocks of SPRAM for the weights that learn; 0 if they cannot lie there."""
+    spec, n_taken = params.spec, 0
     if spec.learning is None or spec.learning.shadow_bits > SPRAM_BITS:
-        return False
+        return 0
     for index in spec.learning_layers:
         layer = spec.layers[index]
         assert isinstance(layer, DenseSpec)  # Params.check
         if layer.n_pre * n_blocks(layer.n_post, lanes[index]) > SPRAM_WORDS:
-            return False
-        n_blocks_taken += -(-lanes[index] * spec.learning.shadow_bits // SPRAM_BITS)
-    return n_blocks_taken <= board.capacity.spram
+            return 0
+        n_taken += -(-lanes[index] * spec.learning.shadow_bits // SPRAM_BITS)
+    return n_taken if n_taken <= board.capacity.spram else 0
 
 
 def _balanced(params: Params, dense: int, conv: int, board: Board) -> tuple[int, ...]:

@@ -72,7 +72,8 @@ def predict(params: Params, lanes: Sequence[int], board: Board) -> Prediction:
         brams=blocks,
         fmax_hz=round(1e9 / ns),
         fmax_error=period.typical_error,
-        sprams=sum(n_sprams(layer, n) for _, layer, n in loaded if isinstance(layer, DenseSpec)),
+        sprams=fit.learning_sprams(params, lanes, board)
+        + sum(n_sprams(layer, n) for _, layer, n in loaded if isinstance(layer, DenseSpec)),
         loaded_layers=tuple(index for index, _, _ in loaded),
     )
 
