@@ -78,7 +78,7 @@ def main() -> int:
     for params, lanes, name in jobs:
         rows = tables["routed"]
         known = [r for r in rows if _design(r) == (params.digest, list(lanes), name)]
-        if any(r["protocol"] == VERSION and not r.get("older_link") for r in known):
+        if any(r["protocol"] == VERSION for r in known):
             continue
         row = route(params, lanes, name)
         if row:

@@ -27,15 +27,13 @@ _ROW_WORDS: dict[Family, int] = {"ice40": 512, "ecp5": 2048, "gowin": 2048}
 
 @dataclass(frozen=True)
 class _Row:
-    """A routed design; `luts` is None where nobody knows with which link. `older_link`: with one
-    that took more tables by a constant, which is fitted, too."""
+    """A routed design; `luts` is None where it was routed with another link."""
 
     board: str
     lanes: tuple[int, ...]
     luts: int | None
     fmax_hz: int
     spec: NetworkSpec
-    older_link: bool = False
     spram: tuple[int, ...] = ()  # layers whose weights lie there
 
 
@@ -67,7 +65,7 @@ def predict(params: Params, lanes: Sequence[int], board: Board) -> Prediction:
     blocks = sum(fit.memory_blocks(params, tuple(lanes), board)) + fit.LINK_BLOCKS
     return Prediction(
         lanes=tuple(lanes),
-        luts=round(tables([*_table_features(params.spec, lanes), 0], board.family)),
+        luts=round(tables(_table_features(params.spec, lanes, spram), board.family)),
         luts_error=tables.typical_error,
         brams=blocks,
         fmax_hz=round(1e9 / ns),
@@ -94,7 +92,7 @@ def models() -> tuple[Model, Model]:
     boards = {row.board: load_board(row.board) for row in rows}
     counted = [row for row in rows if row.luts is not None]
     tables = fitted(
-        [[*_table_features(r.spec, r.lanes), float(r.older_link)] for r in counted],
+        [_table_features(r.spec, r.lanes, r.spram) for r in counted],
         [float(r.luts or 0) for r in counted],
         [boards[r.board].family for r in counted],
     )
@@ -136,8 +134,8 @@ def _shipped() -> list[_Row]:
 def _row(entry: dict[str, Any], spec: Any, board: str) -> _Row:
     network = checked.build(NetworkSpec, spec, where="a routed design", error=ResultsError)
     luts = entry["luts"] if entry.get("protocol") == VERSION else None
-    older = bool(entry.get("older_link"))
-    return _Row(board, tuple(entry["lanes"]), luts, entry["fmax_hz"], network, older)
+    spram = tuple(entry.get("loaded_layers", ()))
+    return _Row(board, tuple(entry["lanes"]), luts, entry["fmax_hz"], network, spram)
 
 
 def _weighted(spec: NetworkSpec, lanes: Sequence[int]) -> list[tuple[int, WeightedSpec, int]]:
@@ -148,9 +146,10 @@ def _weighted(spec: NetworkSpec, lanes: Sequence[int]) -> list[tuple[int, Weight
     ]
 
 
-def _table_features(spec: NetworkSpec, lanes: Sequence[int]) -> list[float]:
+def _table_features(spec: NetworkSpec, lanes: Sequence[int], spram: Sequence[int]) -> list[float]:
     """Link, registers and readout; bits of adders; bits of weights that have several; walks of
-    convolutions and pools; bits of layers that learn; that there are any; outputs."""
+    convolutions and pools; bits of layers that learn; that there are any; outputs; that weights
+    are loaded; bits of adders that leak."""
     adders, weights, learning = 0.0, 0.0, 0.0
     for index, layer, n in _weighted(spec, lanes):
         adders += n * (layer.potential_bits + layer.slope_bits)
@@ -158,7 +157,10 @@ def _table_features(spec: NetworkSpec, lanes: Sequence[int]) -> list[float]:
         if spec.learning and index in spec.learning_layers:
             learning += n * spec.learning.shadow_bits
     walks = len(spec.layers) - sum(layer.kind == "dense" for layer in spec.layers)
-    return [1, adders, weights, walks, learning, float(bool(spec.learning)), spec.n_classes]
+    leaky = sum(n * x.potential_bits for _, x, n in _weighted(spec, lanes) if x.reset != "never")
+    learns = bool(spec.learning)
+    loads = bool(spram) and not learns
+    return [1, adders, weights, walks, learning, learns, spec.n_classes, loads, leaky]
 
 
 def _period_features(

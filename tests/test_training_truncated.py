@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn.functional import conv2d, cross_entropy, linear
-from truncated_nets import gradients, network, network_spec, spikes
+from truncated_nets import gradients, learnt, network, network_spec, spikes
 
 from hwgen.golden import Golden
 from hwgen.training import cost, lif
@@ -66,9 +66,7 @@ def test_one_window_and_one_block_are_backpropagation_through_time(hidden, reset
     spec = network_spec(hidden, reset=reset)
     made = network(spec).eval()  # scales stand still, so that both see the same
     inputs, labels = spikes(16, spec), torch.arange(16) % 4
-    made.learn(inputs, labels, lambda: None)
-    found = gradients(made)
-    made.zero_grad()
+    found = learnt(made, inputs, labels)
     potentials = naive(made, inputs)
     cross_entropy(made.scores(torch.zeros(1), potentials), labels).backward()
     wanted = gradients(made)
@@ -112,16 +110,19 @@ def test_blocks_are_detached():
     inputs, labels = spikes(8, spec), torch.arange(8) % 4
     made = network(spec, block_layers=1).eval()
     assert [len(block.spiking) for block in made.blocks] == [1, 1, 1]
-    made.learn(inputs, labels, lambda: None)
-    assert made.layers[0].shadow.grad.abs().max() > 0
+
+    def first_two(net):
+        found = learnt(net, inputs, labels)
+        names = {parameter: name for name, parameter in net.named_parameters()}
+        return [found[names[layer.shadow]].abs().max() for layer in net.layers[:2]]
+
+    assert first_two(made)[0] > 0
     with torch.no_grad():
         made.blocks[0].head.weight.zero_()
-    made.learn(inputs, labels, lambda: None)
-    assert made.layers[0].shadow.grad.abs().max() == 0
-    assert made.layers[1].shadow.grad.abs().max() > 0
+    assert first_two(made)[0] == 0
+    assert first_two(made)[1] > 0
     whole = network(spec).eval()
-    whole.learn(inputs, labels, lambda: None)
-    assert whole.layers[0].shadow.grad.abs().max() > 0
+    assert first_two(whole)[0] > 0
     assert not whole.heads
 
 
@@ -231,8 +232,9 @@ def test_the_allocator_tells_its_peak():
         del first
         return torch.ones(200, 1000), second
 
-    peak = peak_bytes(step, torch.device("cpu"))
-    assert 4 * 400_000 <= peak < 4 * 401_000
+    for _ in range(2):  # the first leaves nothing to the second
+        peak = peak_bytes(step, torch.device("cpu"))
+        assert 4 * 400_000 <= peak < 4 * 401_000
 
     spec = network_spec("8C3p1-P2-8C3-16", side=12, n_steps=8)
     inputs, labels = spikes(8, spec), torch.arange(8) % 4

@@ -41,5 +41,13 @@ def network(spec, seed=0, **recipe):
     return made
 
 
+def learnt(made, inputs, labels):
+    """Gradients of one window, block after block, as they are when a step is due."""
+    found = []
+    made.learn(inputs, labels, lambda: found.append(gradients(made)))
+    assert sum(map(len, found)) == len({name for of_block in found for name in of_block})
+    return {name: gradient for of_block in found for name, gradient in of_block.items()}
+
+
 def gradients(made):
     return {name: p.grad.clone() for name, p in made.named_parameters() if p.grad is not None}

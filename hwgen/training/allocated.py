@@ -25,5 +25,7 @@ def peak_bytes(step: Callable[[], object], device: torch.device) -> int:
         path = Path(folder) / "trace.json"
         profiler.export_chrome_trace(str(path))
         events = json.loads(path.read_text())["traceEvents"]
-    counts = [e["args"]["Total Allocated"] for e in events if e.get("name") == "[memory]"]
-    return max(counts, default=0)
+    events = sorted((e for e in events if e.get("name") == "[memory]"), key=lambda e: e["ts"])
+    # The count goes on from one profile to the next, with what was freed between them still in it.
+    counts = [int(e["args"]["Total Allocated"]) for e in events]
+    return max(counts) - counts[0] + int(events[0]["args"]["Bytes"]) if events else 0

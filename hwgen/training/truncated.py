@@ -84,7 +84,8 @@ class TruncatedNetwork(nn.Module):
         return (counts + left.clamp(-1, 1)) * self.gain.exp()
 
     def learn(self, inputs: Tensor, labels: Tensor, step: Callable[[], None]) -> tuple[int, float]:
-        """One batch; `step` is called after each window, when gradients are set.
+        """One batch; `step` is called after each window of each block, when gradients of that block
+        are set, and no others: they are gone before the next block needs memory.
 
         inputs: this process's share, 0/1 [n, n_steps, n_inputs]; labels: int64 [n]. Returns how
         many are decided wrongly, and the sum over samples of the loss, mean over windows; of this
@@ -95,8 +96,8 @@ class TruncatedNetwork(nn.Module):
         counts: list[Tensor | float] = [0.0] * len(self.blocks)
         loss_sum, n_windows = torch.zeros((), device=labels.device), 0
         answer = torch.zeros(0)
+        self.zero_grad()
         for spikes in self.windows(inputs):
-            self.zero_grad()
             for index, block in enumerate(self.blocks):
                 spikes = block.run(spikes, potentials[index])[-1]
                 fresh = block.head.counted(spikes) if block.head else spikes.sum(dim=0)
@@ -111,9 +112,10 @@ class TruncatedNetwork(nn.Module):
                 # Cut here: the next block, and the next window, see numbers only.
                 spikes, counts[index] = spikes.detach(), counted.detach()
                 potentials[index] = [potential.detach() for potential in potentials[index]]
+                step()
+                self.zero_grad()
             loss_sum += loss.detach()  # of the last block: the network's own
             n_windows += 1
-            step()
         n_wrong = int((answer.argmax(dim=1) != labels).sum())
         return n_wrong, float(loss_sum) / n_windows
 

@@ -14,16 +14,38 @@ from hwgen.spec import ConvSpec, WeightedSpec
 _STEPS = {2: 1.22, 3: 0.65, 4: 0.357, 5: 0.193, 6: 0.104, 7: 0.0575, 8: 0.0307}
 
 
-class _Round(Function):
-    """To integers, or signs; the gradient passes unchanged (straight-through)."""
+class _Quantized(Function):
+    """Centred, scaled, limited, rounded; the gradient passes the rounding (straight-through).
+
+    One function: a chain of autograd's would keep a copy of all weights for each of its links.
+    """
 
     @staticmethod
-    def forward(ctx: Any, weights: Tensor, binary: bool) -> Tensor:
-        return torch.where(weights >= 0, 1.0, -1.0) if binary else weights.round()
+    def forward(ctx: Any, shadow: Tensor, bits: int, limit: int, rounded: bool) -> Tensor:
+        shape = (-1, *[1] * (shadow.dim() - 1))
+        weights = shadow - shadow.flatten(1).mean(dim=1).view(shape)
+        scale = None
+        if bits > 1:
+            spread = weights.flatten(1).square().mean(dim=1).sqrt()
+            scale = (_STEPS[bits] * spread + 1e-9).view(shape)
+            weights.div_(scale)
+        ctx.save_for_backward((weights < -limit) | (weights > limit), scale)
+        weights.clamp_(-limit, limit)
+        if not rounded:
+            return weights
+        if bits > 1:
+            return weights.round_()
+        is_positive = weights >= 0
+        return weights.fill_(-1.0).masked_fill_(is_positive, 1.0)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
-        return gradients[0], None
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+        is_outside, scale = ctx.saved_tensors
+        gradient = gradients[0].masked_fill(is_outside, 0.0)
+        if scale is not None:
+            gradient.div_(scale)  # which passes for a constant
+        mean = gradient.flatten(1).sum(dim=1) / gradient[0].numel()
+        return gradient.sub_(mean.view(-1, *[1] * (gradient.dim() - 1))), None, None, None
 
 
 class Weighted(nn.Module):
@@ -48,17 +70,9 @@ class Weighted(nn.Module):
 
     def weights(self) -> Tensor:
         """Integer weights, float32: [n_out, n_pre] or [n_out, channels, size, size]."""
-        mean = self.shadow.flatten(1).mean(dim=1)
-        axes = [1] * (self.shadow.dim() - 1)
-        weights = self.shadow - mean.view(-1, *axes)
-        bits, limit = self.spec.weight_bits, self.spec.max_weight
-        if bits > 1:
-            spread = weights.detach().flatten(1).square().mean(dim=1).sqrt()
-            weights = weights / (_STEPS[bits] * spread + 1e-9).view(-1, *axes)
-        weights = weights.clamp(-limit, limit)
-        if not self.rounded:
-            return weights
-        result: Tensor = _Round.apply(weights, bits == 1)  # type: ignore[no-untyped-call]
+        result: Tensor = _Quantized.apply(  # type: ignore[no-untyped-call]
+            self.shadow, self.spec.weight_bits, self.spec.max_weight, self.rounded
+        )
         return result
 
     def potentials(self, psp: Tensor) -> Tensor:
