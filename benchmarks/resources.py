@@ -147,6 +147,7 @@ def route(params: Params, lanes: tuple[int, ...], name: str) -> dict[str, object
         "brams": built.brams.used,
         "sprams": built.sprams.used,
         "loaded_layers": list(built.loaded_layers),
+        "memory_tables": fit.memory_tables(params, lanes, TARGETS[name], built.loaded_layers),
         "fmax_hz": built.fmax_hz,
         "protocol": VERSION,
         "spec": params.spec.to_json(),

@@ -43,14 +43,19 @@ def n_brams(n_words: int, width: int, family: Family, *, written: bool) -> int:
 
     `written`: it has one port to write, too; else it is constant.
     """
-    least, blocks = n_words * width * (_BIT_COST if written else _CONSTANT_BIT_COST), 0
+    return chosen(n_words, width, family, written=written)[0]
+
+
+def chosen(n_words: int, width: int, family: Family, *, written: bool) -> tuple[int, int]:
+    """The same, and how many bits are selected behind the rows of blocks; 0, 0 if it has none."""
+    least, found = n_words * width * (_BIT_COST if written else _CONSTANT_BIT_COST), (0, 0)
     if written and family != "ice40":
         least = min(least, _cost(n_words, width, _TABLE, _TABLE_COST, written)[0])
     for shape in _SHAPES[family]:
         cost, count = _cost(n_words, width, shape, _BLOCK_COST[family], written)
         if cost < least:
-            least, blocks = cost, count
-    return blocks
+            least, found = cost, (count, (ceil(n_words / shape.n_words) - 1) * width)
+    return found
 
 
 def _cost(n_words: int, width: int, shape: _Shape, cost: int, written: bool) -> tuple[float, int]:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.board import Board, Family
-from hwgen.brams import n_brams
+from hwgen.brams import chosen, n_brams
 from hwgen.errors import BoardError
 from hwgen.pack import (
     QUEUE_DEPTH,
@@ -186,6 +186,20 @@ def memory_blocks(params: Params, lanes: tuple[int, ...], board: Board) -> list[
         sum(n_brams(m.n_words, m.width, board.family, written=m.written) for m in memories)
         for memories in _all_memories(params, lanes, board, spram)
     ]
+
+
+def memory_tables(
+    params: Params, lanes: Sequence[int], board: Board, spram: Sequence[int]
+) -> tuple[int, int]:
+    """What memories take of tables: bits of the words of those without blocks, for each 16 words;
+    bits selected behind rows of blocks."""
+    columns = selected = 0
+    for memories in _all_memories(params, lanes, board, spram):
+        for m in memories:
+            blocks, behind = chosen(m.n_words, m.width, board.family, written=m.written)
+            columns += 0 if blocks else m.width * -(-m.n_words // 16)
+            selected += behind
+    return columns, selected
 
 
 def _all_memories(

@@ -34,6 +34,7 @@ class _Row:
     luts: int | None
     fmax_hz: int
     spec: NetworkSpec
+    memory_tables: tuple[int, ...] = (0, 0)  # `fit.memory_tables`
     spram: tuple[int, ...] = ()  # layers whose weights lie there
 
 
@@ -60,12 +61,13 @@ def predict(params: Params, lanes: Sequence[int], board: Board) -> Prediction:
         speed = max(same, key=lambda name: period.factors[name])
     spram = fit.spram_layers(params, lanes, board)
     weighted = [] if params.spec.learning else _weighted(params.spec, lanes)
+    held = fit.memory_tables(params, lanes, board, spram)
     loaded = [row for row in weighted if row[0] in spram]
     ns = period(_period_features(params.spec, lanes, board.family, spram), speed)
     blocks = sum(fit.memory_blocks(params, tuple(lanes), board)) + fit.LINK_BLOCKS
     return Prediction(
         lanes=tuple(lanes),
-        luts=round(tables(_table_features(params.spec, lanes, spram), board.family)),
+        luts=round(tables(_table_features(params.spec, lanes, spram, held), board.family)),
         luts_error=tables.typical_error,
         brams=blocks,
         fmax_hz=round(1e9 / ns),
@@ -92,7 +94,7 @@ def models() -> tuple[Model, Model]:
     boards = {row.board: load_board(row.board) for row in rows}
     counted = [row for row in rows if row.luts is not None]
     tables = fitted(
-        [_table_features(r.spec, r.lanes, r.spram) for r in counted],
+        [_table_features(r.spec, r.lanes, r.spram, r.memory_tables) for r in counted],
         [float(r.luts or 0) for r in counted],
         [boards[r.board].family for r in counted],
     )
@@ -124,8 +126,10 @@ def _shipped() -> list[_Row]:
             for key, entry in entries.items():
                 if key.startswith("synth "):
                     row = _row(entry, spec, key.removeprefix("synth "))
-                    where = fit.spram_layers(params, row.lanes, load_board(row.board))
-                    rows.append(replace(row, spram=where))
+                    target = load_board(row.board)
+                    where = fit.spram_layers(params, row.lanes, target)
+                    held = fit.memory_tables(params, row.lanes, target, where)
+                    rows.append(replace(row, memory_tables=held, spram=where))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, HwgenError):
             continue
     return rows
@@ -135,7 +139,8 @@ def _row(entry: dict[str, Any], spec: Any, board: str) -> _Row:
     network = checked.build(NetworkSpec, spec, where="a routed design", error=ResultsError)
     luts = entry["luts"] if entry.get("protocol") == VERSION else None
     spram = tuple(entry.get("loaded_layers", ()))
-    return _Row(board, tuple(entry["lanes"]), luts, entry["fmax_hz"], network, spram)
+    held = tuple(entry.get("memory_tables", (0, 0)))
+    return _Row(board, tuple(entry["lanes"]), luts, entry["fmax_hz"], network, held, spram)
 
 
 def _weighted(spec: NetworkSpec, lanes: Sequence[int]) -> list[tuple[int, WeightedSpec, int]]:
@@ -146,28 +151,29 @@ def _weighted(spec: NetworkSpec, lanes: Sequence[int]) -> list[tuple[int, Weight
     ]
 
 
-def _table_features(spec: NetworkSpec, lanes: Sequence[int], spram: Sequence[int]) -> list[float]:
-    """Link, registers and readout; bits of adders; bits of weights that have several; walks of
-    convolutions and pools; bits of layers that learn; that there are any; outputs; that weights
-    are loaded; bits of adders that leak."""
-    adders, weights, learning = 0.0, 0.0, 0.0
+def _table_features(
+    spec: NetworkSpec, lanes: Sequence[int], spram: Sequence[int], memory_tables: Sequence[int]
+) -> list[float]:
+    """Link, registers and readout; bits of adders; walks of convolutions and pools; bits of layers
+    that learn; that there are any; outputs; that weights are loaded; bits of adders that leak;
+    memories in tables, and rows of blocks."""
+    adders, learning = 0.0, 0.0
     for index, layer, n in _weighted(spec, lanes):
         adders += n * (layer.potential_bits + layer.slope_bits)
-        weights += n * layer.weight_bits * (layer.weight_bits > 1)
         if spec.learning and index in spec.learning_layers:
             learning += n * spec.learning.shadow_bits
     walks = len(spec.layers) - sum(layer.kind == "dense" for layer in spec.layers)
     leaky = sum(n * x.potential_bits for _, x, n in _weighted(spec, lanes) if x.reset != "never")
     learns = bool(spec.learning)
     loads = bool(spram) and not learns
-    return [1, adders, weights, walks, learning, learns, spec.n_classes, loads, leaky]
+    return [1, adders, walks, learning, learns, spec.n_classes, loads, leaky, *memory_tables]
 
 
 def _period_features(
     spec: NetworkSpec, lanes: Sequence[int], family: Family, spram: Sequence[int]
 ) -> list[float]:
     """Constant; levels of multiplexers behind the weights; the longest carry; bits of a state word
-    that fan out; that weights are learnt."""
+    that fan out; that weights are learnt; pictures."""
     weighted = _weighted(spec, lanes)
     rows = (0 if i in spram else _rows(layer, n, family) for i, layer, n in weighted)
     levels = max(log2(1 + n) for n in rows)
