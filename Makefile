@@ -1,10 +1,10 @@
 # `make demo`: set everything up, then the whole road once, on 8x8 digits.
 # `make test`: all checks. Both need a Debian or Ubuntu and nothing else.
 # `make conformance`: all vectors that ship, through the implementations in examples/; a minute.
-# `make prove`: proofs of the hardware, four minutes of one core; `make test` does them, too.
+# `make prove`: proofs of the hardware, some five minutes of one core; `make test` does them, too.
 # `make mutate`: faults planted in cores, which `cosim` and `verify` must find; 12 minutes of two cores.
 # `make fuzz`: bad files, bad streams and kills, for some twenty minutes; EXAMPLES=, SECONDS_EACH=.
-# `make soak`: samples back to back, resets at any moment, planted leaks of state; five minutes of two cores.
+# `make soak`: samples back to back, resets at any moment, planted leaks of state; nine minutes of two cores.
 
 BIN := .venv/bin
 EXAMPLES ?= 3000
