@@ -49,6 +49,13 @@ def one(trained_by: recipe.Recipe, n: int, held_out: int, folder: Path | None) -
     }
 
 
+def told(runs: dict[str, dict[str, float]]) -> str:
+    """Mean and spread of the accuracies of runs, in %, and how many there are."""
+    found = [100 * run["accuracy"] for run in runs.values()]
+    spread = f" ± {statistics.stdev(found):.1f}" if len(found) > 1 else ""
+    return f"{statistics.mean(found):.1f}{spread} ({len(found)})" if found else "-"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("model", nargs="?", default="nmnist-csnn", help="or a recipe")
@@ -65,9 +72,7 @@ def main() -> None:
             write_atomic(FILE, json.dumps(results, indent=1) + "\n")
         found = runs[str(held_out)]
         print(f"fold {held_out}: {found['n_correct']} of {found['n']}", flush=True)
-    accuracies = [100 * run["accuracy"] for run in runs.values()]
-    mean, spread = statistics.mean(accuracies), statistics.stdev(accuracies)
-    print(f"{trained_by.name}: {mean:.1f} ± {spread:.1f} %, of {len(accuracies)} folds")
+    print(f"{trained_by.name}, in %, of so many folds: {told(runs)}")
 
 
 if __name__ == "__main__":

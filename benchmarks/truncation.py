@@ -14,7 +14,6 @@ last epoch counts.
 
 import argparse
 import json
-import statistics
 from pathlib import Path
 
 import folds
@@ -174,10 +173,8 @@ def accuracies(results: dict) -> str:
     for steps, layers, head in VARIANTS:
         cells = [str(steps or "all"), str(layers or "all"), head if layers else "none"]
         for name in names:
-            runs = results[name].get(f"{steps} {layers} {head}", {"seeds": {}})["seeds"].values()
-            found = [100 * run["accuracy"] for run in runs]
-            spread = f" ± {statistics.stdev(found):.1f}" if len(found) > 1 else ""
-            cells.append(f"{statistics.mean(found):.1f}{spread} ({len(found)})" if found else "-")
+            variant = results[name].get(f"{steps} {layers} {head}", {"seeds": {}})
+            cells.append(folds.told(variant["seeds"]))
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

@@ -19,8 +19,7 @@ from amaranth.lib import wiring
 from hwgen.hdl.bank import StateBank
 from hwgen.hdl.constants import read_constants
 from hwgen.hdl.lane_words import signed_weight
-from hwgen.hdl.slot import Op, state_members
-from hwgen.pack import n_blocks
+from hwgen.hdl.slot import Op, n_state_words, state_members
 from hwgen.spec import WeightedSpec
 
 
@@ -40,19 +39,9 @@ class LeakyState(wiring.Component):
         self._thresholds = thresholds
         self._lanes = lanes
         self._is_output = is_output
-        height, width, channels = layer.post
-        self._n_blocks = n_blocks(channels, lanes)
-        self.n_words = height * width * self._n_blocks
+        self.n_words = n_state_words(layer, lanes)
         self._bits = layer.potential_bits
-        super().__init__(
-            state_members(
-                layer,
-                lanes=lanes,
-                n_words=self.n_words,
-                n_blocks=self._n_blocks,
-                is_output=is_output,
-            )
-        )
+        super().__init__(state_members(layer, lanes=lanes, is_output=is_output))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -4,6 +4,7 @@ from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.stream import index_bits
+from hwgen.pack import n_blocks
 from hwgen.spec import WeightedSpec
 
 
@@ -16,18 +17,22 @@ class Op(enum.Enum, shape=2):  # type: ignore[call-arg]
     PASS = 3  # nothing: the end of a step in which no potential has changed
 
 
-def state_members(
-    layer: WeightedSpec, *, lanes: int, n_words: int, n_blocks: int, is_output: bool
-) -> dict[str, wiring.Member]:
+def n_state_words(layer: WeightedSpec, lanes: int) -> int:
+    """Words of a layer's state: at each position, one a block of channels."""
+    height, width, channels = layer.post
+    return height * width * n_blocks(channels, lanes)
+
+
+def state_members(layer: WeightedSpec, *, lanes: int, is_output: bool) -> dict[str, wiring.Member]:
     """Members of what keeps the state of a layer's neurons: see `hwgen.hdl.state.State`."""
-    slot = slot_layout(n_words)
+    slot = slot_layout(n_state_words(layer, lanes))
     members = {
         "advance": In(1),
         "take": In(1),
         "b": In(slot),
         "c": In(slot),
         "d": In(slot),
-        "block": In(index_bits(n_blocks)),
+        "block": In(index_bits(n_blocks(layer.post.channels, lanes))),
         "weights": In(lanes * layer.weight_bits),
         "fires": In(lanes),
         "exceeds": Out(lanes),

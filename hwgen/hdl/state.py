@@ -17,8 +17,7 @@ from amaranth.lib import wiring
 from hwgen.hdl.bank import StateBank
 from hwgen.hdl.constants import read_constants
 from hwgen.hdl.lane_words import signed_weight
-from hwgen.hdl.slot import Op, state_members
-from hwgen.pack import n_blocks
+from hwgen.hdl.slot import Op, n_state_words, state_members
 from hwgen.spec import WeightedSpec
 
 
@@ -62,21 +61,11 @@ class State(wiring.Component):
         self._drives = drives
         self._lanes = lanes
         self._is_output = is_output
-        height, width, channels = layer.post
-        self._n_blocks = n_blocks(channels, lanes)
-        self.n_words = height * width * self._n_blocks
+        self.n_words = n_state_words(layer, lanes)
         self._has_slope = layer.slope_bits > 0
         self._bits = layer.potential_bits + 1  # of a potential less its threshold
         self._sum_bits = layer.slope_bits or self._bits
-        super().__init__(
-            state_members(
-                layer,
-                lanes=lanes,
-                n_words=self.n_words,
-                n_blocks=self._n_blocks,
-                is_output=is_output,
-            )
-        )
+        super().__init__(state_members(layer, lanes=lanes, is_output=is_output))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

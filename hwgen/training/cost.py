@@ -73,7 +73,6 @@ def measure(
     fixed = sum(4 * parameter.numel() for parameter in trial.parameters())
     allocated = 0
     if ask_allocator or inputs.device.type == "cuda":
-        trial.zero_grad()
         again = partial(trial.learn, inputs, labels, optimiser.step)
         allocated = peak_bytes(again, inputs.device)
     return Cost(
