@@ -11,7 +11,8 @@ import argparse
 import json
 from pathlib import Path
 
-from hwgen import board, fit, model, verify
+from hwgen import fit, model, verify
+from hwgen.boards import board
 from hwgen.events import n_spikes
 from hwgen.pack import n_blocks
 from hwgen.params import Params

@@ -12,7 +12,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hwgen import board, fit, lessons, model, synth, verify_learning
+from hwgen import fit, lessons, model, synth, verify_learning
+from hwgen.boards import board
 from hwgen.cli.console import bar, phases
 from hwgen.files import write_atomic
 from hwgen.params import Params

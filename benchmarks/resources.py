@@ -18,7 +18,8 @@ sys.path.insert(0, str(ROOT / "tests"))
 from multi_spike_nets import multi_spike  # noqa: E402
 from samples import learning_params, random_network, random_params  # noqa: E402
 
-from hwgen import board, cycles, fit, model, synth  # noqa: E402
+from hwgen import cycles, fit, model, synth  # noqa: E402
+from hwgen.boards import board  # noqa: E402
 from hwgen.errors import HwgenError  # noqa: E402
 from hwgen.params import Params  # noqa: E402
 from hwgen.protocol import VERSION  # noqa: E402

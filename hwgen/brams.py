@@ -7,7 +7,7 @@ least, and no block at all where tables or flip-flops cost less. All costs here 
 from math import ceil
 from typing import NamedTuple
 
-from hwgen.board import Family
+from hwgen.boards.board import Family
 
 
 class _Shape(NamedTuple):

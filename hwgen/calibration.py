@@ -16,7 +16,7 @@ from scipy.optimize import nnls
 
 from hwgen.errors import ResultsError
 from hwgen.files import reason
-from hwgen.share import share
+from hwgen.package_data import share
 
 TABLE = "resources.json"  # in benchmarks/; the script beside it makes it
 _ROUNDS = 30  # of coefficients and factors in turn

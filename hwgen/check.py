@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hwgen import board as board_module
-from hwgen import cycles, fit, pll, resources
-from hwgen.board import Board
+from hwgen import cycles, fit, resources
+from hwgen.boards import board as board_module
+from hwgen.boards import pll
+from hwgen.boards.board import Board
 from hwgen.errors import BoardError
 from hwgen.model import ModelFolder
 from hwgen.params import Params

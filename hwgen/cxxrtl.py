@@ -19,7 +19,7 @@ from pathlib import Path
 from hwgen import tools
 from hwgen.errors import ToolError
 from hwgen.hdl.verilog import TOP
-from hwgen.share import share
+from hwgen.package_data import share
 from hwgen.spec import LayerSpec, PoolSpec
 
 LIBRARY = "core.so"

@@ -6,8 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hwgen import board as board_module
 from hwgen import card, cosim, data, fit, model, synth, train
+from hwgen.boards import board as board_module
 from hwgen.cosim import CosimResult
 from hwgen.files import short, write_atomic
 from hwgen.hdl.verilog import to_verilog

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.board import Board, Family
+from hwgen.boards.board import Board, Family
 from hwgen.brams import chosen, n_brams
 from hwgen.errors import BoardError
 from hwgen.pack import (

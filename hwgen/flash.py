@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 
 from hwgen import tools
-from hwgen.board import BITSTREAM_SUFFIX, Board
+from hwgen.boards.board import BITSTREAM_SUFFIX, Board
 from hwgen.errors import BoardError, ToolError
 
 

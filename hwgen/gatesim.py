@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from hwgen import params as params_file
 from hwgen import tools
-from hwgen.board import Board, Family
+from hwgen.boards.board import Board, Family
 from hwgen.errors import MismatchError, ToolError
 from hwgen.files import save_array, write_atomic
 from hwgen.hdl.top import TOP, uart_verilog
+from hwgen.package_data import share
 from hwgen.params import Params
-from hwgen.share import share
 from hwgen.simulate import run_bench
 from hwgen.synth import NAME, SynthResult
 

@@ -5,7 +5,7 @@
 
 from hwgen import model
 from hwgen.model import ModelFolder
-from hwgen.share import share
+from hwgen.package_data import share
 
 
 def names() -> list[str]:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.checked import Range
+from hwgen.schema import Range
 
 MAX_SHIFT = 15  # of a change, to the right: dither has as many bits, less one than the LFSR
 LFSR_BITS = 16

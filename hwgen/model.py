@@ -5,10 +5,10 @@ from pathlib import Path
 
 from hwgen import params as params_file
 from hwgen import vectors as vectors_file
-from hwgen.checked import close_to
 from hwgen.errors import ParamsError, RecipeError
+from hwgen.package_data import share
 from hwgen.params import Params
-from hwgen.share import share
+from hwgen.schema import close_to
 from hwgen.vectors import Vectors
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
-from hwgen import checked, provenance
+from hwgen import provenance, schema
 from hwgen.errors import ParamsError
 from hwgen.files import reason, write_atomic
 from hwgen.learning import forward_weights, initial_shadows, shadow_limits
@@ -83,9 +83,9 @@ class Params:
 
     def check(self, where: str = "params") -> None:
         """Raise `ParamsError` if anything breaks the contract; `where` opens the message."""
-        if not isinstance(self.name, str) or not checked.Name().holds(self.name):
+        if not isinstance(self.name, str) or not schema.Name().holds(self.name):
             raise ParamsError(
-                f"{where}: name is {checked.shown(self.name)}, expected a string{checked.Name()}"
+                f"{where}: name is {schema.shown(self.name)}, expected a string{schema.Name()}"
             )
         provenance.check(self.provenance, f"{where}: provenance")
         check_spec(self.spec, where)
@@ -300,7 +300,7 @@ def _check_drives(drives: NDArray[Any], layer: LayerSpec, where: str) -> None:
 @dataclass(frozen=True, kw_only=True)
 class _Header:
     format: int
-    name: Annotated[str, checked.Name()]
+    name: Annotated[str, schema.Name()]
     digest: str
     spec: NetworkSpec
     provenance: dict[str, Any]
@@ -353,7 +353,7 @@ def load(path: Path) -> Params:
         provenance=header.provenance,
     )
     if tensors:
-        raise ParamsError(f"{path}: unexpected tensor {checked.shown(min(tensors))}")
+        raise ParamsError(f"{path}: unexpected tensor {schema.shown(min(tensors))}")
     params.check(str(path))
     if params.digest != header.digest:
         raise ParamsError(
@@ -372,10 +372,10 @@ def _read_header(metadata: Mapping[str, str], path: Path) -> _Header:
         raise ParamsError(f"{path}: the header is not JSON: {reason(error)}") from None
     if isinstance(table, dict) and table.get("format") != FORMAT:
         raise ParamsError(
-            f"{path}: format is {checked.shown(table.get('format'))}, this hwgen reads {FORMAT}; "
+            f"{path}: format is {schema.shown(table.get('format'))}, this hwgen reads {FORMAT}; "
             "use the hwgen that wrote it, or export again"
         )
-    return checked.build(_Header, table, where=f"{path}: header", error=ParamsError)
+    return schema.build(_Header, table, where=f"{path}: header", error=ParamsError)
 
 
 def _take(

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from hwgen import checked
-from hwgen.checked import MAX_SEED
+from hwgen import schema
 from hwgen.errors import ParamsError
+from hwgen.schema import MAX_SEED
 
 # Field: what it must be, for the message, and whether a value is that.
 _KNOWN: dict[str, tuple[str, Callable[[Any], bool]]] = {
@@ -21,10 +21,10 @@ _KNOWN: dict[str, tuple[str, Callable[[Any], bool]]] = {
 
 def check(provenance: Mapping[str, Any], where: str) -> None:
     """Raise `ParamsError` if it cannot be read again; `where` opens the message."""
-    checked.check_plain(provenance, where=where, error=ParamsError)
+    schema.check_plain(provenance, where=where, error=ParamsError)
     for name, (expected, holds) in _KNOWN.items():
         if name in provenance and not holds(provenance[name]):
-            value = checked.shown(provenance[name])
+            value = schema.shown(provenance[name])
             raise ParamsError(f"{where}: {name} must be {expected}, not {value}")
     if "course" in provenance and not isinstance(provenance.get("parent"), str):
         raise ParamsError(f"{where}: parent must be a digest, as there was a course")

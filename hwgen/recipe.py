@@ -4,10 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
 
-from hwgen import checked
-from hwgen.checked import MAX_SEED, Name, Range
+from hwgen import schema
 from hwgen.errors import RecipeError
 from hwgen.learning import LearningSpec
+from hwgen.schema import MAX_SEED, Name, Range
 from hwgen.spec import MAX_STEPS, Encoding, Psp, Readout, Reset
 
 DatasetName = Literal[
@@ -167,5 +167,5 @@ class Recipe:
 def load(path: Path) -> Recipe:
     """Read and check a recipe. Raises `RecipeError` naming file, field, value, expectation."""
     missing = "no such recipe; `hwgen models` lists those shipped"
-    table = checked.read_toml(path, missing=missing, error=RecipeError)
-    return checked.build(Recipe, table, where=str(path), error=RecipeError)
+    table = schema.read_toml(path, missing=missing, error=RecipeError)
+    return schema.build(Recipe, table, where=str(path), error=RecipeError)

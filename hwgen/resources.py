@@ -12,9 +12,9 @@ from functools import cache
 from math import log2
 from typing import Any
 
-from hwgen import checked, fit, model
-from hwgen.board import Board, Family
-from hwgen.board import load as load_board
+from hwgen import fit, model, schema
+from hwgen.boards.board import Board, Family
+from hwgen.boards.board import load as load_board
 from hwgen.calibration import Model, damaged, fitted, table
 from hwgen.errors import HwgenError, ResultsError
 from hwgen.pack import n_blocks, n_sprams
@@ -136,7 +136,7 @@ def _shipped() -> list[_Row]:
 
 
 def _row(entry: dict[str, Any], spec: Any, board: str) -> _Row:
-    network = checked.build(NetworkSpec, spec, where="a routed design", error=ResultsError)
+    network = schema.build(NetworkSpec, spec, where="a routed design", error=ResultsError)
     luts = entry["luts"] if entry.get("protocol") == VERSION else None
     spram = tuple(entry.get("loaded_layers", ()))
     held = tuple(entry.get("memory_tables", (0, 0)))

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen import checked
-from hwgen.checked import Line, shown
+from hwgen import schema
 from hwgen.errors import ResultsError
 from hwgen.files import reason
 from hwgen.params import Params
+from hwgen.schema import Line, shown
 from hwgen.spec import PoolSpec
 from hwgen.vectors import spikes_field
 
@@ -65,7 +65,7 @@ def lengths(params: Params, *, learning: bool) -> dict[str, int]:
 def read_header(path: Path) -> Header:
     """The first line. Raises `ResultsError`."""
     for number, table in _lines(path):
-        return checked.build(Header, table, where=f"{path}:{number}", error=ResultsError)
+        return schema.build(Header, table, where=f"{path}:{number}", error=ResultsError)
     raise ResultsError(f'{path}: is empty, expected a line {{"format": "{FORMAT}", ...}} first')
 
 
@@ -97,7 +97,7 @@ def _answer(table: Any, expected: Mapping[str, int], where: str, number: int) ->
     known = ("sample", *expected)
     for name in table:
         if name not in known:
-            close = checked.close_to(name, known)
+            close = schema.close_to(name, known)
             hint = f"did you mean {close!r}?" if close else f"known: {', '.join(known)}"
             raise ResultsError(f"{where}: has an unknown field {shown(name)}; {hint}")
     for name in ("sample", *DECIDED):

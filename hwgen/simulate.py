@@ -16,8 +16,8 @@ from typing import Any, Literal
 
 from hwgen.errors import ToolError
 from hwgen.files import write_atomic
+from hwgen.package_data import share
 from hwgen.progress import Progress
-from hwgen.share import share
 
 Simulator = Literal["icarus", "verilator"]
 _BUILD_ARGS = {

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass, replace
 from math import prod
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from hwgen.checked import Range
 from hwgen.learning import LearningSpec
+from hwgen.schema import Range
 
 MAX_STEPS = 255  # spike times are 8-bit: values 0..n_steps, where n_steps means "never"
 MAX_INPUTS = 2**14  # an event word has 14 bits of index

@@ -12,8 +12,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hwgen import fit, pll, tools
-from hwgen.board import BITSTREAM_SUFFIX, Board
+from hwgen import fit, tools
+from hwgen.boards import pll
+from hwgen.boards.board import BITSTREAM_SUFFIX, Board
 from hwgen.errors import BoardError, ToolError
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.top import BoardTop

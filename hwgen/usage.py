@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
-from hwgen.board import Board
+from hwgen.boards.board import Board
 from hwgen.errors import BoardError, ToolError
 
 # nextpnr's names of what `Resources` counts.

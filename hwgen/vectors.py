@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_safetensors
 
-from hwgen.checked import shown
 from hwgen.errors import ParamsError
 from hwgen.files import reason, write_atomic
 from hwgen.params import Params
+from hwgen.schema import shown
 from hwgen.spec import PoolSpec
 
 MAX_CLASSES = 255  # in vectors and lessons, labels are bytes; what is left says that there is none

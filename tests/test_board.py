@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from hwgen import board
+from hwgen.boards import board
 from hwgen.errors import BoardError, ToolError
-from hwgen.share import share
+from hwgen.package_data import share
 
 GOOD = """
 title = "A board"

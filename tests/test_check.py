@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from samples import random_network, random_params
 
-from hwgen import board, calibration, check, cycles, fit, model, resources
-from hwgen.board import Board
+from hwgen import calibration, check, cycles, fit, model, resources
+from hwgen.boards import board
+from hwgen.boards.board import Board
 from hwgen.calibration import fitted
 from hwgen.errors import BoardError, ResultsError
 from hwgen.golden import Golden

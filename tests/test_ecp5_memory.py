@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from stand_ins import needs
 
-from hwgen.share import share
+from hwgen.package_data import share
 
 BENCH = """
 module bench;

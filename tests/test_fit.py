@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 from samples import learning_params, random_network, random_params
 
-from hwgen import board, fit
+from hwgen import fit
+from hwgen.boards import board
 from hwgen.brams import n_brams
 from hwgen.errors import BoardError
 

@@ -23,9 +23,10 @@ from safetensors.numpy import save as to_safetensors
 from samples import learning_params, random_network, random_params, random_spike_times
 from typer.testing import CliRunner
 
-from hwgen import answers, board, conformance, data, halfway, plain, recipe, results
+from hwgen import answers, conformance, data, halfway, plain, recipe, results
 from hwgen import params as params_file
 from hwgen import vectors as vectors_file
+from hwgen.boards import board
 from hwgen.cli import app, main
 from hwgen.errors import HwgenError
 from hwgen.halfway import Halfway, Point

@@ -10,8 +10,8 @@ PARTS = ("training", "golden", "hdl")
 # Which files may import an outside package.
 ONLY = {
     "torch": ("hwgen/training/",),
-    "amaranth": ("hwgen/hdl/", "hwgen/board.py", "hwgen/platforms.py"),
-    "amaranth_boards": ("hwgen/hdl/", "hwgen/board.py", "hwgen/platforms.py"),
+    "amaranth": ("hwgen/hdl/", "hwgen/boards/board.py", "hwgen/boards/platforms.py"),
+    "amaranth_boards": ("hwgen/hdl/", "hwgen/boards/board.py", "hwgen/boards/platforms.py"),
     "cocotb": ("sim/",),
     "cocotb_tools": ("hwgen/simulate.py",),
     "serial": ("hwgen/host/transport.py",),

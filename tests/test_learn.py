@@ -19,7 +19,7 @@ from hwgen.golden import Golden
 from hwgen.learning import LearningSpec
 from hwgen.model import ModelFolder
 from hwgen.newborn import newborn
-from hwgen.share import share
+from hwgen.package_data import share
 from hwgen.world import World, only
 
 DIGITS = share("models") / "digits-learn" / "recipe.toml"

@@ -11,8 +11,9 @@ import pytest
 from amaranth.sim import Simulator
 from stand_ins import needs
 
-from hwgen import board, pll, tools
-from hwgen.board import Board
+from hwgen import tools
+from hwgen.boards import board, pll
+from hwgen.boards.board import Board
 from hwgen.errors import BoardError
 from hwgen.hdl.clock import PowerOnReset
 

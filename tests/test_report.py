@@ -13,8 +13,9 @@ import pytest
 from samples import random_params
 from typer.testing import CliRunner
 
-from hwgen import board, data
+from hwgen import data
 from hwgen import params as params_file
+from hwgen.boards import board
 from hwgen.cli import app
 from hwgen.encode import latency
 from hwgen.errors import DataError

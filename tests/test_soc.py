@@ -17,7 +17,7 @@ from hwgen import params as params_file
 from hwgen.cli import app
 from hwgen.files import save_array
 from hwgen.hdl.verilog import soc_verilog
-from hwgen.share import share
+from hwgen.package_data import share
 from hwgen.simulate import run_bench, verilator_wrapper
 
 BUSES = soc.BUSES

@@ -10,9 +10,9 @@ from formal.planted import Fault, planted
 from samples import learning_params, random_network, random_params, random_spike_times
 from stand_ins import needs
 
-from hwgen import board as board_module
 from hwgen import fit, gatesim, protocol, synth
 from hwgen import run as flow
+from hwgen.boards import board as board_module
 from hwgen.errors import BoardError, LinkError
 from hwgen.golden import Golden
 from hwgen.hdl.core import SpikeCore

@@ -10,7 +10,8 @@ from samples import random_network, random_params, random_spike_times
 from stand_ins import hide_tools, needs, put_tools, script
 from tool_output import ICE40_CELLS, ICE40_REPORT
 
-from hwgen import board, fit, gatesim, synth
+from hwgen import fit, gatesim, synth
+from hwgen.boards import board
 from hwgen.errors import BoardError, MismatchError, ToolError
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.top import BoardTop

@@ -11,7 +11,7 @@ from hwgen import recipe as recipe_file
 from hwgen.golden import Golden
 from hwgen.golden.student import Student
 from hwgen.newborn import newborn
-from hwgen.share import share
+from hwgen.package_data import share
 from hwgen.training.online import FloatStudent
 
 

@@ -13,8 +13,9 @@ from tool_output import (
     ICE40_REPORT,
 )
 
-from hwgen import board, usage
-from hwgen.board import Capacity
+from hwgen import usage
+from hwgen.boards import board
+from hwgen.boards.board import Capacity
 from hwgen.errors import BoardError, ToolError
 from hwgen.usage import Usage
 

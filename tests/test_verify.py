@@ -22,8 +22,8 @@ from hwgen.golden import Golden
 from hwgen.hdl.bank import StateBank
 from hwgen.hdl.dense import Dense
 from hwgen.hdl.verilog import to_verilog
+from hwgen.package_data import share
 from hwgen.protocol import Register
-from hwgen.share import share
 
 pytestmark = pytest.mark.synth
 LANES = (4, 3)

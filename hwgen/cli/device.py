@@ -36,8 +36,8 @@ def flash(
 
     Example: `hwgen flash mnist-up5k --board icebreaker`
     """
-    from hwgen import board as board_module
     from hwgen import flash as flow
+    from hwgen.boards import board as board_module
 
     target = board_module.load(board)
     folder = build_folder(model_module.find(model).params(), target)
@@ -97,8 +97,8 @@ def run(
     Example: `hwgen run mnist-binary --simulate`, or
     `hwgen run mnist-up5k photos/ --invert --port /dev/ttyUSB1 --board icebreaker`
     """
-    from hwgen import board as board_module
     from hwgen import run as flow
+    from hwgen.boards import board as board_module
     from hwgen.host import Device, Recorder
     from hwgen.params import save
 

@@ -17,7 +17,7 @@ from hwgen.params import Params
 from hwgen.soc import BUSES, TOPS, Bus
 
 if TYPE_CHECKING:
-    from hwgen.board import Board
+    from hwgen.boards.board import Board
 
 DEFAULT_LANES = 16  # where no board decides
 _UPDATED = {"dense": "neurons", "conv2d": "filters", "pool2d": "lane, as it pools"}
@@ -33,8 +33,8 @@ def parse_lanes(text: str, params: Params, board: str = "") -> tuple[int, ...]:
     """Lanes from '16,10', or the default for these params and, if named, this board."""
     layers = params.spec.layers
     if not text and board:
-        from hwgen import board as board_module
         from hwgen import fit
+        from hwgen.boards import board as board_module
 
         return fit.default_lanes(params, board_module.load(board))
     if not text:
@@ -54,8 +54,8 @@ def parse_lanes(text: str, params: Params, board: str = "") -> tuple[int, ...]:
 
 def in_spram(lanes: tuple[int, ...], params: Params, board: str) -> tuple[int, ...]:
     """Layers whose weights lie in SPRAM in a core for this board, if there is one."""
-    from hwgen import board as board_module
     from hwgen import fit
+    from hwgen.boards import board as board_module
 
     return fit.spram_layers(params, lanes, board_module.load(board)) if board else ()
 
@@ -243,8 +243,8 @@ def build(
 
     Example: `hwgen build mnist-up5k --board icebreaker`
     """
-    from hwgen import board as board_module
     from hwgen import synth as flow
+    from hwgen.boards import board as board_module
     from hwgen.files import short
 
     target = board_module.load(board)

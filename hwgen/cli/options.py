@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
-from hwgen.checked import MAX_SEED
 from hwgen.errors import HwgenError
+from hwgen.schema import MAX_SEED
 
 
 def within(name: str, low: float, high: float) -> Callable[[float | None], float | None]:

@@ -13,7 +13,7 @@ from amaranth.hdl import (
 from amaranth.lib import io
 from amaranth.lib.cdc import ResetSynchronizer
 
-from hwgen.pll import Pll
+from hwgen.boards.pll import Pll
 
 # Memory blocks of an iCE40 read as zero for some 3 us after configuration. Five times that, as
 # Amaranth waits where there is no PLL.

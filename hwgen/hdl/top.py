@@ -16,13 +16,13 @@ from amaranth.hdl import (
 from amaranth.lib import io, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.board import Board
+from hwgen.boards.board import Board
+from hwgen.boards.pll import Pll
 from hwgen.hdl.clock import PllClock
 from hwgen.hdl.commands import Commands
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.link import Link
 from hwgen.params import Params
-from hwgen.pll import Pll
 
 TOP = "hwgen_uart"
 

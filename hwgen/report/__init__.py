@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 import hwgen
 from hwgen import card
-from hwgen.board import Board
+from hwgen.boards.board import Board
 from hwgen.data import Dataset
 from hwgen.errors import DataError
 from hwgen.evaluate import check_input, own_test_set

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import NamedTuple
 
-from hwgen.board import Board, Family
+from hwgen.boards.board import Board, Family
 from hwgen.errors import BoardError
 
 MAX_ERROR = 0.01  # of the clock: the baud rate's divisor follows the real one

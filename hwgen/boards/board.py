@@ -5,11 +5,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from hwgen import checked
-from hwgen.checked import Line, Name, Range
+from hwgen import schema
 from hwgen.errors import BoardError, ToolError
 from hwgen.files import reason
-from hwgen.share import share
+from hwgen.package_data import share
+from hwgen.schema import Line, Name, Range
 
 MAX_BAUD_ERROR = 0.02  # a receiver samples its last bit 9.5 bits late: 5 % would miss it
 MIN_DIVISOR = 4  # below this, two synchroniser stages are too large a part of a bit
@@ -75,7 +75,7 @@ class Board:
         """A fresh Amaranth platform; each is good for one build."""
         from amaranth.build import Platform
 
-        from hwgen.platforms import completed
+        from hwgen.boards.platforms import completed
 
         module, _, name = self.platform.partition(":")
         try:
@@ -103,8 +103,8 @@ def load(name_or_path: str | Path) -> Board:
         if str(name_or_path) not in names():
             raise BoardError(_unknown(str(name_or_path)))
     missing = f"no such board file; known boards: {_known()}"
-    table = checked.read_toml(path, missing=missing, error=BoardError)
-    return checked.build(Board, {"name": path.stem, **table}, where=str(path), error=BoardError)
+    table = schema.read_toml(path, missing=missing, error=BoardError)
+    return schema.build(Board, {"name": path.stem, **table}, where=str(path), error=BoardError)
 
 
 def _known() -> str:
@@ -112,6 +112,6 @@ def _known() -> str:
 
 
 def _unknown(name: str) -> str:
-    close = checked.close_to(name, names())
+    close = schema.close_to(name, names())
     hint = f"did you mean {close!r}?" if close else f"known boards: {_known()},"
     return f"unknown board {name!r}; {hint}" + ("" if close else " or the path of a .toml file")

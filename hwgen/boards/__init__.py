@@ -1,0 +1,1 @@
+"""Boards: their files, their platforms for Amaranth, their PLLs."""
