@@ -12,8 +12,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hwgen import fit, lessons, model, synth, verify_learning
+from hwgen import fit, lessons, model, verify_learning
 from hwgen.boards import board
+from hwgen.build import synthesis
 from hwgen.cli.console import bar, phases
 from hwgen.files import write_atomic
 from hwgen.params import Params
@@ -33,7 +34,7 @@ def measured(
         if row["digest"] == params.digest:
             return row
     with phases(f"{lanes}") as phase:
-        routed = synth.build(params, target, lanes=lanes, build_dir=folder, on_phase=phase)
+        routed = synthesis.build(params, target, lanes=lanes, build_dir=folder, on_phase=phase)
     with bar(f"{lanes} learns") as progress:
         learnt = verify_learning.run(
             params,

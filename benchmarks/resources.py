@@ -18,8 +18,9 @@ sys.path.insert(0, str(ROOT / "tests"))
 from multi_spike_nets import multi_spike  # noqa: E402
 from samples import learning_params, random_network, random_params  # noqa: E402
 
-from hwgen import cycles, fit, model, synth  # noqa: E402
+from hwgen import cycles, fit, model  # noqa: E402
 from hwgen.boards import board  # noqa: E402
+from hwgen.build import synthesis
 from hwgen.errors import HwgenError  # noqa: E402
 from hwgen.params import Params  # noqa: E402
 from hwgen.protocol import VERSION  # noqa: E402
@@ -127,7 +128,7 @@ def counted() -> list[dict[str, object]]:
 def route(params: Params, lanes: tuple[int, ...], name: str) -> dict[str, object] | None:
     """A row; None if the design does not fit."""
     try:
-        built = synth.build(
+        built = synthesis.build(
             params,
             TARGETS[name],
             lanes=lanes,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import hwgen
+from hwgen.build.synthesis import SynthResult
 from hwgen.cosim import CosimResult
 from hwgen.errors import ResultsError
 from hwgen.evaluate import Evaluation
@@ -16,7 +17,6 @@ from hwgen.model import ModelFolder
 from hwgen.operations import RATE_CODE, multiply_accumulates
 from hwgen.params import Params
 from hwgen.protocol import VERSION
-from hwgen.synth import SynthResult
 from hwgen.verify import VerifyResult
 
 RESULTS = "results.json"

@@ -1,4 +1,4 @@
-"""A compiled core (`hwgen.cxxrtl`): streams samples through it and records all that comes out."""
+"""A compiled core (`toolchain.cxxrtl`): streams samples through it, records what comes out."""
 
 import ctypes
 import weakref

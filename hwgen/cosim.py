@@ -23,7 +23,7 @@ from hwgen.hdl.verilog import TOP, to_verilog
 from hwgen.mismatch import Mismatch
 from hwgen.params import Params
 from hwgen.progress import Progress
-from hwgen.simulate import Simulator, run_bench, waveform
+from hwgen.toolchain.simulator import Simulator, run_bench, waveform
 
 BENCH = "tb_core"
 

@@ -18,7 +18,7 @@ from hwgen.hdl.verilog import TOP, to_verilog
 from hwgen.lessons import LearningResult, Samples, verdict
 from hwgen.params import Params
 from hwgen.progress import Progress
-from hwgen.simulate import Simulator, waveform
+from hwgen.toolchain.simulator import Simulator, waveform
 
 BENCH = "tb_learning"
 

@@ -6,15 +6,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hwgen import card, cosim, data, fit, model, synth, train
+from hwgen import card, cosim, data, fit, model, train
 from hwgen.boards import board as board_module
+from hwgen.build import synthesis
+from hwgen.build.synthesis import SynthResult
 from hwgen.cosim import CosimResult
 from hwgen.files import short, write_atomic
 from hwgen.hdl.verilog import to_verilog
 from hwgen.model import ModelFolder
 from hwgen.progress import Progress
 from hwgen.samples import encoded
-from hwgen.synth import SynthResult
 from hwgen.train import TrainResult
 
 RECIPE, BOARD = "digits", "icebreaker"
@@ -86,7 +87,7 @@ def run(
     )
     compared.check()
     card.record(folder, compared)
-    built = synth.build(
+    built = synthesis.build(
         params,
         target,
         lanes=lanes,

@@ -17,15 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen import params as params_file
-from hwgen import tools
 from hwgen.boards.board import Board, Family
+from hwgen.build.synthesis import NAME, SynthResult
 from hwgen.errors import MismatchError, ToolError
 from hwgen.files import save_array, write_atomic
 from hwgen.hdl.top import TOP, uart_verilog
 from hwgen.package_data import share
 from hwgen.params import Params
-from hwgen.simulate import run_bench
-from hwgen.synth import NAME, SynthResult
+from hwgen.toolchain import tools
+from hwgen.toolchain.simulator import run_bench
 
 Level = Literal["rtl", "netlist", "bitstream"]
 # Models of yosys without function, or not of Verilog-2005 and never in a netlist.

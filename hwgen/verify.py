@@ -1,7 +1,7 @@
 """A whole test set through the compiled core: every spike, potential, decision, counter compared.
 
-The Verilog becomes machine code (`hwgen.cxxrtl`); samples go through it in chunks, each from reset
-(`hwgen.chunks`). Finished chunks are kept in the build folder, so a run can be resumed.
+The Verilog becomes machine code (`hwgen.toolchain.cxxrtl`); samples go through it in chunks, each
+from reset (`hwgen.chunks`). Finished chunks are kept in the build folder, so a run can be resumed.
 """
 
 import hashlib
@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen import chunks as work
-from hwgen import cxxrtl
 from hwgen import params as params_file
 from hwgen.errors import MismatchError, ToolError
 from hwgen.files import save_array, sealed, unsealed, write_atomic
@@ -25,6 +24,7 @@ from hwgen.hdl.verilog import to_verilog
 from hwgen.mismatch import Mismatch
 from hwgen.params import Params
 from hwgen.progress import Progress
+from hwgen.toolchain import cxxrtl
 
 CHUNK = 100  # samples: seconds of work, and longer than the core remembers anything
 DONE = "done.json"

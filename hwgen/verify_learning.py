@@ -1,6 +1,6 @@
 """Lessons in the compiled core: all weights after every sample, all else of every sample, compared.
 
-The Verilog becomes machine code (`hwgen.cxxrtl`), a process of its own gives the lessons
+The Verilog becomes machine code (`hwgen.toolchain.cxxrtl`), a process of its own gives the lessons
 (`hwgen.beside`).
 """
 
@@ -10,7 +10,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hwgen import cxxrtl
 from hwgen import params as params_file
 from hwgen.chunks import child_process
 from hwgen.errors import ToolError
@@ -19,6 +18,7 @@ from hwgen.hdl.verilog import to_verilog
 from hwgen.lessons import LearningResult, Samples, verdict
 from hwgen.params import Params
 from hwgen.progress import Progress
+from hwgen.toolchain import cxxrtl
 
 
 def run(

@@ -10,10 +10,10 @@ from multi_spike_nets import multi_spike, random_spikes
 from numpy.typing import NDArray
 from samples import learning_params, random_network, random_spike_times
 
-from hwgen import cxxrtl
 from hwgen.compiled import Compiled
 from hwgen.hdl.verilog import to_verilog
 from hwgen.params import Params
+from hwgen.toolchain import cxxrtl
 
 
 @dataclass(frozen=True)

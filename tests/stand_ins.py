@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tool_output import ICE40_CELLS, ICE40_REPORT
 
-from hwgen import tools
 from hwgen.errors import ToolError
+from hwgen.toolchain import tools
 
 
 def needs(*names: str) -> None:

@@ -11,7 +11,7 @@ from samples import learning_params, random_network, random_params
 
 import hwgen
 from hwgen.hdl.verilog import to_verilog
-from hwgen.simulate import verilator_wrapper
+from hwgen.toolchain.simulator import verilator_wrapper
 
 # Reasons: docs/architecture.md, "Verilog".
 WAIVERS = [

@@ -13,7 +13,7 @@ ONLY = {
     "amaranth": ("hwgen/hdl/", "hwgen/boards/board.py", "hwgen/boards/platforms.py"),
     "amaranth_boards": ("hwgen/hdl/", "hwgen/boards/board.py", "hwgen/boards/platforms.py"),
     "cocotb": ("sim/",),
-    "cocotb_tools": ("hwgen/simulate.py",),
+    "cocotb_tools": ("hwgen/toolchain/simulator.py",),
     "serial": ("hwgen/host/transport.py",),
 }
 WORDS = (

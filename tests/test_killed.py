@@ -200,7 +200,7 @@ def synth(tmp_path, tools, patch=""):
 
 @pytest.mark.parametrize(
     ("patch", "left"),
-    [("", b"old"), ("import hwgen.synth\nhwgen.synth._NEW = 'top'", b"half")],  # planted
+    [("", b"old"), ("import hwgen.build.synthesis\nhwgen.synth._NEW = 'top'", b"half")],  # planted
     ids=["right", "planted"],
 )
 def test_a_bitstream_is_the_old_one_or_the_new(tmp_path, tools, patch, left):

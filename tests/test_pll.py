@@ -11,11 +11,11 @@ import pytest
 from amaranth.sim import Simulator
 from stand_ins import needs
 
-from hwgen import tools
 from hwgen.boards import board, pll
 from hwgen.boards.board import Board
 from hwgen.errors import BoardError
 from hwgen.hdl.clock import PowerOnReset
+from hwgen.toolchain import tools
 
 ICEBREAKER, ULX3S = board.load("icebreaker"), board.load("ulx3s_25f")
 TANG_9K, TANG_20K = board.load("tang_nano_9k"), board.load("tang_nano_20k")

@@ -12,13 +12,14 @@ from formal.planted import Fault, planted
 from samples import learning_params, random_network, random_params, random_spike_times
 from typer.testing import CliRunner
 
-from hwgen import ipcore, protocol, soc
 from hwgen import params as params_file
+from hwgen import protocol, soc
+from hwgen.build import ip_core
 from hwgen.cli import app
 from hwgen.files import save_array
 from hwgen.hdl.verilog import soc_verilog
 from hwgen.package_data import share
-from hwgen.simulate import run_bench, verilator_wrapper
+from hwgen.toolchain.simulator import run_bench, verilator_wrapper
 
 BUSES = soc.BUSES
 
@@ -110,7 +111,7 @@ def test_lint(bus, tmp_path):
     params, lanes, _, _ = learning(spram=False)
     (tmp_path / "top.v").write_text(soc_verilog(params, lanes, bus))
     command = [str(verilator_wrapper(tmp_path)), "--lint-only", "-Wall"]
-    command += [f"-Wno-{name}" for name in ipcore.WAIVERS]
+    command += [f"-Wno-{name}" for name in ip_core.WAIVERS]
     done = subprocess.run(
         [*command, "--top-module", soc.TOPS[bus], "top.v"],
         cwd=tmp_path,
@@ -161,7 +162,7 @@ def test_files_for_a_system(bus, model, tmp_path):
     assert written["digest"] in read["description"]
     assert read["targets"]["default"] == {"filesets": ["rtl"], "toplevel": soc.TOPS[bus]}
     options = read["targets"]["lint"]["flow_options"]
-    assert options["verilator_options"] == [f"-Wno-{name}" for name in ipcore.WAIVERS]
+    assert options["verilator_options"] == [f"-Wno-{name}" for name in ip_core.WAIVERS]
     assert read["filesets"]["rtl"]["files"] == ["my chip.v"]
     for text in (verilog, core, header):
         assert str(tmp_path) not in text
@@ -171,7 +172,7 @@ def test_files_for_a_system(bus, model, tmp_path):
 @pytest.mark.parametrize("bus", BUSES)
 def test_the_header_says_what_the_words_are(bus, tmp_path):
     params = learning()[0]
-    (tmp_path / "core.h").write_text(ipcore.header_text(params, bus, spram=True))
+    (tmp_path / "core.h").write_text(ip_core.header_text(params, bus, spram=True))
     lesson, request = 0x8000 | 2 + 1, protocol.shadows_request(1, write=True)
     checks = {
         "HWGEN_SPIKE(3)": "3",

@@ -10,9 +10,10 @@ from formal.planted import Fault, planted
 from samples import learning_params, random_network, random_params, random_spike_times
 from stand_ins import needs
 
-from hwgen import fit, gatesim, protocol, synth
+from hwgen import fit, gatesim, protocol
 from hwgen import run as flow
 from hwgen.boards import board as board_module
+from hwgen.build import synthesis
 from hwgen.errors import BoardError, LinkError
 from hwgen.golden import Golden
 from hwgen.hdl.core import SpikeCore
@@ -118,7 +119,7 @@ def test_a_netlist_loads_its_weights(tmp_path: Path) -> None:
     lanes = (8, 4)
     enough = sum(fit.memory_blocks(params, lanes, ICEBREAKER)) + fit.LINK_BLOCKS
     small = replace(ICEBREAKER, capacity=replace(ICEBREAKER.capacity, bram=enough - 1))
-    built = synth.build(params, small, lanes=lanes, build_dir=tmp_path, divisor=4)
+    built = synthesis.build(params, small, lanes=lanes, build_dir=tmp_path, divisor=4)
     assert (built.loaded_layers, built.sprams.used) == ((0,), 1)
     inputs = random_spike_times(2, 3, params)
     found = gatesim.run_netlist(params, inputs, built=built, board=small, job_dir=tmp_path / "sim")

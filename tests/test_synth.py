@@ -10,14 +10,15 @@ from samples import random_network, random_params, random_spike_times
 from stand_ins import hide_tools, needs, put_tools, script
 from tool_output import ICE40_CELLS, ICE40_REPORT
 
-from hwgen import fit, gatesim, synth
+from hwgen import fit, gatesim
 from hwgen.boards import board
+from hwgen.build import synthesis
+from hwgen.build.synthesis import PHASES, SynthResult
+from hwgen.build.utilisation import Usage
 from hwgen.errors import BoardError, MismatchError, ToolError
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.top import BoardTop
 from hwgen.params import Params
-from hwgen.synth import PHASES, SynthResult
-from hwgen.usage import Usage
 
 ICEBREAKER, ULX3S = board.load("icebreaker"), board.load("ulx3s_25f")
 TANG = board.load("tang_nano_9k")
@@ -40,7 +41,7 @@ def stand_ins(no_tools: Path) -> Path:
 
 
 def build(folder: Path, params: Params | None = None, **changes) -> SynthResult:
-    return synth.build(
+    return synthesis.build(
         params or random_params(0), ICEBREAKER, build_dir=folder / "build", **changes
     )
 
@@ -116,7 +117,7 @@ def test_a_clock_of_a_pll(stand_ins: Path, tmp_path: Path) -> None:
 def test_no_programmer_is_needed(name: str, tools: list[str], tmp_path: Path) -> None:
     target = board.load(name)
     top = BoardTop(SpikeCore(random_params(0), (5, 4)), target)
-    commands = synth._prepare(top, target, tmp_path, 1, 50_000_000)
+    commands = synthesis._prepare(top, target, tmp_path, 1, 50_000_000)
     assert [command[0] for command in commands] == tools
     # Gowin's clock is in no file.
     assert ("--freq" in commands[1]) == (target.family == "gowin")
@@ -183,7 +184,7 @@ def built(request, params: Params, tmp_path_factory) -> SynthResult:
     target, names, lanes = FAMILIES[request.param]
     needs(*names)
     folder = tmp_path_factory.mktemp(request.param)
-    return synth.build(params, target, lanes=lanes, build_dir=folder, divisor=4)
+    return synthesis.build(params, target, lanes=lanes, build_dir=folder, divisor=4)
 
 
 @pytest.mark.synth
@@ -204,7 +205,7 @@ def test_a_real_build(built: SynthResult, params: Params) -> None:
 
 @pytest.mark.synth
 def test_no_path_of_this_machine_is_in_the_design(built: SynthResult) -> None:
-    source = str(Path(synth.__file__).parent)
+    source = str(Path(synthesis.__file__).parent)
     for path in (built.netlist.parent / "top.il", built.netlist):
         assert source not in path.read_text()
 
@@ -266,7 +267,7 @@ def test_a_flipped_weight_bit_in_the_netlist_is_caught(
 def test_the_netlist_behind_a_pll_equals_golden(params: Params, tmp_path: Path) -> None:
     """The reset waits for its lock, which a model gives; the clock of the model is the board's."""
     needs("yosys", "nextpnr-ice40", "icepack", "iverilog")
-    built = synth.build(
+    built = synthesis.build(
         params, ICEBREAKER, lanes=(8, 4), build_dir=tmp_path, divisor=4, clock_hz=18_000_000
     )
     assert built.clock_hz == 18_000_000 < built.fmax_hz
@@ -285,7 +286,9 @@ def test_the_netlist_behind_a_pll_equals_golden(params: Params, tmp_path: Path) 
 def test_the_netlist_of_pictures_equals_golden(pictures: Params, tmp_path: Path) -> None:
     """All kinds of layers and of postsynaptic potentials, through the tools."""
     needs("yosys", "nextpnr-ice40", "icepack", "iverilog")
-    built = synth.build(pictures, ICEBREAKER, lanes=PICTURE_LANES, build_dir=tmp_path, divisor=4)
+    built = synthesis.build(
+        pictures, ICEBREAKER, lanes=PICTURE_LANES, build_dir=tmp_path, divisor=4
+    )
     estimate = fit.memory_blocks(pictures, PICTURE_LANES, ICEBREAKER)
     assert built.brams.used == sum(estimate) + 1
     inputs = random_spike_times(5, 2, pictures)

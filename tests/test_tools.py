@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from stand_ins import hide_tools, script
 
-from hwgen import tools, warmup
 from hwgen.errors import ToolError
+from hwgen.toolchain import tools, warmup
 
 
 @pytest.fixture

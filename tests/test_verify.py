@@ -14,7 +14,7 @@ from amaranth.hdl import Const, Module, Signal
 from samples import random_network, random_params, random_spike_times
 from stand_ins import needs
 
-from hwgen import cosim, cxxrtl
+from hwgen import cosim
 from hwgen.compare import NEVER, compare
 from hwgen.compiled import Compiled
 from hwgen.errors import ToolError
@@ -24,6 +24,7 @@ from hwgen.hdl.dense import Dense
 from hwgen.hdl.verilog import to_verilog
 from hwgen.package_data import share
 from hwgen.protocol import Register
+from hwgen.toolchain import cxxrtl
 
 pytestmark = pytest.mark.synth
 LANES = (4, 3)

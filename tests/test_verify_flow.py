@@ -14,7 +14,7 @@ from test_cli import model_folder
 from test_models import need_real_data
 from typer.testing import CliRunner
 
-from hwgen import chunks, cxxrtl, data, model, verify
+from hwgen import chunks, data, model, verify
 from hwgen import params as params_file
 from hwgen.cli import app, main
 from hwgen.encode import latency
@@ -22,6 +22,7 @@ from hwgen.errors import MismatchError, ToolError
 from hwgen.evaluate import own_test_set
 from hwgen.golden import Golden
 from hwgen.hdl.verilog import to_verilog
+from hwgen.toolchain import cxxrtl
 
 pytestmark = pytest.mark.synth
 LANES = (4, 3)

@@ -14,7 +14,7 @@ from test_cli import model_folder
 from test_verify import build
 from typer.testing import CliRunner
 
-from hwgen import beside, cxxrtl, verify_learning
+from hwgen import beside, verify_learning
 from hwgen import params as params_file
 from hwgen.cli import app, main
 from hwgen.compiled import Compiled, Lessons
@@ -23,6 +23,7 @@ from hwgen.hdl.readback import Readback
 from hwgen.hdl.verilog import to_verilog
 from hwgen.learning import UNLABELLED, forward_weights, shadow_limits
 from hwgen.lessons import Samples, choose
+from hwgen.toolchain import cxxrtl
 
 pytestmark = pytest.mark.synth
 LANES = (2, 4)

@@ -37,5 +37,5 @@ fi
 echo "installing the Python packages of requirements.txt into .venv (about 2 GB of disk)"
 .venv/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 .venv/bin/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
-.venv/bin/python -m hwgen.warmup
+.venv/bin/python -m hwgen.toolchain.warmup
 touch .venv/ready

@@ -36,8 +36,8 @@ def flash(
 
     Example: `hwgen flash mnist-up5k --board icebreaker`
     """
-    from hwgen import flash as flow
     from hwgen.boards import board as board_module
+    from hwgen.build import flash as flow
 
     target = board_module.load(board)
     folder = build_folder(model_module.find(model).params(), target)

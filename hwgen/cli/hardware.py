@@ -106,11 +106,11 @@ def verilog(
 def _wrapped(
     params: Params, lanes: tuple[int, ...], bus: Bus, path: Path, *, spram: bool, json: bool
 ) -> None:
-    from hwgen import ipcore
+    from hwgen.build import ip_core
 
     with phases("verilog") as phase:
         phase("elaborate")
-        written = ipcore.write(params, lanes, bus, path, spram=spram)
+        written = ip_core.write(params, lanes, bus, path, spram=spram)
     if json:
         about = {"top": TOPS[bus], "digest": params.digest, "lanes": lanes}
         files = {"path": path, "core": written.core, "header": written.header}
@@ -243,8 +243,8 @@ def build(
 
     Example: `hwgen build mnist-up5k --board icebreaker`
     """
-    from hwgen import synth as flow
     from hwgen.boards import board as board_module
+    from hwgen.build import synthesis as flow
     from hwgen.files import short
 
     target = board_module.load(board)

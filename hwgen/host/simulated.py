@@ -8,12 +8,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hwgen import cxxrtl
 from hwgen.errors import ToolError
 from hwgen.hdl.top import TOP, uart_verilog
 from hwgen.hdl.uart import MIN_DIVISOR
 from hwgen.package_data import share
 from hwgen.params import Params
+from hwgen.toolchain import cxxrtl
 
 CLOCK_HZ = 1_000_000  # of the simulated time; any would do
 _SLICE = 20_000  # cycles at a time, between looks at the other end of a pseudo-terminal

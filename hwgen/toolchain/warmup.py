@@ -2,15 +2,15 @@
 
 One after the other, because the translation of yosys takes a minute and 2 GB, and because tools
 that find no translation print a notice, which other programs take for an answer.
-Use: ``python -m hwgen.warmup``
+Use: ``python -m hwgen.toolchain.warmup``
 """
 
 import subprocess
 import sys
 import time
 
-from hwgen import tools
 from hwgen.errors import ToolError
+from hwgen.toolchain import tools
 
 TOOLS = (
     "yosys",

@@ -1,7 +1,7 @@
 """Runs a cocotb test bench of `sim/` on a Verilog design, in a process of its own.
 
-`python -m hwgen.simulate JOB/bench.json` is that process: cocotb's runner reads the environment
-and the module path of whoever calls it, and ends the process on failure.
+`python -m hwgen.toolchain.simulator JOB/bench.json` is that process: cocotb's runner reads the
+environment and the module path of whoever calls it, and ends the process on failure.
 """
 
 import json
@@ -61,7 +61,7 @@ def run_bench(
     write_atomic(job_dir / "bench.json", json.dumps(request, indent=1))
     environment = {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}
     log = job_dir / "sim.log"
-    command = [sys.executable, "-m", "hwgen.simulate", str(job_dir / "bench.json")]
+    command = [sys.executable, "-m", "hwgen.toolchain.simulator", str(job_dir / "bench.json")]
     with log.open("wb") as output:
         child = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
         try:

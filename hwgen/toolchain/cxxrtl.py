@@ -16,11 +16,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from hwgen import tools
 from hwgen.errors import ToolError
 from hwgen.hdl.verilog import TOP
 from hwgen.package_data import share
 from hwgen.spec import LayerSpec, PoolSpec
+from hwgen.toolchain import tools
 
 LIBRARY = "core.so"
 PHASES = ("yosys", "C++ compiler")

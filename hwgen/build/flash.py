@@ -4,9 +4,9 @@ import shlex
 import subprocess
 from pathlib import Path
 
-from hwgen import tools
 from hwgen.boards.board import BITSTREAM_SUFFIX, Board
 from hwgen.errors import BoardError, ToolError
+from hwgen.toolchain import tools
 
 
 def command(board: Board, bitstream: Path) -> list[str]:

@@ -12,15 +12,16 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hwgen import fit, tools
+from hwgen import fit
 from hwgen.boards import pll
 from hwgen.boards.board import BITSTREAM_SUFFIX, Board
+from hwgen.build.utilisation import Resources, Usage, from_cells, from_report
 from hwgen.errors import BoardError, ToolError
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.top import BoardTop
 from hwgen.hdl.words import MAX_CLASSES
 from hwgen.params import Params
-from hwgen.usage import Resources, Usage, from_cells, from_report
+from hwgen.toolchain import tools
 
 NAME = "top"  # of the design, and the stem of its files
 _NEW = "new"  # stem of the bitstream while it is written

@@ -1,0 +1,1 @@
+"""From Verilog to files for a board: bitstreams, IP cores, flashing."""

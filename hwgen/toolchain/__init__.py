@@ -1,0 +1,1 @@
+"""Programs from outside: yosys, nextpnr, simulators, the C++ compiler."""
