@@ -11,11 +11,12 @@ import argparse
 import json
 from pathlib import Path
 
-from hwgen import fit, model, verify
+from hwgen import fit, verify
 from hwgen.boards import board
-from hwgen.events import n_spikes
-from hwgen.pack import n_blocks
-from hwgen.params import Params
+from hwgen.model import folder as model_folder
+from hwgen.network.params import Params
+from hwgen.network.spikes import n_spikes
+from hwgen.protocol.memory import n_blocks
 
 
 def visits(params: Params, lanes: list[int]) -> list[int]:
@@ -38,7 +39,7 @@ def main() -> None:
     parser.add_argument("--lanes", default="")
     parser.add_argument("--samples", type=int, default=20)
     options = parser.parse_args()
-    folder = model.find(options.model)
+    folder = model_folder.find(options.model)
     params = folder.params()
     given = options.lanes.split(",") if options.lanes else []
     lanes = [int(n) for n in given] or list(fit.default_lanes(params, board.load(options.board)))

@@ -16,9 +16,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hwgen import data, evaluate, model, recipe
+from hwgen import data, evaluate, recipe
 from hwgen.data import Dataset
 from hwgen.files import write_atomic
+from hwgen.model import folder as model_folder
 from hwgen.training import loop, quantize
 
 FILE = Path(__file__).with_suffix(".json")
@@ -63,7 +64,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(1)  # the same sums wherever it runs, and room for others
-    trained_by = recipe.load(model.find_recipe(given.model))
+    trained_by = recipe.load(model_folder.find_recipe(given.model))
     results = json.loads(FILE.read_text()) if FILE.exists() else {}
     runs = results.setdefault(f"{trained_by.name}, {given.folds} folds", {})
     for held_out in range(given.folds):

@@ -16,7 +16,7 @@ from rich.progress import Progress
 
 from hwgen import curves, data, learn
 from hwgen.files import write_atomic
-from hwgen.learning import LearningSpec
+from hwgen.network.learning import LearningSpec
 from hwgen.newborn import newborn
 from hwgen.recipe import load
 

@@ -12,12 +12,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hwgen import fit, lessons, model, verify_learning
+from hwgen import fit, lessons, verify_learning
 from hwgen.boards import board
 from hwgen.build import synthesis
 from hwgen.cli.console import bar, phases
 from hwgen.files import write_atomic
-from hwgen.params import Params
+from hwgen.model import folder as model_folder
+from hwgen.network.params import Params
 
 HEAD = """\
 | lanes | LUT | BRAM | DSP | Fmax | cycles an update | weights a cycle | weights/s |
@@ -68,7 +69,7 @@ def main() -> None:
     parser.add_argument("--data-dir", type=Path)
     parser.add_argument("--build-dir", type=Path, default=Path("build") / "learning-lanes")
     options = parser.parse_args()
-    params, target = model.find(options.model).params(), board.load(options.board)
+    params, target = model_folder.find(options.model).params(), board.load(options.board)
     rows = []
     for number in options.lanes:
         lanes = (number, *fit.default_lanes(params, target)[1:])

@@ -18,12 +18,13 @@ sys.path.insert(0, str(ROOT / "tests"))
 from multi_spike_nets import multi_spike  # noqa: E402
 from samples import learning_params, random_network, random_params  # noqa: E402
 
-from hwgen import cycles, fit, model  # noqa: E402
+from hwgen import cycles, fit  # noqa: E402
 from hwgen.boards import board  # noqa: E402
-from hwgen.build import synthesis
+from hwgen.build import synthesis  # noqa: E402
 from hwgen.errors import HwgenError  # noqa: E402
-from hwgen.params import Params  # noqa: E402
-from hwgen.protocol import VERSION  # noqa: E402
+from hwgen.model import folder as model_folder  # noqa: E402
+from hwgen.network.params import Params  # noqa: E402
+from hwgen.protocol.words import VERSION  # noqa: E402
 
 TABLE = Path(__file__).parent / "resources.json"
 REFERENCE = random_params(5, (64, 48, 4), uniform=True)  # built for every board
@@ -75,7 +76,7 @@ def main() -> int:
     if wanted:
         jobs = []
         for name, _, target in (wish.partition("/") for wish in wanted):
-            params = model.find(name).params()
+            params = model_folder.find(name).params()
             jobs.append((params, fit.default_lanes(params, TARGETS[target]), target))
     for params, lanes, name in jobs:
         rows = tables["routed"]
@@ -106,8 +107,8 @@ def write(tables: dict[str, list[dict[str, object]]]) -> None:
 def counted() -> list[dict[str, object]]:
     """What `cosim` has counted, and what `hwgen.cycles` makes of golden's spikes."""
     rows: list[dict[str, object]] = []
-    for name in model.shipped():
-        folder = model.find(name)
+    for name in model_folder.shipped():
+        folder = model_folder.find(name)
         if not folder.params_path.is_file():
             continue
         params = folder.params()

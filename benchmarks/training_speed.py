@@ -19,9 +19,12 @@ from snntorch import surrogate, utils
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from hwgen import layout
+from hwgen.network import notation
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.kinds import LayerSpec
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.spec import InputSpec
 from hwgen.recipe import StidiRecipe
-from hwgen.spec import ConvSpec, InputSpec, LayerSpec, PoolSpec
 from hwgen.training.deep import DeepNetwork
 from hwgen.training.memory import keep_freed
 
@@ -87,7 +90,7 @@ def main() -> None:
     keep_freed()  # as `hwgen train` does; both networks profit
 
     shape = InputSpec(height=28, width=28, x_max=255)
-    layers = layout.layers(
+    layers = notation.layers(
         options.hidden,
         shape.post,
         N_CLASSES,

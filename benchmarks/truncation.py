@@ -19,10 +19,11 @@ from pathlib import Path
 import folds
 import torch
 
-from hwgen import data, layout, samples
+from hwgen import data, samples
 from hwgen.files import write_atomic
+from hwgen.network import notation
+from hwgen.network.spec import InputSpec, NetworkSpec
 from hwgen.recipe import DataRecipe, NetworkRecipe, Recipe, TruncatedRecipe
-from hwgen.spec import InputSpec, NetworkSpec
 from hwgen.training import cost, loop, measure
 from hwgen.training import learner as learners
 from hwgen.training.truncated import TruncatedNetwork
@@ -127,7 +128,7 @@ def alexnet(device: str, n_steps: int, n: int) -> dict[str, dict[str, int]]:
     """Cost of a batch of an AlexNet-like network on events of 128 x 128 x 2."""
     given = InputSpec(height=128, width=128, x_max=255, encoding="events", channels=2, step_us=1)
     hidden = "96C3s2p1-P2-256C3p1-P2-384C3p1-P2-384C3p1-256C3p1-P2-1024-1024"
-    layers = layout.layers(
+    layers = notation.layers(
         hidden,
         given.post,
         10,

@@ -1,4 +1,4 @@
-"""Golden's answers, as vectors and lessons that travel with a model (`hwgen.vectors`)."""
+"""Golden's answers, as vectors and lessons that travel with a model (`hwgen.model.vectors`)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,9 +7,9 @@ from hwgen.errors import ParamsError
 from hwgen.golden import Golden
 from hwgen.golden.network import Trace, joined
 from hwgen.golden.student import Student
-from hwgen.learning import UNLABELLED
-from hwgen.params import Params
-from hwgen.vectors import MAX_CLASSES, UNTAUGHT, Vectors
+from hwgen.model.vectors import MAX_CLASSES, UNTAUGHT, Vectors
+from hwgen.network.learning import UNLABELLED
+from hwgen.network.params import Params
 
 
 def vectors(params: Params, inputs: NDArray[np.uint8], labels: NDArray[np.integer]) -> Vectors:

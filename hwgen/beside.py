@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen import params as params_file
 from hwgen.compare import compare, first
 from hwgen.compiled import Compiled, Lessons, Shadows
 from hwgen.errors import HwgenError
 from hwgen.golden.network import Trace, joined
 from hwgen.golden.student import Student
 from hwgen.mismatch import Mismatch
-from hwgen.params import Params
+from hwgen.network import params_file
+from hwgen.network.params import Params
 
 
 class Beside:

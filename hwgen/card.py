@@ -13,10 +13,10 @@ from hwgen.errors import ResultsError
 from hwgen.evaluate import Evaluation
 from hwgen.files import reason, write_atomic
 from hwgen.lessons import LearningResult
-from hwgen.model import ModelFolder
+from hwgen.model.folder import ModelFolder
+from hwgen.network.params import Params
 from hwgen.operations import RATE_CODE, multiply_accumulates
-from hwgen.params import Params
-from hwgen.protocol import VERSION
+from hwgen.protocol.words import VERSION
 from hwgen.verify import VerifyResult
 
 RESULTS = "results.json"

@@ -9,8 +9,8 @@ from hwgen.boards import board as board_module
 from hwgen.boards import pll
 from hwgen.boards.board import Board
 from hwgen.errors import BoardError
-from hwgen.model import ModelFolder
-from hwgen.params import Params
+from hwgen.model.folder import ModelFolder
+from hwgen.network.params import Params
 from hwgen.resources import Prediction
 
 _BITS_A_WORD = 20  # two bytes, each with a start and a stop bit

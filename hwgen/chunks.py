@@ -20,12 +20,12 @@ from typing import IO, Any
 
 import numpy as np
 
-from hwgen import params as params_file
 from hwgen.compare import compare
 from hwgen.compiled import Compiled
 from hwgen.errors import HwgenError, ToolError
 from hwgen.golden import Golden
 from hwgen.mismatch import Mismatch
+from hwgen.network import params_file
 
 Chunk = tuple[int, int]  # samples start .. stop - 1
 # The processes share the cores already.

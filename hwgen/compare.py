@@ -7,13 +7,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.events import n_spikes
 from hwgen.golden import Trace
 from hwgen.mismatch import HANG, Mismatch
-from hwgen.params import Params
-from hwgen.protocol import VERSION, Register
+from hwgen.network.params import Params
+from hwgen.network.spec import NetworkSpec
+from hwgen.network.spikes import n_spikes
+from hwgen.protocol.words import VERSION, Register
 from hwgen.recording import Recording
-from hwgen.spec import NetworkSpec
 
 NEVER = -1  # in a mismatch of spikes, in place of a step
 _CONSTANTS = (Register.ID0, Register.ID1, Register.VERSION, Register.SHAPE)

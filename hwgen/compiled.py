@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 
 from hwgen.errors import ToolError
 from hwgen.mismatch import HANG, HELD, Mismatch
-from hwgen.pack import n_blocks, packed, unpacked
-from hwgen.params import Params
-from hwgen.protocol import Register
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.layers.kinds import LayerSpec
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.params import Params
+from hwgen.network.spec import NetworkSpec
+from hwgen.protocol.memory import n_blocks, packed, unpacked
+from hwgen.protocol.words import Register
 from hwgen.recording import UNSEEN, Moment, Recording
-from hwgen.spec import DenseSpec, LayerSpec, NetworkSpec, PoolSpec
 
 QUIET_CYCLES = 20_000  # nothing moves for so long, and for two more a neuron: the core hangs
 # What a `Mismatch` calls them, by `FaultKind` in sim/cxxrtl/job.h.

@@ -9,13 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen import answers, kit, results
-from hwgen import vectors as vectors_file
 from hwgen.errors import MismatchError, ParamsError, ResultsError
-from hwgen.model import ModelFolder
-from hwgen.params import Params
+from hwgen.model import vectors as vectors_file
+from hwgen.model.folder import ModelFolder
+from hwgen.model.vectors import Vectors
+from hwgen.network.params import Params
 from hwgen.progress import Progress
 from hwgen.results import Answer, Header
-from hwgen.vectors import Vectors
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,13 +10,13 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from hwgen import params as params_file
 from hwgen.cosim import simulate
 from hwgen.errors import ToolError
 from hwgen.files import save_array, write_atomic
 from hwgen.hdl.verilog import TOP, to_verilog
 from hwgen.lessons import LearningResult, Samples, verdict
-from hwgen.params import Params
+from hwgen.network import params_file
+from hwgen.network.params import Params
 from hwgen.progress import Progress
 from hwgen.toolchain.simulator import Simulator, waveform
 

@@ -5,18 +5,19 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
-from hwgen import card, curves, data, learn, model, teachable
-from hwgen import params as params_file
+from hwgen import card, curves, data, learn
 from hwgen import recipe as recipe_file
 from hwgen.data import Dataset
 from hwgen.errors import DataError, ParamsError
 from hwgen.evaluate import evaluate, own_test_set
 from hwgen.files import write_atomic
 from hwgen.learn import Course, OnPoint
-from hwgen.learning import LearningSpec
-from hwgen.model import ModelFolder
+from hwgen.model import folder as model_folder
+from hwgen.model.folder import ModelFolder
+from hwgen.network import learning_unit, params_file
+from hwgen.network.learning import LearningSpec
+from hwgen.network.params import Params
 from hwgen.newborn import newborn
-from hwgen.params import Params
 from hwgen.recipe import OnChipRecipe, Recipe
 from hwgen.train import write_vectors
 from hwgen.world import World, only
@@ -47,8 +48,8 @@ def run(
     those that the model says, or the last; `shift`: of the rate, if not as the model says.
     """
     params, train, test = _start(what, data_name, data_dir)
-    params = teachable.with_learning(
-        params, _rule(params.spec.learning, layers, shift), teachable.FORWARD_BITS
+    params = learning_unit.with_learning(
+        params, _rule(params.spec.learning, layers, shift), learning_unit.FORWARD_BITS
     )
     unknown = labels - set(range(params.spec.n_classes))
     if unknown:
@@ -84,7 +85,7 @@ def _start(what: str, data_name: str, data_dir: Path | None) -> tuple[Params, Da
     """The network to start from, and its training and test set."""
     recipe = _on_chip_recipe(what)
     if recipe is None:
-        params = model.find(what).params()
+        params = model_folder.find(what).params()
         data_name = data_name or own_test_set(params, data_dir).name
         seed = int(params.provenance.get("seed", 0))
     else:
@@ -109,7 +110,7 @@ def _on_chip_recipe(what: str) -> Recipe | None:
     """The recipe, if it is one to start from nothing: a file, or a folder without params."""
     path = Path(what)
     if path.suffix != ".toml":
-        folder = model.find(what)
+        folder = model_folder.find(what)
         if folder.params_path.is_file():
             return None
         path = folder.recipe_path

@@ -9,13 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.calibration import Model, damaged, fitted, table
-from hwgen.events import n_spikes
 from hwgen.golden import Golden
 from hwgen.golden.network import Trace
-from hwgen.model import ModelFolder
-from hwgen.pack import n_blocks
-from hwgen.params import Params
-from hwgen.spec import ConvSpec, LayerSpec, PoolSpec, taps
+from hwgen.model.folder import ModelFolder
+from hwgen.network.layers.conv2d import ConvSpec, taps
+from hwgen.network.layers.kinds import LayerSpec
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.params import Params
+from hwgen.network.spikes import n_spikes
+from hwgen.protocol.memory import n_blocks
 
 N_SAMPLES = 20  # of a model's test vectors
 

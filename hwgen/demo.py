@@ -6,14 +6,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hwgen import card, cosim, data, fit, model, train
+from hwgen import card, cosim, data, fit, train
 from hwgen.boards import board as board_module
 from hwgen.build import synthesis
 from hwgen.build.synthesis import SynthResult
 from hwgen.cosim import CosimResult
 from hwgen.files import short, write_atomic
 from hwgen.hdl.verilog import to_verilog
-from hwgen.model import ModelFolder
+from hwgen.model import folder as model_folder
+from hwgen.model.folder import ModelFolder
 from hwgen.progress import Progress
 from hwgen.samples import encoded
 from hwgen.train import TrainResult
@@ -69,7 +70,7 @@ def run(
     on_phase: Callable[[str], None],
 ) -> DemoResult:
     """Train, write Verilog, co-simulate the whole test set, place and route; all below `out`."""
-    trained = train.train(model.find_recipe(RECIPE), out / "model", on_epoch=on_epoch)
+    trained = train.train(model_folder.find_recipe(RECIPE), out / "model", on_epoch=on_epoch)
     folder = ModelFolder(out / "model")
     params = folder.params()
     target = board_module.load(BOARD)

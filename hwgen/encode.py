@@ -7,7 +7,7 @@ step: uint8 0/1 [n, n_steps, n_inputs].
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.spec import InputSpec
+from hwgen.network.spec import InputSpec
 
 
 def latency(images: NDArray[np.uint8], spec: InputSpec, n_steps: int) -> NDArray[np.uint8]:

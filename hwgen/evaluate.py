@@ -10,10 +10,10 @@ import numpy as np
 from hwgen import data
 from hwgen.data import Dataset
 from hwgen.errors import DataError
-from hwgen.events import n_spikes
 from hwgen.golden import Golden
+from hwgen.network.params import Params
+from hwgen.network.spikes import n_spikes
 from hwgen.operations import rate_additions
-from hwgen.params import Params
 from hwgen.progress import Progress
 from hwgen.samples import encoded
 

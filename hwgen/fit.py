@@ -10,7 +10,14 @@ from numpy.typing import NDArray
 from hwgen.boards.board import Board, Family
 from hwgen.brams import chosen, n_brams
 from hwgen.errors import BoardError
-from hwgen.pack import (
+from hwgen.network.layers.conv2d import ConvSpec, taps
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.layers.kinds import LayerSpec
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.layers.shape import Shape
+from hwgen.network.params import Params
+from hwgen.network.spec import NetworkSpec
+from hwgen.protocol.memory import (
     QUEUE_DEPTH,
     SPRAM_BITS,
     SPRAM_WORDS,
@@ -20,8 +27,6 @@ from hwgen.pack import (
     n_sprams,
     tags_per_window,
 )
-from hwgen.params import Params
-from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, NetworkSpec, PoolSpec, Shape, taps
 
 MAX_OUTPUT_LANES = 16  # an output layer up to this size has all its neurons in parallel
 # Where to start for a dense layer, and for a convolution, whose filters share each address.

@@ -7,7 +7,7 @@ from binascii import crc_hqx
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hwgen.protocol import ESCAPE, FLAG, FLIP, WINDOW, Frame
+from hwgen.protocol.words import ESCAPE, FLAG, FLIP, WINDOW, Frame
 
 _DOWN, _UP = 3, 4  # bytes of a header, to the board and back
 _CRC_BYTES = 2

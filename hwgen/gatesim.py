@@ -16,14 +16,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen import params as params_file
 from hwgen.boards.board import Board, Family
 from hwgen.build.synthesis import NAME, SynthResult
 from hwgen.errors import MismatchError, ToolError
 from hwgen.files import save_array, write_atomic
 from hwgen.hdl.top import TOP, uart_verilog
+from hwgen.network import params_file
+from hwgen.network.params import Params
 from hwgen.package_data import share
-from hwgen.params import Params
 from hwgen.toolchain import tools
 from hwgen.toolchain.simulator import run_bench
 

@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from hwgen import params as params_file
 from hwgen.errors import DataError, ParamsError
 from hwgen.files import reason, sealed, unsealed
-from hwgen.params import Params
+from hwgen.network import params_file
+from hwgen.network.params import Params
 
 _KEY = "halfway"
 

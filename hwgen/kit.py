@@ -3,8 +3,8 @@
 `tests/make_kit.py` makes them. The models that ship are networks to check against, too.
 """
 
-from hwgen import model
-from hwgen.model import ModelFolder
+from hwgen.model import folder as model_folder
+from hwgen.model.folder import ModelFolder
 from hwgen.package_data import share
 
 
@@ -13,13 +13,13 @@ def names() -> list[str]:
 
 
 def find(name_or_path: str) -> ModelFolder:
-    """A network of the kit, or what `hwgen.model.find` finds."""
+    """A network of the kit, or what `hwgen.model.folder.find` finds."""
     if name_or_path in names():
         return ModelFolder(share("conformance") / name_or_path)
-    return model.find(name_or_path)
+    return model_folder.find(name_or_path)
 
 
 def folders() -> list[ModelFolder]:
     """Of all that ship with vectors, the kit first."""
-    shipped = [model.find(name) for name in model.shipped()]
+    shipped = [model_folder.find(name) for name in model_folder.shipped()]
     return [*map(find, names()), *(folder for folder in shipped if folder.vectors_path.is_file())]

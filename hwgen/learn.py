@@ -20,7 +20,7 @@ from hwgen.evaluate import check_input
 from hwgen.golden import Golden
 from hwgen.golden.student import Student
 from hwgen.halfway import Halfway, Point
-from hwgen.params import Params
+from hwgen.network.params import Params
 
 
 @dataclass(frozen=True, kw_only=True)

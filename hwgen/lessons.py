@@ -17,9 +17,9 @@ from hwgen import data
 from hwgen.encode import latency
 from hwgen.errors import DataError, HwgenError, MismatchError, ToolError
 from hwgen.evaluate import check_input, own_test_set
-from hwgen.learning import UNLABELLED
 from hwgen.mismatch import Mismatch
-from hwgen.params import Params
+from hwgen.network.learning import UNLABELLED
+from hwgen.network.params import Params
 
 KINDS = ("spikes", "potentials", "decisions", "shadow weights", "registers")
 N_PASSES = 2

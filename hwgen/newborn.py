@@ -3,14 +3,16 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen import layout
 from hwgen.data import Dataset
 from hwgen.encode import latency
 from hwgen.errors import ParamsError, RecipeError
-from hwgen.learning import forward_weights, shadow_limits
-from hwgen.params import Params, check_spec
+from hwgen.network import notation
+from hwgen.network.check import check_spec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.learning import forward_weights, shadow_limits
+from hwgen.network.params import Params
+from hwgen.network.spec import InputSpec, NetworkSpec
 from hwgen.recipe import OnChipRecipe, Recipe
-from hwgen.spec import DenseSpec, InputSpec, NetworkSpec
 
 _N_LOOKED_AT = 500  # samples, without their labels, from which thresholds and drives are set
 
@@ -29,7 +31,7 @@ def newborn(recipe: Recipe, dataset: Dataset) -> Params:
     height, width = dataset.images.shape[1:]
     given = InputSpec(height=height, width=width, x_max=dataset.x_max, crop=recipe.data.crop)
     try:
-        layers = layout.layers(
+        layers = notation.layers(
             network.hidden,
             given.post,
             int(dataset.labels.max()) + 1,

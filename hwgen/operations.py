@@ -10,7 +10,10 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.spec import ConvSpec, LayerSpec, NetworkSpec, PoolSpec, taps
+from hwgen.network.layers.conv2d import ConvSpec, taps
+from hwgen.network.layers.kinds import LayerSpec
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.spec import NetworkSpec
 
 RATE_CODE = (
     "Rate code: in each of as many steps an input fires with the probability of its grey value; as "

@@ -9,7 +9,7 @@ from PIL import Image, UnidentifiedImageError
 
 from hwgen.errors import DataError
 from hwgen.files import reason
-from hwgen.spec import InputSpec
+from hwgen.network.spec import InputSpec
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".tif", ".tiff", ".webp")
 

@@ -11,11 +11,11 @@ from typing import Any
 from hwgen import results
 from hwgen.conformance import Expected
 from hwgen.files import write_atomic
-from hwgen.model import ModelFolder
-from hwgen.params import KINDS, Params
+from hwgen.model.folder import ModelFolder
+from hwgen.model.vectors import UNTAUGHT, Vectors
+from hwgen.network.params import KINDS, Params
 from hwgen.progress import Progress
 from hwgen.results import Header
-from hwgen.vectors import UNTAUGHT, Vectors
 
 FORMAT = "hwgen-params-json-1"
 

@@ -6,9 +6,10 @@ from typing import Annotated, Literal
 
 from hwgen import schema
 from hwgen.errors import RecipeError
-from hwgen.learning import LearningSpec
+from hwgen.network.layers.neurons import MAX_STEPS, Psp, Reset
+from hwgen.network.learning import LearningSpec
+from hwgen.network.spec import Encoding, Readout
 from hwgen.schema import MAX_SEED, Name, Range
-from hwgen.spec import MAX_STEPS, Encoding, Psp, Readout, Reset
 
 DatasetName = Literal[
     "digits", "mnist", "fashion-mnist", "caltech-face-motorbike", "n-mnist", "cifar10"
@@ -28,7 +29,7 @@ class DataRecipe:
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkRecipe:
-    """Shape and precision. `hidden` as in `hwgen.layout`: ``"20C5-P2-1000"``, or empty."""
+    """Shape and precision. `hidden` as in `network.notation`: ``"20C5-P2-1000"``, or empty."""
 
     n_steps: Annotated[int, Range(1, MAX_STEPS)]
     hidden: str

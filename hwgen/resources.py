@@ -12,15 +12,20 @@ from functools import cache
 from math import log2
 from typing import Any
 
-from hwgen import fit, model, schema
+from hwgen import fit, schema
 from hwgen.boards.board import Board, Family
 from hwgen.boards.board import load as load_board
 from hwgen.calibration import Model, damaged, fitted, table
 from hwgen.errors import HwgenError, ResultsError
-from hwgen.pack import n_blocks, n_sprams
-from hwgen.params import Params
-from hwgen.protocol import VERSION
-from hwgen.spec import ConvSpec, DenseSpec, NetworkSpec, PoolSpec, WeightedSpec
+from hwgen.model import folder as model_folder
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.layers.kinds import WeightedSpec
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.params import Params
+from hwgen.network.spec import NetworkSpec
+from hwgen.protocol.memory import n_blocks, n_sprams
+from hwgen.protocol.words import VERSION
 
 _ROW_WORDS: dict[Family, int] = {"ice40": 512, "ecp5": 2048, "gowin": 2048}
 
@@ -117,8 +122,8 @@ def _measured() -> list[_Row]:
 def _shipped() -> list[_Row]:
     """Results of the models that ship; damaged ones say nothing."""
     rows = []
-    for name in model.shipped():
-        folder = model.find(name)
+    for name in model_folder.shipped():
+        folder = model_folder.find(name)
         try:
             entries = json.loads((folder.path / "results.json").read_text())
             params = folder.params()

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from hwgen import schema
 from hwgen.errors import ResultsError
 from hwgen.files import reason
-from hwgen.params import Params
+from hwgen.model.vectors import spikes_field
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.params import Params
 from hwgen.schema import Line, shown
-from hwgen.spec import PoolSpec
-from hwgen.vectors import spikes_field
 
 FORMAT: Literal["hwgen-results-1"] = "hwgen-results-1"
 DECIDED = ("decision", "decision_step")  # the fields that every sample has

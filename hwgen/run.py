@@ -16,8 +16,8 @@ from hwgen.golden import Golden
 from hwgen.golden.network import joined
 from hwgen.golden.student import Student
 from hwgen.host import Device
-from hwgen.params import Params
-from hwgen.protocol import Register
+from hwgen.network.params import Params
+from hwgen.protocol.words import Register
 from hwgen.samples import encoded, of_pictures, of_recordings
 
 

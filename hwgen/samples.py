@@ -6,9 +6,9 @@ from numpy.typing import NDArray
 from hwgen.data import Dataset
 from hwgen.encode import events, latency, once, rate
 from hwgen.errors import DataError, RecipeError
+from hwgen.network.spec import InputSpec, NetworkSpec
 from hwgen.recipe import DataRecipe
 from hwgen.recordings import CHANNELS, Recordings
-from hwgen.spec import InputSpec, NetworkSpec
 
 _ALL = slice(None)
 

@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import hwgen
-from hwgen import answers, card, data, teachable
-from hwgen import params as params_file
+from hwgen import answers, card, data
 from hwgen import recipe as recipe_file
-from hwgen import vectors as vectors_file
 from hwgen.data import Dataset
 from hwgen.evaluate import Evaluation, evaluate
 from hwgen.files import write_atomic
-from hwgen.model import ModelFolder
-from hwgen.params import Params
+from hwgen.model import vectors as vectors_file
+from hwgen.model.folder import ModelFolder
+from hwgen.model.vectors import Vectors
+from hwgen.network import learning_unit, params_file
+from hwgen.network.params import Params
 from hwgen.progress import Progress
 from hwgen.samples import encoded
-from hwgen.vectors import Vectors
 
 # Samples of the test set that travel with a model: as many as fit about a megabyte.
 _MAX_VECTORS, _MIN_VECTORS, _VECTOR_BYTES = 32, 8, 2**20
@@ -87,7 +87,7 @@ def train(
     learner, input_spec = trained.learner, trained.input_spec
     params = quantize.to_params(learner.network, input_spec, recipe.name)
     if recipe.learning:
-        params = teachable.with_learning(params, recipe.learning, teachable.FORWARD_BITS)
+        params = learning_unit.with_learning(params, recipe.learning, learning_unit.FORWARD_BITS)
     test = evaluate(params, parts["test"], on_test)
     accuracy = {
         "golden, validation": evaluate(params, parts["validation"]).accuracy,

@@ -17,12 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen import chunks as work
-from hwgen import params as params_file
 from hwgen.errors import MismatchError, ToolError
 from hwgen.files import save_array, sealed, unsealed, write_atomic
 from hwgen.hdl.verilog import to_verilog
 from hwgen.mismatch import Mismatch
-from hwgen.params import Params
+from hwgen.network import params_file
+from hwgen.network.params import Params
 from hwgen.progress import Progress
 from hwgen.toolchain import cxxrtl
 

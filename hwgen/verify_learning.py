@@ -10,13 +10,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hwgen import params as params_file
 from hwgen.chunks import child_process
 from hwgen.errors import ToolError
 from hwgen.files import save_array, write_atomic
 from hwgen.hdl.verilog import to_verilog
 from hwgen.lessons import LearningResult, Samples, verdict
-from hwgen.params import Params
+from hwgen.network import params_file
+from hwgen.network.params import Params
 from hwgen.progress import Progress
 from hwgen.toolchain import cxxrtl
 

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from hwgen.events import fire
 from hwgen.golden import Golden, Trace
 from hwgen.mismatch import HELD, Mismatch
-from hwgen.params import Params
+from hwgen.network.params import Params
+from hwgen.network.spikes import fire
 
 
 class BrokenError(Exception):

@@ -15,15 +15,16 @@ import numpy as np
 from cocotb.triggers import ClockCycles, Event, First, RisingEdge, SimTimeoutError, with_timeout
 from tb_top import Comparison, expected_registers
 
-from hwgen import params as params_file
-from hwgen import protocol, soc
-from hwgen.events import Kind, Token, sample_tokens
 from hwgen.golden.network import Golden, joined
 from hwgen.golden.student import Student
-from hwgen.learning import UNLABELLED
 from hwgen.mismatch import HANG, HELD
-from hwgen.pack import n_blocks, packed, unpacked
-from hwgen.protocol import Register
+from hwgen.network import params_file
+from hwgen.network.learning import UNLABELLED
+from hwgen.protocol import register_map
+from hwgen.protocol import words as protocol_words
+from hwgen.protocol.memory import n_blocks, packed, unpacked
+from hwgen.protocol.tokens import Kind, Token, sample_tokens
+from hwgen.protocol.words import Register
 
 JOB = Path(os.environ["HWGEN_JOB"])
 CLOCK_NS = 10
@@ -141,7 +142,7 @@ async def check_map(port) -> None:
     digest = port.params.digest
     await expect(port, "ID0", 4 * Register.ID0, int(digest[:8], 16))
     await expect(port, "ID1", 4 * Register.ID1, int(digest[8:16], 16))
-    await expect(port, "VERSION", 4 * Register.VERSION, protocol.VERSION)
+    await expect(port, "VERSION", 4 * Register.VERSION, protocol_words.VERSION)
     for address in (0x28, 0x3C, 0x58, 0x80, 0xC0, 0xFC):
         _, response = await port.read(address)
         port.compare(f"response to reading {address:#x}", -1, port.no_register, response)
@@ -151,16 +152,16 @@ async def check_map(port) -> None:
         response = await port.write(address, 3)
         port.compare(f"response to writing {address:#x}", -1, port.refused, response)
     for n_bytes in (1, 2, 3):
-        response = await port.write(soc.CONTROL, 3, n_bytes)
+        response = await port.write(register_map.CONTROL, 3, n_bytes)
         port.compare(f"response to {n_bytes} bytes", -1, port.refused, response)
-        await expect(port, "CONTROL", soc.CONTROL, 0)
+        await expect(port, "CONTROL", register_map.CONTROL, 0)
 
 
 def answers_of(trace, params) -> list[int]:
     """The words of the results."""
     steps, n_steps = trace.decision_steps.tolist(), params.spec.n_steps
     return [
-        (step < n_steps) << protocol.BY_SPIKE_BIT | label << protocol.STEP_BITS | step
+        (step < n_steps) << protocol_words.BY_SPIKE_BIT | label << protocol_words.STEP_BITS | step
         for label, step in zip(trace.decisions.tolist(), steps, strict=True)
     ]
 
@@ -183,7 +184,7 @@ class Course:
     def words(self, sample, lesson=None) -> list[int]:
         lesson = self.labels[sample] + 1 if lesson is None else lesson
         tokens = sample_tokens(self.inputs[sample], self.params.spec.n_steps, lesson=lesson)
-        return [protocol.token_word(token) for token in tokens]
+        return [protocol_words.token_word(token) for token in tokens]
 
 
 async def run(port, course, early_exit) -> None:
@@ -211,12 +212,12 @@ async def interrupt(port, course, control) -> None:
     trace = Golden(course.params).run(course.inputs[:2])
     first, second = (course.words(sample, lesson=0) for sample in (0, 1))
     # Not beyond its decision: with a result that waits, the core may take no more then.
-    ends = [at for at, word in enumerate(second) if word == protocol.token_word(END_OF_STEP)]
+    ends = [at for at, word in enumerate(second) if word == protocol_words.token_word(END_OF_STEP)]
     ends.append(len(second) - 1)
     cut = second[: max(1, port.rng.randrange(ends[int(trace.decision_steps[1])] + 1))]
     await port.interrupted(control, first, cut, answers_of(trace, course.params)[0])
     await expect(port, "ID0", 4 * Register.ID0, int(port.params.digest[:8], 16))
-    await expect(port, "CONTROL", soc.CONTROL, control & 1)
+    await expect(port, "CONTROL", register_map.CONTROL, control & 1)
     for register in (Register.SAMPLES, Register.EVENTS, Register.CYCLES, Register.DROPPED):
         await expect(port, register.name, 4 * register, 0)
 
@@ -225,7 +226,7 @@ async def strays(port, course) -> None:
     """Words that mean nothing are dropped, and no label that there is not is learnt."""
     n, before = port.params.spec.input.n_inputs, len(course.inputs)
     (events, _), first = await port.read(4 * Register.EVENTS), course.words(0, lesson=0)
-    alias = 1 << protocol.INDEX_BITS - 1
+    alias = 1 << protocol_words.INDEX_BITS - 1
     words = [n, alias, alias | n - 1, 0xC005, 0xC1FF, 0xC300, 0xFFFF]
     await port.send(words + first[:-1] + [first[-1] | alias | 1])
     await port.answers(1)
@@ -239,7 +240,7 @@ async def read_shadows(port, course, when) -> None:
     for layer in port.params.spec.learning_layers:
         spec, lanes = port.params.spec.layers[layer], port.lanes[layer]
         n = n_blocks(spec.n_post, lanes) * spec.n_pre * lanes
-        await port.send([protocol.shadows_request(layer)])
+        await port.send([protocol_words.shadows_request(layer)])
         got = await port.shadows(n)
         port.compare(f"end of the shadow weights {when}", -1, 1, got[-1][1])
         port.compare(f"ends of the shadow weights {when}", -1, 1, sum(last for _, last in got))
@@ -257,21 +258,21 @@ async def scenario(port, course) -> None:
     if hasattr(port.dut.words.core, "fill__valid"):
         for layer in params.spec.learning_layers:
             values = packed(params.shadows[layer], params.spec.layers[layer], port.lanes[layer])
-            await port.send([protocol.shadows_request(layer, write=True)])
-            await port.fill(protocol.shadow_words(values.tolist()))
+            await port.send([protocol_words.shadows_request(layer, write=True)])
+            await port.fill(protocol_words.shadow_words(values.tolist()))
     await interrupt(port, course, 2)
     await run(port, course, False)
     if learns:
         await read_shadows(port, course, "behind the samples")
     await strays(port, course)
     if learns:
-        await port.send([protocol.shadows_request(params.spec.learning_layers[0])])
+        await port.send([protocol_words.shadows_request(params.spec.learning_layers[0])])
         await port.shadows(2)
         await port.cut_short()
         await read_shadows(port, course, "in the end")
     else:
-        await port.write(soc.CONTROL, 1)
-        await expect(port, "CONTROL", soc.CONTROL, 1)
+        await port.write(register_map.CONTROL, 1)
+        await expect(port, "CONTROL", register_map.CONTROL, 1)
         await interrupt(port, course, 3)
         await run(port, course, True)
     await ClockCycles(port.clock, 50)

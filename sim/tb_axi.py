@@ -15,8 +15,8 @@ from cocotbext.axi import (
 )
 from soc_bench import CLOCK_NS, OKAY, Held, Port, judge
 
-from hwgen import soc
-from hwgen.protocol import Register
+from hwgen.protocol import register_map
+from hwgen.protocol.words import Register
 
 N_AT_ONCE = 20
 POKED = 0.1  # of all cycles
@@ -157,11 +157,11 @@ class AxiPort(Port):
         """While a word of a stream waits: the reset lasts until that has been taken."""
         while not valid.value:
             await RisingEdge(self.clock)
-        self.compare("response to reset", -1, OKAY, await self.write(soc.CONTROL, control))
-        got, _ = await self.read(soc.CONTROL)
+        self.compare("response to reset", -1, OKAY, await self.write(register_map.CONTROL, control))
+        got, _ = await self.read(register_map.CONTROL)
         self.compare("reset goes on while a word waits", -1, control, got)
         sink.set_pause_generator(self._pauses())
-        while (await self.read(soc.CONTROL))[0] >> soc.RESET_BIT & 1:
+        while (await self.read(register_map.CONTROL))[0] >> register_map.RESET_BIT & 1:
             pass
         await ClockCycles(self.clock, 5)
 
@@ -174,14 +174,14 @@ class AxiPort(Port):
         self.compare("result of before the reset", -1, answer, self.words.pop())
         digest = int(self.params.digest[:8], 16)
         for _ in range(N_AT_ONCE):  # registers can be read whenever the core is reset
-            writing = cocotb.start_soon(self.write(soc.CONTROL, control))
+            writing = cocotb.start_soon(self.write(register_map.CONTROL, control))
             self.compare("ID0 during a reset", -1, digest, (await self.read(4 * Register.ID0))[0])
             await writing
 
     async def cut_short(self) -> None:
         self.weights.clear_pause_generator()
         self.weights.pause = True
-        await self._reset(1 << soc.RESET_BIT, self.weights, self.dut.m_axis_shadows_tvalid)
+        await self._reset(1 << register_map.RESET_BIT, self.weights, self.dut.m_axis_shadows_tvalid)
         self.shadow_words.clear()
 
 

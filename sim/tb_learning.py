@@ -16,12 +16,12 @@ from cocotb.clock import Clock
 from scoreboard import BrokenError, Scoreboard
 from tb_core import JOB, Bench, check_registers, interrupt, reset, signed
 
-from hwgen import params as params_file
-from hwgen.events import Kind, Token, sample_tokens
 from hwgen.golden.network import joined
 from hwgen.golden.student import Student
 from hwgen.mismatch import HELD
-from hwgen.pack import n_blocks, packed, unpacked
+from hwgen.network import params_file
+from hwgen.protocol.memory import n_blocks, packed, unpacked
+from hwgen.protocol.tokens import Kind, Token, sample_tokens
 
 SHADOWS = "shadow weights"
 

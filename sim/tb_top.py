@@ -16,12 +16,12 @@ from cocotb.task import bridge, resume
 from cocotb.triggers import ClockCycles
 from cocotbext.uart import UartSink, UartSource
 
-from hwgen import params as params_file
 from hwgen.errors import LinkError
-from hwgen.events import n_spikes
 from hwgen.golden import Golden
 from hwgen.host import Device
-from hwgen.protocol import Register
+from hwgen.network import params_file
+from hwgen.network.spikes import n_spikes
+from hwgen.protocol.words import Register
 
 JOB = Path(os.environ["HWGEN_JOB"])
 CLOCK_NS = 20

@@ -5,8 +5,8 @@ from cocotb.clock import Clock
 from cocotb.triggers import ClockCycles, Lock, RisingEdge
 from soc_bench import CLOCK_NS, OKAY, Port, judge
 
-from hwgen import soc
-from hwgen.protocol import Register
+from hwgen.protocol import register_map
+from hwgen.protocol.words import Register
 
 ERROR = 1
 LONGEST = 1 << 17  # cycles of an access: it ends, whatever the core does
@@ -92,16 +92,18 @@ class WishbonePort(Port):
     async def _put(self, address, words, bit) -> None:
         """Blindly now and then: such a write may wait long, and must not hurt."""
         for word in words:
-            while self.rng.random() < 0.7 and not (await self.read(soc.STATUS))[0] >> bit & 1:
+            while (
+                self.rng.random() < 0.7 and not (await self.read(register_map.STATUS))[0] >> bit & 1
+            ):
                 pass
             while await self.write(address, word) != OKAY:
                 await RisingEdge(self.clock)
 
     async def send(self, words) -> None:
-        await self._put(soc.TOKEN, words, soc.ROOM_BIT)
+        await self._put(register_map.TOKEN, words, register_map.ROOM_BIT)
 
     async def fill(self, values) -> None:
-        await self._put(soc.FILL, values, soc.FILL_BIT)
+        await self._put(register_map.FILL, values, register_map.FILL_BIT)
 
     async def _take(self, address, n) -> list[int]:
         """What a register gives that says whether it had anything."""
@@ -109,28 +111,32 @@ class WishbonePort(Port):
         while len(found) < n:
             got, response = await self.read(address)
             self.compare(f"response to reading {address:#x}", -1, OKAY, response)
-            if got >> soc.VALID_BIT:
-                found.append(got & ~(1 << soc.VALID_BIT))
+            if got >> register_map.VALID_BIT:
+                found.append(got & ~(1 << register_map.VALID_BIT))
             else:
                 self.compare("no word where there is none", -1, 0, got)
         return found
 
     async def answers(self, n) -> list[int]:
-        return await self._take(soc.RESULT, n)
+        return await self._take(register_map.RESULT, n)
 
     async def shadows(self, n):
-        return [(word & 0xFFFF, word >> 16) for word in await self._take(soc.SHADOW, n)]
+        return [(word & 0xFFFF, word >> 16) for word in await self._take(register_map.SHADOW, n)]
 
     async def _refusals(self) -> None:
         """What TOKEN and RESULT do not do."""
         for n_bytes in (1, 2, 3):
-            response = await self.write(soc.TOKEN, 0x3FFF, n_bytes)
+            response = await self.write(register_map.TOKEN, 0x3FFF, n_bytes)
             self.compare(f"response to {n_bytes} bytes of a token", -1, ERROR, response)
-        self.compare("response to reading TOKEN", -1, ERROR, (await self.read(soc.TOKEN))[1])
-        self.compare("response to writing RESULT", -1, ERROR, await self.write(soc.RESULT, 0))
+        self.compare(
+            "response to reading TOKEN", -1, ERROR, (await self.read(register_map.TOKEN))[1]
+        )
+        self.compare(
+            "response to writing RESULT", -1, ERROR, await self.write(register_map.RESULT, 0)
+        )
 
     async def _waits(self, bit) -> None:
-        while not (await self.read(soc.STATUS))[0] >> bit & 1:
+        while not (await self.read(register_map.STATUS))[0] >> bit & 1:
             pass
 
     async def _partial_reads(self, address) -> None:
@@ -140,35 +146,37 @@ class WishbonePort(Port):
             self.compare(f"response to reading bytes of {address:#x}", -1, ERROR, response)
 
     async def _reset(self, control) -> None:
-        self.compare("response to reset", -1, OKAY, await self.write(soc.CONTROL, control))
+        self.compare("response to reset", -1, OKAY, await self.write(register_map.CONTROL, control))
         await ClockCycles(self.clock, 3)
         self.compare("irq_o", -1, False, bool(self.dut.irq_o.value))
         # No result, no shadow weight, and room.
-        self.compare("STATUS", -1, 1 << soc.ROOM_BIT, (await self.read(soc.STATUS))[0] & 7)
-        self.compare("RESULT after the reset", -1, 0, (await self.read(soc.RESULT))[0])
+        self.compare(
+            "STATUS", -1, 1 << register_map.ROOM_BIT, (await self.read(register_map.STATUS))[0] & 7
+        )
+        self.compare("RESULT after the reset", -1, 0, (await self.read(register_map.RESULT))[0])
 
     async def interrupted(self, control, first, cut, answer) -> None:
         await self._refusals()
         await self.send(first)
-        await self._waits(soc.ANSWER_BIT)
+        await self._waits(register_map.ANSWER_BIT)
         self.compare("irq_o", -1, True, bool(self.dut.irq_o.value))
-        await self._partial_reads(soc.RESULT)
+        await self._partial_reads(register_map.RESULT)
         self.compare("result before the reset", -1, answer, (await self.answers(1))[0])
         self.compare("irq_o", -1, False, bool(self.dut.irq_o.value))
         await self.send(cut)
         await self._reset(control)
         await self.send(first)
-        await self._waits(soc.ANSWER_BIT)
+        await self._waits(register_map.ANSWER_BIT)
         await self._reset(control)
 
     async def cut_short(self) -> None:
-        await self._waits(soc.SHADOW_BIT)
-        await self._partial_reads(soc.SHADOW)
+        await self._waits(register_map.SHADOW_BIT)
+        await self._partial_reads(register_map.SHADOW)
         # The core takes none now: the first waits in the wrapper, the second in vain.
-        self.compare("response to a token", -1, OKAY, await self.write(soc.TOKEN, 0))
-        self.compare("STATUS", -1, 0, (await self.read(soc.STATUS))[0] & 1)
-        self.compare("response to no room", -1, ERROR, await self.write(soc.TOKEN, 1))
-        await self._reset(1 << soc.RESET_BIT)
+        self.compare("response to a token", -1, OKAY, await self.write(register_map.TOKEN, 0))
+        self.compare("STATUS", -1, 0, (await self.read(register_map.STATUS))[0] & 1)
+        self.compare("response to no room", -1, ERROR, await self.write(register_map.TOKEN, 1))
+        await self._reset(1 << register_map.RESET_BIT)
         await ClockCycles(self.clock, 50)
         self.compare("EVENTS", -1, 0, (await self.read(4 * Register.EVENTS))[0])
 

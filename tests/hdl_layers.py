@@ -10,10 +10,10 @@ from amaranth.lib import memory
 from hdl_streams import LIMIT_CYCLES, collect, decoded, drive, simulate, until
 from numpy.typing import NDArray
 
-from hwgen.events import Kind
 from hwgen.golden import neuron
 from hwgen.hdl.bank import StateBank
-from hwgen.spec import Shape
+from hwgen.network.layers.shape import Shape
+from hwgen.protocol.tokens import Kind
 
 Payload = dict[str, int]
 

@@ -14,11 +14,11 @@ from multi_spike_nets import multi_spike, random_spikes
 from samples import learning_params, random_network, random_spike_times
 
 from hwgen import answers
-from hwgen import params as params_file
-from hwgen import vectors as vectors_file
-from hwgen.learning import UNLABELLED
-from hwgen.model import ModelFolder
-from hwgen.params import Params
+from hwgen.model import vectors as vectors_file
+from hwgen.model.folder import ModelFolder
+from hwgen.network import params_file
+from hwgen.network.learning import UNLABELLED
+from hwgen.network.params import Params
 
 SEED = 1
 N_SAMPLES = 24

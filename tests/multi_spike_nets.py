@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from samples import random_network
 
-from hwgen.params import Params
-from hwgen.spec import PoolSpec, narrowest
+from hwgen.network.layers.kinds import narrowest
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.params import Params
 
 
 def multi_spike(

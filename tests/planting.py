@@ -20,9 +20,9 @@ from samples import learning_params, random_network, random_spike_times
 
 from hwgen.golden import Golden
 from hwgen.hdl.verilog import to_verilog
-from hwgen.learning import UNLABELLED, forward_weights
 from hwgen.lessons import Samples
-from hwgen.params import Params
+from hwgen.network.learning import UNLABELLED, forward_weights
+from hwgen.network.params import Params
 
 FOLDER = Path(__file__).parent / "mutants"
 N_SAMPLES = 100  # a chunk of `hwgen verify`; fewer of large networks

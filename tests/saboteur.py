@@ -6,7 +6,7 @@ A text planted in `hwgen/hdl/core.py` calls `connect` in place of `wiring.connec
 from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import wiring
 
-from hwgen.events import Kind
+from hwgen.protocol.tokens import Kind
 
 _NEVER = 2**16 - 1  # as many tokens, and no more, are counted
 

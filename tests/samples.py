@@ -9,20 +9,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.learning import LearningSpec, forward_weights, shadow_limits
-from hwgen.params import Params
-from hwgen.spec import (
-    ConvSpec,
-    DenseSpec,
-    InputSpec,
-    LayerSpec,
-    NetworkSpec,
-    PoolSpec,
-    Shape,
-    WeightedSpec,
-    dense,
-    narrowest,
-)
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.layers.kinds import LayerSpec, WeightedSpec, dense, narrowest
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.layers.shape import Shape
+from hwgen.network.learning import LearningSpec, forward_weights, shadow_limits
+from hwgen.network.params import Params
+from hwgen.network.spec import InputSpec, NetworkSpec
 
 
 def random_params(

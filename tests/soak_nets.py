@@ -12,7 +12,7 @@ from samples import learning_params, random_network, random_spike_times
 
 from hwgen.compiled import Compiled
 from hwgen.hdl.verilog import to_verilog
-from hwgen.params import Params
+from hwgen.network.params import Params
 from hwgen.toolchain import cxxrtl
 
 

@@ -16,9 +16,9 @@ from hwgen.golden import Golden
 from hwgen.golden.network import joined
 from hwgen.golden.student import Student
 from hwgen.mismatch import Mismatch
-from hwgen.params import Params
+from hwgen.network.learning_unit import adopted
+from hwgen.network.params import Params
 from hwgen.recording import Recording
-from hwgen.teachable import adopted
 
 # Passes of a soak. A spell is long enough for results that wait to stop the whole core, and for a
 # host that sends nothing to let it run dry.

@@ -10,14 +10,15 @@ import numpy as np
 import pytest
 from samples import random_network, random_params
 
-from hwgen import calibration, check, cycles, fit, model, resources
+from hwgen import calibration, check, cycles, fit, resources
 from hwgen.boards import board
 from hwgen.boards.board import Board
 from hwgen.calibration import fitted
 from hwgen.errors import BoardError, ResultsError
 from hwgen.golden import Golden
-from hwgen.model import ModelFolder
-from hwgen.params import save
+from hwgen.model import folder as model_folder
+from hwgen.model.folder import ModelFolder
+from hwgen.network.params_file import save
 
 ICEBREAKER, ULX3S = board.load("icebreaker"), board.load("ulx3s_25f")
 TANG = board.load("tang_nano_9k")
@@ -121,7 +122,7 @@ def test_cycles_of_a_dense_network_are_counted() -> None:
 
 @pytest.mark.parametrize("name", ["mnist-up5k", "mnist-csnn-25f", "digits-learn"])
 def test_cycles_of_models_that_were_simulated(name: str) -> None:
-    there = model.find(name)
+    there = model_folder.find(name)
     entries = json.loads((there.path / "results.json").read_text())
     (key,) = [key for key in entries if key.startswith("cosim ")]
     predicted = cycles.predict(there, there.params(), entries[key]["lanes"])
@@ -137,13 +138,16 @@ def test_without_vectors_cycles_are_unknown(folder: ModelFolder) -> None:
     check.require(result, folder.params())
 
 
-@pytest.mark.parametrize("name", model.shipped())
+@pytest.mark.parametrize("name", model_folder.shipped())
 def test_memory_blocks_are_those_of_models_that_were_routed(name: str) -> None:
-    path = model.find(name).path / "results.json"
+    path = model_folder.find(name).path / "results.json"
     entries = json.loads(path.read_text()) if path.is_file() else {}
     for key, entry in entries.items():
         if key.startswith("synth "):
-            target, params = board.load(key.removeprefix("synth ")), model.find(name).params()
+            target, params = (
+                board.load(key.removeprefix("synth ")),
+                model_folder.find(name).params(),
+            )
             predicted = resources.predict(params, tuple(entry["lanes"]), target)
             assert (predicted.brams, predicted.sprams) == (entry["brams"], entry["sprams"])
 
@@ -152,7 +156,7 @@ def test_memory_blocks_are_those_of_models_that_were_routed(name: str) -> None:
 
 
 def test_what_does_not_fit_is_refused_with_what_would() -> None:
-    folder = model.find("mnist-csnn-25f")
+    folder = model_folder.find("mnist-csnn-25f")
     params = folder.params()
     result = check.run(folder, params, ICEBREAKER)
     assert result.to_json()["fits"] is False
@@ -187,7 +191,7 @@ def test_a_close_call_is_named(folder: ModelFolder) -> None:
 
 
 def test_the_largest_board_takes_all_models_the_smallest_do_not() -> None:
-    nets = [model.find(name) for name in model.shipped()]
+    nets = [model_folder.find(name) for name in model_folder.shipped()]
     params = [net.params() for net in nets if net.params_path.is_file()]
     largest, smallest = board.load("ulx3s_85f"), board.load("upduino_v3")
     assert all(check.fits(net, largest) for net in params)

@@ -11,12 +11,12 @@ from typer.testing import CliRunner
 
 import hwgen
 from hwgen import data
-from hwgen import params as params_file
 from hwgen.cli import app
 from hwgen.cli.hardware import parse_lanes
-from hwgen.spec import InputSpec
+from hwgen.model.vectors import save as save_vectors
+from hwgen.network import params_file
+from hwgen.network.spec import InputSpec
 from hwgen.train import make_vectors
-from hwgen.vectors import save as save_vectors
 
 VERBS = ["demo", "train", "evaluate", "verilog", "cosim", "verify", "build", "check", "info"]
 VERBS += ["models", "boards", "learn", "flash", "run", "report"]

@@ -15,7 +15,8 @@ from typer.testing import CliRunner
 from hwgen import answers, conformance, kit, plain
 from hwgen import cli as command_line
 from hwgen.errors import MismatchError, ParamsError, ResultsError
-from hwgen.spec import ConvSpec, PoolSpec
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.pool2d import PoolSpec
 
 LEARNING = [folder.path.name for folder in kit.folders() if folder.lessons_path.is_file()]
 
@@ -177,8 +178,8 @@ def test_a_model_of_ones_own(tmp_path):
     params = folder.params()
     limits = (params.thresholds[0] + 1, *params.thresholds[1:])
     own_params = type(params)(**{**vars(params), "thresholds": limits, "name": "own"})
-    from hwgen import params as params_file
-    from hwgen import vectors as vectors_file
+    from hwgen.model import vectors as vectors_file
+    from hwgen.network import params_file
 
     params_file.save(own_params, own / "params.safetensors")
     old = folder.vectors(params)

@@ -13,8 +13,9 @@ from hwgen.golden import Golden
 from hwgen.hdl.pool import Pool
 from hwgen.hdl.verilog import to_verilog
 from hwgen.mismatch import HANG, UNKNOWN
-from hwgen.protocol import Register
-from hwgen.spec import PoolSpec, Shape
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.layers.shape import Shape
+from hwgen.protocol.words import Register
 
 pytestmark = pytest.mark.cosim
 LANES = (4, 3)

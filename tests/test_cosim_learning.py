@@ -14,9 +14,9 @@ from hwgen import cosim, cosim_learning
 from hwgen.errors import MismatchError, ToolError
 from hwgen.hdl.gate import Gate
 from hwgen.hdl.verilog import to_verilog
-from hwgen.learning import UNLABELLED
 from hwgen.lessons import Samples
 from hwgen.mismatch import HELD
+from hwgen.network.learning import UNLABELLED
 
 pytestmark = pytest.mark.cosim
 LANES = (2, 4)

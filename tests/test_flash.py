@@ -9,11 +9,11 @@ from samples import random_params
 from stand_ins import script
 from typer.testing import CliRunner
 
-from hwgen import params as params_file
 from hwgen.boards import board
 from hwgen.build import flash
 from hwgen.cli import app
 from hwgen.errors import BoardError, ToolError
+from hwgen.network import params_file
 
 ICEBREAKER = board.load("icebreaker")
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hwgen.frames import Down, Unframer, Up
-from hwgen.protocol import ESCAPE, FLAG, FRAME_WORDS, WINDOW, Frame
+from hwgen.protocol.words import ESCAPE, FLAG, FRAME_WORDS, WINDOW, Frame
 
 BYTES = st.integers(0, 255)
 WORDS = st.lists(st.integers(0, 0xFFFF), max_size=FRAME_WORDS).map(tuple)

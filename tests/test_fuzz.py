@@ -24,13 +24,14 @@ from samples import learning_params, random_network, random_params, random_spike
 from typer.testing import CliRunner
 
 from hwgen import answers, conformance, data, halfway, plain, recipe, results
-from hwgen import params as params_file
-from hwgen import vectors as vectors_file
 from hwgen.boards import board
 from hwgen.cli import app, main
 from hwgen.errors import HwgenError
 from hwgen.halfway import Halfway, Point
-from hwgen.model import ModelFolder
+from hwgen.model import vectors as vectors_file
+from hwgen.model.folder import ModelFolder
+from hwgen.network import params_file
+from hwgen.network.params import KINDS
 
 LONG = int(os.environ.get("HWGEN_FUZZ", "0"))  # examples of each test; 0: the quick run
 settings.register_profile(
@@ -105,7 +106,7 @@ def header_of(content):
 def tensors_of(net):
     return {
         f"{index}.{kind}": tensor
-        for kind in params_file.KINDS
+        for kind in KINDS
         for index, tensor in enumerate(getattr(net, kind))
         if tensor.size
     }

@@ -10,8 +10,9 @@ from samples import random_network, random_params, random_spike_times
 from hwgen.golden import Golden, neuron
 from hwgen.golden.connections import Conv, Dense
 from hwgen.golden.layers import Pool
-from hwgen.params import Params
-from hwgen.spec import InputSpec, NetworkSpec, dense
+from hwgen.network.layers.kinds import dense
+from hwgen.network.params import Params
+from hwgen.network.spec import InputSpec, NetworkSpec
 
 NEVER = 4
 

@@ -10,7 +10,7 @@ from samples import random_network, random_spike_times
 
 from hwgen.golden import Golden, stdp
 from hwgen.golden.student import Student
-from hwgen.learning import (
+from hwgen.network.learning import (
     LearningSpec,
     forward_weights,
     initial_shadows,

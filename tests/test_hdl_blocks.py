@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hdl_streams import collect, drive, simulate, until
 
-from hwgen.events import Kind
 from hwgen.hdl.bank import StateBank
 from hwgen.hdl.gate import Gate
 from hwgen.hdl.readout import Readout
 from hwgen.hdl.serializer import Serializer
 from hwgen.hdl.stream import vector
+from hwgen.protocol.tokens import Kind
 
 STALLS = [0.0, 0.4, 0.9]
 SPIKE, STEP, SAMPLE, POTENTIAL = (int(kind) for kind in Kind)

@@ -11,14 +11,14 @@ from amaranth.lib.wiring import In, Out
 from amaranth.sim import Simulator
 from samples import learning_params, random_spike_times
 
-from hwgen import protocol
-from hwgen.events import sample_tokens
 from hwgen.golden.network import Trace
 from hwgen.golden.student import Student
 from hwgen.hdl.commands import Commands
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.stream import result_layout, token_stream, vector
-from hwgen.pack import packed
+from hwgen.protocol import words as protocol_words
+from hwgen.protocol.memory import packed
+from hwgen.protocol.tokens import sample_tokens
 
 STEP, SAMPLE = 0x4000, 0x8000  # their ends
 QUIET = 1000  # cycles in which nothing moves: the end; longer than a lesson
@@ -199,17 +199,23 @@ def test_a_core_learns(spram: bool, shadow_bits: int) -> None:
     sent: list[int] = []
     for n in layers if spram else ():
         shadows = packed(params.shadows[n], params.spec.layers[n], lanes[n])
-        sent += [protocol.shadows_request(n, write=True), *protocol.shadow_words(shadows.tolist())]
+        sent += [
+            protocol_words.shadows_request(n, write=True),
+            *protocol_words.shadow_words(shadows.tolist()),
+        ]
     student, expected = Student(params), []
     for times, label in zip(inputs, labels, strict=True):
         tokens = sample_tokens(times, params.spec.n_steps, lesson=label + 1)
-        sent += map(protocol.token_word, tokens)
+        sent += map(protocol_words.token_word, tokens)
         expected.append(result_word(student.learn_one(times, label), params.spec.n_steps))
     assert student.params.digest != params.digest
     for n in layers:
-        sent += [protocol.shadows_request(n), protocol.register_request(protocol.Register.VERSION)]
+        sent += [
+            protocol_words.shadows_request(n),
+            protocol_words.register_request(protocol_words.Register.VERSION),
+        ]
         shadows = packed(student.shadows(n), params.spec.layers[n], lanes[n])
-        expected += [x % 2**16 for x in shadows.tolist()] + [0, protocol.VERSION]
+        expected += [x % 2**16 for x in shadows.tolist()] + [0, protocol_words.VERSION]
     # No layer 5, and no shadow weights of two kinds at once: registers beyond the map.
     sent += [0xC105, 0xC300] + ([] if spram else [0xC200])
     expected += [0] * (4 if spram else 6)
@@ -221,16 +227,18 @@ def test_a_question_for_weights_within_a_sample_is_dropped_and_blocks_nothing() 
     params = learning_params("phased/ramp", 4, "1x4-3-3", shadow_bits=10)
     times = random_spike_times(3, 1, params)[0]
     trace = Student(params).learn_one(times, -1)
-    words = [protocol.token_word(token) for token in sample_tokens(times, params.spec.n_steps)]
-    words.insert(2, protocol.shadows_request(0))
-    words.insert(4, protocol.shadows_request(1, write=True))
-    words.append(protocol.register_request(protocol.Register.VERSION))
-    words.append(protocol.register_request(protocol.Register.DROPPED))
+    words = [
+        protocol_words.token_word(token) for token in sample_tokens(times, params.spec.n_steps)
+    ]
+    words.insert(2, protocol_words.shadows_request(0))
+    words.insert(4, protocol_words.shadows_request(1, write=True))
+    words.append(protocol_words.register_request(protocol_words.Register.VERSION))
+    words.append(protocol_words.register_request(protocol_words.Register.DROPPED))
     shadows: list[int] = []
     for n in params.spec.learning_layers:  # it is to be filled first, as it is in SPRAM
         values = packed(params.shadows[n], params.spec.layers[n], (2, 3)[n])
-        shadows += [protocol.shadows_request(n, write=True)]
-        shadows += protocol.shadow_words(values.tolist())
+        shadows += [protocol_words.shadows_request(n, write=True)]
+        shadows += protocol_words.shadow_words(values.tolist())
     answer = talk(SpikeCore(params, (2, 3), spram=True), shadows + words).answer
     result = result_word(trace, params.spec.n_steps)
-    assert answer == [result, 0, protocol.VERSION, 0, 2]
+    assert answer == [result, 0, protocol_words.VERSION, 0, 2]

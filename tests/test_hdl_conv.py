@@ -15,7 +15,7 @@ from samples import random_network
 
 from hwgen.golden.layers import Neurons
 from hwgen.hdl.conv import Conv
-from hwgen.spec import ConvSpec
+from hwgen.network.layers.conv2d import ConvSpec
 
 N_STEPS = 5
 

@@ -23,8 +23,9 @@ from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.dense import Dense
 from hwgen.hdl.phases import Phases
 from hwgen.hdl.stream import vector
-from hwgen.protocol import Register
-from hwgen.spec import PoolSpec, taps
+from hwgen.network.layers.conv2d import taps
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.protocol.words import Register
 
 
 @pytest.fixture(autouse=True)

@@ -11,15 +11,15 @@ from hdl_layers import random_times, use_hostile_banks
 from hdl_streams import LIMIT_CYCLES, collect, drive, simulate, until
 from samples import learning_params, random_network
 
-from hwgen import teachable
-from hwgen.events import Kind
 from hwgen.golden.student import Student
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.errors_below import ErrorsBelow
 from hwgen.hdl.output_errors import OutputErrors
 from hwgen.hdl.shadows import SpramShadows
 from hwgen.hdl.update import Update
-from hwgen.pack import packed, unpacked
+from hwgen.network import learning_unit
+from hwgen.protocol.memory import packed, unpacked
+from hwgen.protocol.tokens import Kind
 
 N_STEPS = 6
 N_SAMPLES = 14
@@ -231,7 +231,7 @@ def test_weights_come_back_out(lanes, layers):
         layer = params.spec.layers[index]
         read[index] = unpacked(np.array(values[start : end + 1]), layer, lanes[index])
         start = end + 1
-    adopted = teachable.adopted(params, read)
+    adopted = learning_unit.adopted(params, read)
     assert adopted.digest == student.params.digest
     assert adopted.provenance["parent"] == params.digest
     assert results[-1]["label"] == student.decide(inputs[0])

@@ -11,14 +11,16 @@ from hdl_layers import (
     use_hostile_banks,
 )
 
-from hwgen.events import Kind
 from hwgen.golden import neuron
 from hwgen.golden.layers import Pool as GoldenPool
 from hwgen.hdl.picture import Flatten, Unflatten
 from hwgen.hdl.pool import TAG_BITS, Pool
 from hwgen.hdl.replay import Replay
 from hwgen.hdl.stream import vector
-from hwgen.spec import DenseSpec, PoolSpec, Shape
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.layers.shape import Shape
+from hwgen.protocol.tokens import Kind
 
 N_STEPS = 5
 STALLS = [0.0, 0.3, 0.8]

@@ -11,7 +11,6 @@ from formal.planted import Fault, planted
 from samples import learning_params, random_network, random_spike_times
 from stand_ins import needs
 
-from hwgen import protocol
 from hwgen.errors import LinkError, ToolError
 from hwgen.frames import Down, Unframer, Up
 from hwgen.golden import Golden
@@ -19,8 +18,9 @@ from hwgen.golden.student import Student
 from hwgen.host import Device, Recorder, Replay, SerialPort, simulated
 from hwgen.host.line import Line
 from hwgen.host.simulated import SimulatedBoard, SimulatedPort
-from hwgen.params import Params
-from hwgen.protocol import FRAME_WORDS, Frame, Register
+from hwgen.network.params import Params
+from hwgen.protocol import words
+from hwgen.protocol.words import FRAME_WORDS, Frame, Register
 
 LANES = (4, 5)
 
@@ -55,7 +55,7 @@ def test_answers_and_counters_are_goldens(library: Path, params: Params) -> None
     with Device(SimulatedBoard(library), params) as device:
         device.run(inputs, on_sample=told.append)
         assert agrees(device, params, 150)
-        assert device.registers(Register.VERSION) == {Register.VERSION: protocol.VERSION}
+        assert device.registers(Register.VERSION) == {Register.VERSION: words.VERSION}
         counters = device.counters(350)
         assert (device.line.n_dropped, device.line.n_repeats) == (0, 0)
     assert told[-1] == 200
@@ -107,7 +107,7 @@ def test_another_core_is_refused(library: Path, params: Params) -> None:
 
 
 def test_another_version_is_refused(library: Path, params: Params, monkeypatch) -> None:
-    monkeypatch.setattr(protocol, "VERSION", 7)
+    monkeypatch.setattr(words, "VERSION", 7)
     with pytest.raises(LinkError, match=r"^the core speaks version 2 of the protocol, expected 7"):
         Device(SimulatedBoard(library), params)
 
@@ -219,8 +219,8 @@ class Raw:
         return heard
 
 
-VERSIONS = (protocol.register_request(Register.VERSION),) * FRAME_WORDS
-ANSWERS = (0, protocol.VERSION) * FRAME_WORDS
+VERSIONS = (words.register_request(Register.VERSION),) * FRAME_WORDS
+ANSWERS = (0, words.VERSION) * FRAME_WORDS
 
 
 def answers_that_stay_until_they_are_taken(library: Path) -> None:

@@ -84,7 +84,7 @@ def test_imports(path):
         ("hwgen/cosim.py", "torch"),
         ("hwgen/golden/neuron.py", "amaranth.hdl"),
         ("sim/tb_core.py", "hwgen.hdl.core"),
-        ("hwgen/spec.py", "hwgen.params"),
+        ("hwgen/network/spec.py", "hwgen.network.params"),
         ("hwgen/demo.py", "models.digits"),
         ("hwgen/hdl/dense.py", "amaranth.*"),
     ],

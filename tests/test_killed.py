@@ -21,9 +21,9 @@ from samples import random_params
 from stand_ins import put_tools, script
 
 from hwgen import kit, recipe
-from hwgen import params as params_file
-from hwgen import vectors as vectors_file
 from hwgen.errors import HwgenError
+from hwgen.model import vectors as vectors_file
+from hwgen.network import params_file
 
 MORE = int(os.environ.get("HWGEN_FUZZ", "0"))  # 0: the quick run
 HERE = Path(__file__).parent

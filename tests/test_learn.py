@@ -11,13 +11,13 @@ import numpy as np
 import pytest
 from samples import random_network, random_spike_times
 
-from hwgen import course, data, learn, teachable
-from hwgen import params as params_file
+from hwgen import course, data, learn
 from hwgen import recipe as recipe_file
 from hwgen.errors import DataError, HwgenError, ParamsError, RecipeError
 from hwgen.golden import Golden
-from hwgen.learning import LearningSpec
-from hwgen.model import ModelFolder
+from hwgen.model.folder import ModelFolder
+from hwgen.network import learning_unit, params_file
+from hwgen.network.learning import LearningSpec
 from hwgen.newborn import newborn
 from hwgen.package_data import share
 from hwgen.world import World, only
@@ -71,7 +71,9 @@ def test_newborn_neurons_use_their_steps(sets, first):
 def test_last_layer_of_a_trained_network(sets):
     net = random_network(1, "8x8-12-10", psp="ramp", weight_bits=4, n_steps=8)
     spec = dataclasses.replace(net.spec, input=dataclasses.replace(net.spec.input, x_max=16))
-    net = teachable.with_learning(dataclasses.replace(net, spec=spec), LearningSpec(layers="last"))
+    net = learning_unit.with_learning(
+        dataclasses.replace(net, spec=spec), LearningSpec(layers="last")
+    )
     made = learn.learn(net, *sets, n_samples=500, n_points=1)
     assert (made.params.weights[0] == net.weights[0]).all()
     assert (made.params.weights[1] != net.weights[1]).any()
@@ -82,7 +84,7 @@ def test_last_layer_of_a_trained_network(sets):
 @pytest.mark.parametrize("bits", [1, 3, 4])
 def test_finer_weights_change_no_spike(sets, layers, bits):
     net = random_network(2, "8x8-12-10", psp="phased/ramp", weight_bits=bits, n_steps=8)
-    finer = teachable.with_learning(net, LearningSpec(layers=layers), 8)
+    finer = learning_unit.with_learning(net, LearningSpec(layers=layers), 8)
     learns = finer.spec.learning_layers
     assert all(finer.spec.layers[n].weight_bits == 8 for n in learns)
     assert all((finer.weights[n] != net.weights[n]).any() for n in learns)
@@ -94,7 +96,7 @@ def test_finer_weights_change_no_spike(sets, layers, bits):
     assert (traces[0].spike_times[-1] < 8).any()
     # Half of the range is free; what is as fine already stays.
     assert all(np.abs(finer.shadows[n]).max() <= 2**14 + 2**7 for n in learns)
-    again = teachable.with_learning(finer, LearningSpec(layers="last", hidden_shift=1), 8)
+    again = learning_unit.with_learning(finer, LearningSpec(layers="last", hidden_shift=1), 8)
     assert (again.shadows[1] == finer.shadows[1]).all()
     assert again.shadows[0].size == 0
 
@@ -129,9 +131,9 @@ def test_a_course_goes_on_where_it_stopped(sets, first, tmp_path):
 def test_what_cannot_learn_is_refused(sets, first):
     conv = random_network(1, "8x8-3C3-10")
     with pytest.raises(ParamsError, match=r"layers\[0\] has conv2d"):
-        teachable.with_learning(conv, LearningSpec(layers="all"))
+        learning_unit.with_learning(conv, LearningSpec(layers="all"))
     with pytest.raises(ParamsError, match="shadow_bits is 3, expected at least the 4 bits"):
-        teachable.with_learning(
+        learning_unit.with_learning(
             random_network(1, "8x8-10", weight_bits=4), LearningSpec(shadow_bits=3)
         )
     with pytest.raises(DataError, match="no learning unit"):

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hwgen import model, recipe
+from hwgen import recipe
 from hwgen.evaluate import evaluate, own_test_set
 from hwgen.golden import Golden
+from hwgen.model import folder as model_folder
+from hwgen.network.learning_unit import FORWARD_BITS
 from hwgen.samples import encoded
-from hwgen.teachable import FORWARD_BITS
 
-TRAINED = [name for name in model.shipped() if model.find(name).params_path.is_file()]
+TRAINED = [name for name in model_folder.shipped() if model_folder.find(name).params_path.is_file()]
 
 
 def need_real_data():
@@ -34,24 +35,26 @@ def check_vectors(params, vectors):
 
 
 def test_what_ships():
-    assert {"digits", "mnist-binary", "mnist-real", "mnist-up5k"} <= set(model.shipped())
-    assert {"fashion-binary", "fashion-real", "mnist-csnn-binary"} <= set(model.shipped())
-    assert {"mnist-csnn-real", "mnist-csnn-fast", "caltech-csnn-binary"} <= set(model.shipped())
-    assert {"mnist-csnn-25f", "mnist-csnn-up5k", "fashion-csnn-real"} <= set(model.shipped())
-    assert {"digits-learn", "mnist-learn", "mnist-up5k-learn"} <= set(model.shipped())
-    assert set(model.shipped()) - set(TRAINED) == {"digits"}  # trained by the demo itself
+    assert {"digits", "mnist-binary", "mnist-real", "mnist-up5k"} <= set(model_folder.shipped())
+    assert {"fashion-binary", "fashion-real", "mnist-csnn-binary"} <= set(model_folder.shipped())
+    assert {"mnist-csnn-real", "mnist-csnn-fast", "caltech-csnn-binary"} <= set(
+        model_folder.shipped()
+    )
+    assert {"mnist-csnn-25f", "mnist-csnn-up5k", "fashion-csnn-real"} <= set(model_folder.shipped())
+    assert {"digits-learn", "mnist-learn", "mnist-up5k-learn"} <= set(model_folder.shipped())
+    assert set(model_folder.shipped()) - set(TRAINED) == {"digits"}  # trained by the demo itself
 
 
-@pytest.mark.parametrize("name", model.shipped())
+@pytest.mark.parametrize("name", model_folder.shipped())
 def test_recipe(name):
-    loaded = recipe.load(model.find_recipe(name))
+    loaded = recipe.load(model_folder.find_recipe(name))
     assert loaded.name == name
     assert loaded.description
 
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_params_are_of_the_recipe(name):
-    folder = model.find(name)
+    folder = model_folder.find(name)
     params, wanted = folder.params(), recipe.load(folder.recipe_path)
     assert params.spec.n_steps == wanted.network.n_steps
     assert params.spec.shape.split("-", 1)[1] == "-".join(
@@ -71,7 +74,7 @@ def test_params_are_of_the_recipe(name):
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_vectors(name):
-    folder = model.find(name)
+    folder = model_folder.find(name)
     params = folder.params()
     vectors = folder.vectors(params)
     check_vectors(params, vectors)
@@ -85,7 +88,7 @@ def test_vectors(name):
 
 @pytest.mark.parametrize("name", TRAINED)
 def test_card_tells_the_truth(name):
-    folder = model.find(name)
+    folder = model_folder.find(name)
     params = folder.params()
     need_real_data()
     result = evaluate(params, own_test_set(params, None))
@@ -121,7 +124,7 @@ def test_card_tells_the_truth(name):
     ],
 )
 def test_accuracy_promised(name, at_least):
-    params = model.find(name).params()
+    params = model_folder.find(name).params()
     assert params.provenance["accuracy"]["golden, test"] >= at_least
     assert params.spec.n_steps <= 32
     if "csnn" not in name:
@@ -133,7 +136,7 @@ def test_accuracy_promised(name, at_least):
 def readme_rows():
     """The rows of the README's two tables, from what was measured."""
     for name in TRAINED:
-        folder = model.find(name)
+        folder = model_folder.find(name)
         params = folder.params()
         results = json.loads((folder.path / "results.json").read_text())
         bits = params.spec.weighted[0].weight_bits

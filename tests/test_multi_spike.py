@@ -7,11 +7,14 @@ import pytest
 from multi_spike_nets import multi_spike, random_spikes
 from stand_ins import needs
 
-from hwgen import cosim, params, verify
+from hwgen import cosim, verify
 from hwgen.errors import ParamsError
-from hwgen.events import Kind, n_spikes, sample_tokens
 from hwgen.golden import Golden
-from hwgen.spec import ConvSpec, PoolSpec
+from hwgen.network import params_file
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.spikes import n_spikes
+from hwgen.protocol.tokens import Kind, sample_tokens
 
 NETWORKS = {
     "zero": ("3x4-9-4", (4, 2), {"weight_bits": 1}),
@@ -228,8 +231,8 @@ def test_an_output_that_only_integrates_has_no_threshold():
 @pytest.mark.parametrize("name", NETWORKS)
 def test_the_file_keeps_it(name, tmp_path):
     net, _ = network(name)
-    params.save(net, tmp_path / "p.safetensors")
-    again = params.load(tmp_path / "p.safetensors")
+    params_file.save(net, tmp_path / "p.safetensors")
+    again = params_file.load(tmp_path / "p.safetensors")
     assert again.spec == net.spec
     assert again.digest == net.digest
     leaks = [layer for layer in net.spec.layers if isinstance(layer, ConvSpec)]

@@ -12,8 +12,8 @@ from safetensors import safe_open
 from safetensors.numpy import save as to_safetensors
 from samples import random_network, random_params
 
-from hwgen import params as params_file
 from hwgen.errors import ParamsError
+from hwgen.network import params_file
 
 
 @pytest.fixture

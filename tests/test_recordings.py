@@ -6,9 +6,9 @@ import pytest
 from hwgen import data
 from hwgen.encode import events, once, rate
 from hwgen.errors import DataError, RecipeError
+from hwgen.network.spec import InputSpec, NetworkSpec
 from hwgen.recipe import DataRecipe
 from hwgen.samples import encoded, input_spec
-from hwgen.spec import InputSpec, NetworkSpec
 
 
 def event(column, row, polarity, time_us):

@@ -14,17 +14,17 @@ from samples import random_params
 from typer.testing import CliRunner
 
 from hwgen import data
-from hwgen import params as params_file
 from hwgen.boards import board
 from hwgen.cli import app
 from hwgen.encode import latency
 from hwgen.errors import DataError
 from hwgen.golden import Golden
-from hwgen.model import ModelFolder
+from hwgen.model.folder import ModelFolder
+from hwgen.model.vectors import save as save_vectors
+from hwgen.network import params_file
+from hwgen.network.spec import InputSpec
 from hwgen.report import write
-from hwgen.spec import InputSpec
 from hwgen.train import make_vectors
-from hwgen.vectors import save as save_vectors
 
 SPEC = InputSpec(height=8, width=8, x_max=16)
 # Runs in the page: pictures that cannot be shown, and a word that it has run at all.

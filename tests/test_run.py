@@ -13,7 +13,6 @@ from stand_ins import needs
 from typer.testing import CliRunner
 
 from hwgen import data, pictures
-from hwgen import params as params_file
 from hwgen.cli import app
 from hwgen.encode import latency
 from hwgen.errors import DataError
@@ -21,8 +20,9 @@ from hwgen.golden import Golden
 from hwgen.golden.student import Student
 from hwgen.host import simulated
 from hwgen.lessons import choose
-from hwgen.params import Params
-from hwgen.spec import InputSpec
+from hwgen.network import params_file
+from hwgen.network.params import Params
+from hwgen.network.spec import InputSpec
 
 SPEC = InputSpec(height=8, width=8, x_max=16)
 

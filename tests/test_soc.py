@@ -12,21 +12,21 @@ from formal.planted import Fault, planted
 from samples import learning_params, random_network, random_params, random_spike_times
 from typer.testing import CliRunner
 
-from hwgen import params as params_file
-from hwgen import protocol, soc
 from hwgen.build import ip_core
 from hwgen.cli import app
 from hwgen.files import save_array
 from hwgen.hdl.verilog import soc_verilog
+from hwgen.network import params_file
 from hwgen.package_data import share
+from hwgen.protocol import register_map, words
 from hwgen.toolchain.simulator import run_bench, verilator_wrapper
 
-BUSES = soc.BUSES
+BUSES = register_map.BUSES
 
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
-    monkeypatch.setattr(soc, "PATIENCE", 300)  # else the benches wait for long
+    monkeypatch.setattr(register_map, "PATIENCE", 300)  # else the benches wait for long
 
 
 def dense():
@@ -57,7 +57,7 @@ def run(bus, make, folder, fault=None, stall=0.3):
     if labels is not None:
         save_array(folder / "labels.npy", np.array(labels, np.int64))
     sources = [folder / "top.v"]
-    return run_bench(f"tb_{bus}", top=soc.TOPS[bus], sources=sources, job_dir=folder)
+    return run_bench(f"tb_{bus}", top=register_map.TOPS[bus], sources=sources, job_dir=folder)
 
 
 @pytest.mark.cosim
@@ -113,7 +113,7 @@ def test_lint(bus, tmp_path):
     command = [str(verilator_wrapper(tmp_path)), "--lint-only", "-Wall"]
     command += [f"-Wno-{name}" for name in ip_core.WAIVERS]
     done = subprocess.run(
-        [*command, "--top-module", soc.TOPS[bus], "top.v"],
+        [*command, "--top-module", register_map.TOPS[bus], "top.v"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -125,12 +125,12 @@ def test_lint(bus, tmp_path):
 @pytest.mark.parametrize("bus", BUSES)
 @pytest.mark.parametrize("learns", [False, True])
 def test_a_map_has_room_for_all(bus, learns):
-    places = soc.register_map(bus, learns=learns, fills=learns)
+    places = register_map.register_map(bus, learns=learns, fills=learns)
     addresses = [place.address for place in places]
     assert addresses == sorted(set(addresses))
-    assert max(addresses) < 1 << soc.ADDRESS_BITS
-    assert [a for a in addresses if a < soc.CONTROL] == [4 * r for r in protocol.Register]
-    assert {place.name for place in places} >= {"CONTROL", *protocol.Register.__members__}
+    assert max(addresses) < 1 << register_map.ADDRESS_BITS
+    assert [a for a in addresses if a < register_map.CONTROL] == [4 * r for r in words.Register]
+    assert {place.name for place in places} >= {"CONTROL", *words.Register.__members__}
     assert ("FILL" in {place.name for place in places}) == (learns and bus == "wishbone")
 
 
@@ -153,14 +153,14 @@ def test_files_for_a_system(bus, model, tmp_path):
     paths = [tmp_path / f"my chip.{ending}" for ending in ("v", "core", "h")]
     assert [written[key] for key in ("path", "core", "header")] == list(map(str, paths))
     verilog, core, header = (path.read_text() for path in paths)
-    assert re.search(rf"^module {soc.TOPS[bus]}\(", verilog, re.MULTILINE)
+    assert re.search(rf"^module {register_map.TOPS[bus]}\(", verilog, re.MULTILINE)
     assert written["digest"] in verilog
     first, rest = core.split("\n", 1)
     assert first == "CAPI=2:"
     read = yaml.safe_load(rest)
     assert re.fullmatch(r"hwgen:snn:random_\w+:\d+\.\d+\.\d+", read["name"])
     assert written["digest"] in read["description"]
-    assert read["targets"]["default"] == {"filesets": ["rtl"], "toplevel": soc.TOPS[bus]}
+    assert read["targets"]["default"] == {"filesets": ["rtl"], "toplevel": register_map.TOPS[bus]}
     options = read["targets"]["lint"]["flow_options"]
     assert options["verilator_options"] == [f"-Wno-{name}" for name in ip_core.WAIVERS]
     assert read["filesets"]["rtl"]["files"] == ["my chip.v"]
@@ -173,7 +173,7 @@ def test_files_for_a_system(bus, model, tmp_path):
 def test_the_header_says_what_the_words_are(bus, tmp_path):
     params = learning()[0]
     (tmp_path / "core.h").write_text(ip_core.header_text(params, bus, spram=True))
-    lesson, request = 0x8000 | 2 + 1, protocol.shadows_request(1, write=True)
+    lesson, request = 0x8000 | 2 + 1, words.shadows_request(1, write=True)
     checks = {
         "HWGEN_SPIKE(3)": "3",
         "HWGEN_END_OF_STEP": "0x4000",
@@ -182,7 +182,7 @@ def test_the_header_says_what_the_words_are(bus, tmp_path):
         "HWGEN_LABEL(0x8503u)": "5",
         "HWGEN_STEP(0x8503u)": "3",
         "HWGEN_BY_SPIKE(0x8503u)": "1",
-        "HWGEN_CONTROL": soc.CONTROL,
+        "HWGEN_CONTROL": register_map.CONTROL,
         "RANDOM_ID0": f"0x{params.digest[:8]}",
     }
     lines = ['#include "core.h"', '#include "core.h"', "int main(void) {"]
@@ -206,5 +206,5 @@ def test_bad_input(model, tmp_path):
 def test_docs_have_the_map():
     """`docs/soc.md` lists what the wrappers have."""
     text = (share("models").parent / "docs" / "soc.md").read_text()
-    for place in soc.register_map("wishbone", learns=True, fills=True):
+    for place in register_map.register_map("wishbone", learns=True, fills=True):
         assert f"| `0x{place.address:02X}` | {place.name} | {place.access} |" in text

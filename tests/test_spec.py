@@ -7,7 +7,8 @@ import pytest
 from samples import random_network, random_params
 
 from hwgen.golden import Golden
-from hwgen.spec import ConvSpec, dense, taps
+from hwgen.network.layers.conv2d import ConvSpec, taps
+from hwgen.network.layers.kinds import dense
 
 SHAPES = [
     "28x28-20C5-P2-40C5-P2-1000-10",

@@ -10,7 +10,7 @@ from formal.planted import Fault, planted
 from samples import learning_params, random_network, random_params, random_spike_times
 from stand_ins import needs
 
-from hwgen import fit, gatesim, protocol
+from hwgen import fit, gatesim
 from hwgen import run as flow
 from hwgen.boards import board as board_module
 from hwgen.build import synthesis
@@ -21,10 +21,11 @@ from hwgen.hdl.shadows import SpramShadows
 from hwgen.hdl.words import WordCore
 from hwgen.host import Device, simulated
 from hwgen.host.simulated import SimulatedBoard
-from hwgen.pack import loaded_words, n_sprams
-from hwgen.params import Params
-from hwgen.protocol import Register
-from hwgen.spec import DenseSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.params import Params
+from hwgen.protocol import words as protocol_words
+from hwgen.protocol.memory import loaded_words, n_sprams
+from hwgen.protocol.words import Register
 
 ICEBREAKER = board_module.load("icebreaker")
 ULX3S = board_module.load("ulx3s_85f")
@@ -165,7 +166,7 @@ def test_weights_stay_from_session_to_session(library: Path, params: Params) -> 
         layer = params.spec.layers[1]
         assert isinstance(layer, DenseSpec)
         words = loaded_words(params.weights[1], layer, LANES[1])
-        device.line.exchange([protocol.shadows_request(1, write=True), *words[:-1]], 0)
+        device.line.exchange([protocol_words.shadows_request(1, write=True), *words[:-1]], 0)
     with Device(board, params, lanes=LANES, session=3) as device:
         assert device.unloaded == (1,)
         assert device.load() == (1,)

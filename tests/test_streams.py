@@ -12,13 +12,13 @@ from hdl_layers import EndCounter, Run, monitor, potentials_of, sample_payloads,
 from hdl_streams import collect, drive, simulate, until
 from samples import learning_params, random_network, random_spike_times
 
-from hwgen.events import Kind
 from hwgen.golden import Golden
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.gate import Gate
 from hwgen.hdl.stream import vector
-from hwgen.protocol import Register
-from hwgen.spec import PoolSpec
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.protocol.tokens import Kind
+from hwgen.protocol.words import Register
 
 MORE = int(os.environ.get("HWGEN_FUZZ", "0")) // 100  # seeds of each; 0: the quick run
 N_PAIRS = 5  # of a stream without sense, and a sample

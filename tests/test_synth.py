@@ -18,7 +18,7 @@ from hwgen.build.utilisation import Usage
 from hwgen.errors import BoardError, MismatchError, ToolError
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.top import BoardTop
-from hwgen.params import Params
+from hwgen.network.params import Params
 
 ICEBREAKER, ULX3S = board.load("icebreaker"), board.load("ulx3s_25f")
 TANG = board.load("tang_nano_9k")

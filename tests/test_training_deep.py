@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from hwgen import data, layout
+from hwgen import data
 from hwgen.encode import latency
 from hwgen.errors import RecipeError
 from hwgen.golden import Golden
+from hwgen.network import notation
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.spec import InputSpec
 from hwgen.recipe import DataRecipe, NetworkRecipe, Recipe, SstdpRecipe, StidiRecipe
-from hwgen.spec import ConvSpec, DenseSpec, InputSpec, PoolSpec
 from hwgen.training.deep import DeepNetwork
 from hwgen.training.firing import Kernel, fire
 from hwgen.training.loop import train
@@ -24,7 +28,7 @@ PSPS = [("step", 0), ("ramp", 0), ("triangle", 1), ("triangle", 2)]
 
 
 def network(hidden, bits=1, psp="ramp", tau=0, n_steps=5, seed=0, **recipe):
-    layers = layout.layers(
+    layers = notation.layers(
         hidden, INPUT.post, 4, n_steps=n_steps, weight_bits=bits, psp=psp, tau_steps=tau
     )
     net = DeepNetwork(INPUT, layers, n_steps, StidiRecipe(rule="stidi", **recipe))
@@ -246,7 +250,7 @@ def test_coarse_epochs_have_fewer_steps():
 
 
 def test_weights_are_centred_and_rounded():
-    layer = Weighted(layout.layers("3C2", INPUT.post, 4, n_steps=4, weight_bits=3)[0], 1)
+    layer = Weighted(notation.layers("3C2", INPUT.post, 4, n_steps=4, weight_bits=3)[0], 1)
     drawn = torch.rand(layer.shadow.shape, generator=torch.Generator().manual_seed(1))
     layer.shadow.data = drawn
     weights = layer.weights()
@@ -278,7 +282,7 @@ def test_networks_refused(sets, hidden, rule, message):
 
 
 def test_layout():
-    layers = layout.layers("20C5s2p1-P2-7", INPUT.post, 3, n_steps=4, weight_bits=1, psp="ramp")
+    layers = notation.layers("20C5s2p1-P2-7", INPUT.post, 3, n_steps=4, weight_bits=1, psp="ramp")
     conv, pool, dense, last = layers
     assert isinstance(conv, ConvSpec)
     assert (conv.filters, conv.size, conv.stride, conv.padding) == (20, 5, 2, 1)

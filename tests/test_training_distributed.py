@@ -7,8 +7,8 @@ import sys
 import pytest
 import torch
 
-from hwgen import params as params_file
 from hwgen.errors import RecipeError
+from hwgen.network import params_file
 from hwgen.training import distributed
 
 pytestmark = pytest.mark.train

@@ -10,8 +10,8 @@ from samples import random_params, random_spike_times
 from hwgen import data
 from hwgen.encode import latency
 from hwgen.golden import Golden
+from hwgen.network.spec import InputSpec
 from hwgen.recipe import AugmentRecipe, SstdpRecipe
-from hwgen.spec import InputSpec
 from hwgen.training import network as networks
 from hwgen.training.inputs import Encoder, augment
 from hwgen.training.learner import SstdpLearner

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 import torch
 
-from hwgen import data, layout
+from hwgen import data
 from hwgen.encode import latency
 from hwgen.errors import RecipeError
 from hwgen.golden import Golden
+from hwgen.network import notation
+from hwgen.network.spec import InputSpec
 from hwgen.recipe import DataRecipe, NetworkRecipe, PhasedRecipe, Recipe
-from hwgen.spec import InputSpec
 from hwgen.training.loop import train
 from hwgen.training.phased import PhasedLayer, PhasedNetwork
 from hwgen.training.quantize import to_params
@@ -19,7 +20,7 @@ N_STEPS = 5
 
 
 def network(hidden, bits=1, seed=0, **recipe):
-    layers = layout.layers(
+    layers = notation.layers(
         hidden, INPUT.post, 4, n_steps=N_STEPS, weight_bits=bits, psp="ramp", phased=True
     )
     net = PhasedNetwork(INPUT, layers, N_STEPS, PhasedRecipe(rule="phased", **recipe))
@@ -76,7 +77,7 @@ def test_a_wrong_integer_is_seen(kind):
 
 
 def test_grades_and_their_derivative_by_hand():
-    layer = PhasedLayer(layout.layers("1", INPUT.post, 4, n_steps=3, weight_bits=4)[0], 1, 3)
+    layer = PhasedLayer(notation.layers("1", INPUT.post, 4, n_steps=3, weight_bits=4)[0], 1, 3)
     with torch.no_grad():
         layer.gain.fill_(0.5)  # spread 1 and gain 1/2: a drive of 2
         layer.offset.fill_(0.0)

@@ -8,10 +8,10 @@ from safetensors import safe_open
 from safetensors.numpy import save as to_safetensors
 from samples import random_network, random_spike_times
 
-from hwgen import vectors as vectors_file
 from hwgen.errors import ParamsError
 from hwgen.golden import Golden
-from hwgen.vectors import Vectors
+from hwgen.model import vectors as vectors_file
+from hwgen.model.vectors import Vectors
 
 N = 6
 

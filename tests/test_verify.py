@@ -23,7 +23,7 @@ from hwgen.hdl.bank import StateBank
 from hwgen.hdl.dense import Dense
 from hwgen.hdl.verilog import to_verilog
 from hwgen.package_data import share
-from hwgen.protocol import Register
+from hwgen.protocol.words import Register
 from hwgen.toolchain import cxxrtl
 
 pytestmark = pytest.mark.synth

@@ -14,14 +14,15 @@ from test_cli import model_folder
 from test_models import need_real_data
 from typer.testing import CliRunner
 
-from hwgen import chunks, data, model, verify
-from hwgen import params as params_file
+from hwgen import chunks, data, verify
 from hwgen.cli import app, main
 from hwgen.encode import latency
 from hwgen.errors import MismatchError, ToolError
 from hwgen.evaluate import own_test_set
 from hwgen.golden import Golden
 from hwgen.hdl.verilog import to_verilog
+from hwgen.model.folder import find
+from hwgen.network import params_file
 from hwgen.toolchain import cxxrtl
 
 pytestmark = pytest.mark.synth
@@ -198,7 +199,7 @@ def test_the_comparing_side_knows_no_hdl():
 
 def test_a_whole_test_set(tmp_path):
     need_real_data()
-    params = model.find("mnist-binary").params()
+    params = find("mnist-binary").params()
     test = own_test_set(params, None)
     result = verify.run(
         params,

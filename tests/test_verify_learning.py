@@ -15,14 +15,14 @@ from test_verify import build
 from typer.testing import CliRunner
 
 from hwgen import beside, verify_learning
-from hwgen import params as params_file
 from hwgen.cli import app, main
 from hwgen.compiled import Compiled, Lessons
 from hwgen.errors import ToolError
 from hwgen.hdl.readback import Readback
 from hwgen.hdl.verilog import to_verilog
-from hwgen.learning import UNLABELLED, forward_weights, shadow_limits
 from hwgen.lessons import Samples, choose
+from hwgen.network import params_file
+from hwgen.network.learning import UNLABELLED, forward_weights, shadow_limits
 from hwgen.toolchain import cxxrtl
 
 pytestmark = pytest.mark.synth

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from samples import random_params
 
-from hwgen import params as params_file
+from hwgen.network import params_file
 
 ROOT = Path(__file__).resolve().parent.parent
 TRAP = "raise SystemExit('a file of the current folder was imported')\n"

@@ -10,11 +10,12 @@ import pytest
 from hwgen import recipe
 from hwgen.encode import latency
 from hwgen.errors import RecipeError
-from hwgen.events import Kind, Token, sample_tokens
 from hwgen.files import write_atomic
-from hwgen.pack import memory_image
-from hwgen.protocol import Register, register_request, token_word
-from hwgen.spec import InputSpec, dense
+from hwgen.network.layers.kinds import dense
+from hwgen.network.spec import InputSpec
+from hwgen.protocol.memory import memory_image
+from hwgen.protocol.tokens import Kind, Token, sample_tokens
+from hwgen.protocol.words import Register, register_request, token_word
 
 
 def test_latency_by_hand():

@@ -2,9 +2,9 @@
 
 import torch
 
-from hwgen import layout
+from hwgen.network import notation
+from hwgen.network.spec import InputSpec, NetworkSpec
 from hwgen.recipe import TruncatedRecipe
-from hwgen.spec import InputSpec, NetworkSpec
 from hwgen.training.truncated import TruncatedNetwork
 
 
@@ -14,7 +14,7 @@ def network_spec(hidden, *, side=6, readout="potential", reset="subtract", leak_
         height=side, width=side, x_max=255, encoding="events", channels=2, step_us=1000
     )
     n_steps = fields.setdefault("n_steps", 6)
-    layers = layout.layers(
+    layers = notation.layers(
         hidden,
         given.post,
         4,

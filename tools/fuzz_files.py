@@ -14,9 +14,9 @@ import atheris
 
 with atheris.instrument_imports(include=["hwgen"]):
     from hwgen import data, kit
-    from hwgen import params as params_file
-    from hwgen import vectors as vectors_file
     from hwgen.errors import HwgenError
+    from hwgen.model import vectors as vectors_file
+    from hwgen.network import params_file
 
 FOLDER = Path(tempfile.mkdtemp())
 NET = kit.find(kit.names()[0])

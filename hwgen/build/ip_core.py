@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import hwgen
-from hwgen import protocol, soc
 from hwgen.errors import HwgenError
-from hwgen.events import Kind
 from hwgen.files import write_atomic
 from hwgen.hdl.verilog import soc_verilog
-from hwgen.params import Params
+from hwgen.network.params import Params
+from hwgen.protocol import register_map
+from hwgen.protocol import words as protocol_words
+from hwgen.protocol.tokens import Kind
 
 # Of Verilator's lint: docs/architecture.md, "Verilog". The last two are of learning units.
 WAIVERS = (
@@ -32,7 +33,12 @@ class IpCore:
 
 
 def write(
-    params: Params, lanes: Sequence[int], bus: soc.Bus, verilog: Path, *, spram: bool = False
+    params: Params,
+    lanes: Sequence[int],
+    bus: register_map.Bus,
+    verilog: Path,
+    *,
+    spram: bool = False,
 ) -> IpCore:
     """Write `verilog`, whose name ends in .v, and beside it a .core and a .h of the same name."""
     if verilog.suffix != ".v":
@@ -45,9 +51,9 @@ def write(
     return IpCore(verilog, core, header, text.count("\n"))
 
 
-def core_text(params: Params, bus: soc.Bus, verilog: str, header: str) -> str:
+def core_text(params: Params, bus: register_map.Bus, verilog: str, header: str) -> str:
     """A FuseSoC core description (CAPI2)."""
-    name, top = _identifier(params.name).lower(), soc.TOPS[bus]
+    name, top = _identifier(params.name).lower(), register_map.TOPS[bus]
     waivers = ", ".join(f"-Wno-{name}" for name in WAIVERS)
     about = (
         f"Spiking neural network {params.name}, {params.spec.shape}, {bus}, params {params.digest}"
@@ -81,13 +87,16 @@ targets:
 """
 
 
-def header_text(params: Params, bus: soc.Bus, *, spram: bool = False) -> str:
+def header_text(params: Params, bus: register_map.Bus, *, spram: bool = False) -> str:
     """A C header: the map, words, and what is particular to this network."""
     spec, prefix = params.spec, _identifier(params.name).upper()
-    places = soc.register_map(bus, learns=bool(spec.learning), fills=bool(spec.learning) and spram)
+    places = register_map.register_map(
+        bus, learns=bool(spec.learning), fills=bool(spec.learning) and spram
+    )
     guard = f"HWGEN_{prefix}_{bus.upper()}_H"
     lines = [
-        f"/* {soc.TOPS[bus]}: {params.name}, {spec.shape}. Registers: 32 bits, whole words only.",
+        f"/* {register_map.TOPS[bus]}: {params.name}, {spec.shape}. "
+        "Registers: 32 bits, whole words only.",
         f"   params {params.digest}; hwgen {hwgen.__version__}, docs/soc.md. */",
         f"#ifndef {guard}",
         f"#define {guard}",
@@ -108,31 +117,34 @@ def header_text(params: Params, bus: soc.Bus, *, spram: bool = False) -> str:
     return "\n".join([*lines, "", "#endif", ""])
 
 
-def _bits(bus: soc.Bus, learns: bool, spram: bool) -> list[str]:
+def _bits(bus: register_map.Bus, learns: bool, spram: bool) -> list[str]:
     """Bits of registers, and words to the core and back."""
-    bits = {"CONTROL_EARLY_EXIT": soc.EARLY_EXIT_BIT, "CONTROL_RESET": soc.RESET_BIT}
+    bits = {
+        "CONTROL_EARLY_EXIT": register_map.EARLY_EXIT_BIT,
+        "CONTROL_RESET": register_map.RESET_BIT,
+    }
     if bus == "wishbone":
-        bits |= {"STATUS_ROOM": soc.ROOM_BIT, "STATUS_RESULT": soc.ANSWER_BIT}
-        bits |= {"STATUS_SHADOW": soc.SHADOW_BIT} if learns else {}
-        bits |= {"STATUS_FILL": soc.FILL_BIT} if learns and spram else {}
-        bits |= {"VALID": soc.VALID_BIT}
+        bits |= {"STATUS_ROOM": register_map.ROOM_BIT, "STATUS_RESULT": register_map.ANSWER_BIT}
+        bits |= {"STATUS_SHADOW": register_map.SHADOW_BIT} if learns else {}
+        bits |= {"STATUS_FILL": register_map.FILL_BIT} if learns and spram else {}
+        bits |= {"VALID": register_map.VALID_BIT}
     words = {
-        "SPIKE(input)": f"(0x{Kind.SPIKE << protocol.INDEX_BITS:04X}u | (input))",
-        "END_OF_STEP": f"0x{Kind.END_OF_STEP << protocol.INDEX_BITS:04X}u",
-        "END_OF_SAMPLE": f"0x{Kind.END_OF_SAMPLE << protocol.INDEX_BITS:04X}u",
+        "SPIKE(input)": f"(0x{Kind.SPIKE << protocol_words.INDEX_BITS:04X}u | (input))",
+        "END_OF_STEP": f"0x{Kind.END_OF_STEP << protocol_words.INDEX_BITS:04X}u",
+        "END_OF_SAMPLE": f"0x{Kind.END_OF_SAMPLE << protocol_words.INDEX_BITS:04X}u",
     }
     if learns:
-        first = f"0x{Kind.END_OF_SAMPLE << protocol.INDEX_BITS:04X}u"
+        first = f"0x{Kind.END_OF_SAMPLE << protocol_words.INDEX_BITS:04X}u"
         words["LESSON(label)"] = f"({first} | ((label) + 1u))"
-        words["READ_SHADOWS(layer)"] = f"(0x{protocol.shadows_request(0):04X}u | (layer))"
+        words["READ_SHADOWS(layer)"] = f"(0x{protocol_words.shadows_request(0):04X}u | (layer))"
     if learns and spram:
-        request = protocol.shadows_request(0, write=True)
+        request = protocol_words.shadows_request(0, write=True)
         words["WRITE_SHADOWS(layer)"] = f"(0x{request:04X}u | (layer))"
-    mask = (1 << protocol.LABEL_BITS) - 1
+    mask = (1 << protocol_words.LABEL_BITS) - 1
     words |= {
-        "BY_SPIKE(result)": f"((result) >> {protocol.BY_SPIKE_BIT} & 1u)",
-        "LABEL(result)": f"((result) >> {protocol.STEP_BITS} & 0x{mask:02X}u)",
-        "STEP(result)": f"((result) & 0x{(1 << protocol.STEP_BITS) - 1:02X}u)",
+        "BY_SPIKE(result)": f"((result) >> {protocol_words.BY_SPIKE_BIT} & 1u)",
+        "LABEL(result)": f"((result) >> {protocol_words.STEP_BITS} & 0x{mask:02X}u)",
+        "STEP(result)": f"((result) & 0x{(1 << protocol_words.STEP_BITS) - 1:02X}u)",
     }
     lines = [f"#define HWGEN_{name:18} (1u << {bit})" for name, bit in bits.items()]
     return lines + [f"#define HWGEN_{name:21} {text}" for name, text in words.items()]

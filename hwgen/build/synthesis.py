@@ -20,7 +20,7 @@ from hwgen.errors import BoardError, ToolError
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.top import BoardTop
 from hwgen.hdl.words import MAX_CLASSES
-from hwgen.params import Params
+from hwgen.network.params import Params
 from hwgen.toolchain import tools
 
 NAME = "top"  # of the design, and the stem of its files

@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hwgen import model as model_module
 from hwgen.cli import options
 from hwgen.cli.console import err, facts, print_json, table
 from hwgen.cli.hardware import parse_lanes
-from hwgen.params import Params
+from hwgen.model import folder as model_module
+from hwgen.network.params import Params
 
 if TYPE_CHECKING:
     from hwgen.check import Check

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hwgen import model as model_module
 from hwgen.cli import options
 from hwgen.cli.console import bar, err, facts, out, percent, phases, print_json, table
 from hwgen.cli.hardware import BoardOption, build_folder, in_spram, parse_lanes
 from hwgen.errors import HwgenError
-from hwgen.params import Params
+from hwgen.model import folder as model_module
+from hwgen.network.params import Params
 
 if TYPE_CHECKING:
     from hwgen.host import Transport
@@ -100,7 +100,7 @@ def run(
     from hwgen import run as flow
     from hwgen.boards import board as board_module
     from hwgen.host import Device, Recorder
-    from hwgen.params import save
+    from hwgen.network.params_file import save
 
     if sum((bool(port), simulate, replay is not None)) != 1:
         raise HwgenError("run: give one of --port, --simulate and --replay")

@@ -8,13 +8,13 @@ import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from hwgen import model as model_module
 from hwgen.cli import lessons, options
 from hwgen.cli.console import bar, err, facts, out, phases, print_json
 from hwgen.errors import HwgenError
-from hwgen.model import ModelFolder
-from hwgen.params import Params
-from hwgen.soc import BUSES, TOPS, Bus
+from hwgen.model import folder as model_module
+from hwgen.model.folder import ModelFolder
+from hwgen.network.params import Params
+from hwgen.protocol.register_map import BUSES, TOPS, Bus
 
 if TYPE_CHECKING:
     from hwgen.boards.board import Board

@@ -8,7 +8,7 @@ import typer
 from hwgen.cli import options
 from hwgen.cli.console import bar, facts, percent, print_json
 from hwgen.errors import HwgenError
-from hwgen.learning import MAX_SHIFT
+from hwgen.network.learning import MAX_SHIFT
 
 
 def learn(

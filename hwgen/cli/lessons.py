@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hwgen.cli.console import bar, facts, out, percent, phases, print_json
-from hwgen.model import ModelFolder
+from hwgen.model.folder import ModelFolder
 
 if TYPE_CHECKING:
     from hwgen.lessons import LearningResult

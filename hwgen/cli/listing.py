@@ -2,11 +2,14 @@
 
 from typing import Any
 
-from hwgen import model as model_module
 from hwgen.cli import options
 from hwgen.cli.console import facts, percent, print_json, table
-from hwgen.params import Params
-from hwgen.spec import ConvSpec, DenseSpec, InputSpec, PoolSpec
+from hwgen.model import folder as model_module
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.params import Params
+from hwgen.network.spec import InputSpec
 
 
 def info(model: options.Model, json: options.Json = False) -> None:

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from hwgen import model as model_module
 from hwgen.cli import options
 from hwgen.cli.console import bar, out, print_json
+from hwgen.model import folder as model_module
 
 
 def report(

@@ -6,10 +6,10 @@ from typing import Annotated
 
 import typer
 
-from hwgen import model as model_module
 from hwgen.cli import options
 from hwgen.cli.console import bar, err, facts, percent, phases, print_json
 from hwgen.errors import HwgenError
+from hwgen.model import folder as model_module
 from hwgen.schema import MAX_SEED
 
 

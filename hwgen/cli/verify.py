@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
-from hwgen import model as model_module
 from hwgen.cli import lessons, options
 from hwgen.cli.console import bar, err, facts, out, percent, phases, print_json
 from hwgen.cli.hardware import BoardOption, Record, in_spram, parse_lanes
 from hwgen.errors import HwgenError
+from hwgen.model import folder as model_module
 
 N_LEARNT = 500  # samples, unless said otherwise
 

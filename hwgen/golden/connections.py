@@ -6,7 +6,8 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from hwgen.spec import ConvSpec, WeightedSpec
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.kinds import WeightedSpec
 
 _EXACT = 2**24  # below this, float32 holds every integer, so BLAS sums are exact in any order
 _MAX_EVENT = 2  # largest magnitude of a kernel event (the knee of a triangle)
@@ -80,5 +81,5 @@ class Conv:
 
 
 def connection(weights: NDArray[np.int8], layer: WeightedSpec) -> Dense | Conv:
-    """That of a layer; weights as in `hwgen.spec`."""
+    """That of a layer; weights as in `hwgen.network.spec`."""
     return Conv(weights, layer) if isinstance(layer, ConvSpec) else Dense(weights)

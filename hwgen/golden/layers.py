@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 
 from hwgen.golden import neuron
 from hwgen.golden.connections import Dense, connection
-from hwgen.spec import PoolSpec, WeightedSpec
+from hwgen.network.layers.kinds import WeightedSpec
+from hwgen.network.layers.pool2d import PoolSpec
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,7 @@ class Neurons:
         thresholds: NDArray[np.int32],
         drives: NDArray[np.int32],
     ) -> None:
-        """Shapes as in `hwgen.spec`; the neurons of a filter share its threshold and its drive."""
+        """Shapes as in `hwgen.network.spec`; the neurons of a filter share threshold and drive."""
         self._layer = layer
         self._connection = connection(weights, layer)
         n_sharing = layer.n_post // layer.n_thresholds

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.golden.connections import connection
-from hwgen.spec import PoolSpec, WeightedSpec
+from hwgen.network.layers.kinds import WeightedSpec
+from hwgen.network.layers.pool2d import PoolSpec
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class LeakyNeurons:
     def __init__(
         self, layer: WeightedSpec, weights: NDArray[np.int8], thresholds: NDArray[np.int32]
     ) -> None:
-        """Shapes as in `hwgen.spec`; the neurons of a filter share its threshold."""
+        """Shapes as in `hwgen.network.spec`; the neurons of a filter share its threshold."""
         self._layer = layer
         self._connection = connection(weights, layer)
         self._thresholds = np.tile(thresholds, layer.n_post // layer.n_thresholds)

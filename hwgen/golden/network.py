@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from hwgen.golden.layers import Neurons, Pool
 from hwgen.golden.multi_spike import LeakyNeurons, StepPool, spike_count
-from hwgen.params import Params
-from hwgen.spec import PoolSpec
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.params import Params
 
 _MAX_BATCH = 500
 _MAX_STATES = 2**21  # neurons of a layer in a batch: bounds the memory that a run takes

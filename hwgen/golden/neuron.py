@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.spec import WeightedSpec
+from hwgen.network.layers.kinds import WeightedSpec
 
 
 class State(NamedTuple):

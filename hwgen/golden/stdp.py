@@ -7,8 +7,8 @@ Each function is a few lines of the document.
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.learning import LFSR_BITS, MAX_SHIFT, LearningSpec
-from hwgen.spec import DenseSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.learning import LFSR_BITS, MAX_SHIFT, LearningSpec
 
 Ints = NDArray[np.int64]
 

@@ -7,9 +7,9 @@ from numpy.typing import NDArray
 
 from hwgen.golden import stdp
 from hwgen.golden.network import Golden, Trace
-from hwgen.learning import UNLABELLED, forward_weights, next_state, shadow_limits
-from hwgen.params import Params
-from hwgen.spec import DenseSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.learning import UNLABELLED, forward_weights, next_state, shadow_limits
+from hwgen.network.params import Params
 
 _LONGEST_RUN = 64  # samples run at once, in the hope that none of them changes a weight
 

@@ -4,8 +4,8 @@ from amaranth.hdl import ClockDomain, ClockSignal, Module, Mux, ResetSignal, Sig
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen import soc
 from hwgen.hdl.words import WordCore
+from hwgen.protocol import register_map
 
 OKAY, SLVERR, DECERR = 0, 2, 3  # responses
 
@@ -34,7 +34,7 @@ class AxiTop(wiring.Component):
                 **learnt,
                 "s_axil_awvalid": In(1),
                 "s_axil_awready": Out(1),
-                "s_axil_awaddr": In(soc.ADDRESS_BITS),
+                "s_axil_awaddr": In(register_map.ADDRESS_BITS),
                 "s_axil_awprot": In(3),
                 "s_axil_wvalid": In(1),
                 "s_axil_wready": Out(1),
@@ -45,7 +45,7 @@ class AxiTop(wiring.Component):
                 "s_axil_bresp": Out(2),
                 "s_axil_arvalid": In(1),
                 "s_axil_arready": Out(1),
-                "s_axil_araddr": In(soc.ADDRESS_BITS),
+                "s_axil_araddr": In(register_map.ADDRESS_BITS),
                 "s_axil_arprot": In(3),
                 "s_axil_rvalid": Out(1),
                 "s_axil_rready": In(1),
@@ -103,20 +103,20 @@ class AxiTop(wiring.Component):
         with m.If(takes):
             m.d.sync += self.s_axil_bvalid.eq(1)
             with m.Switch(self.s_axil_awaddr[2:]):
-                for place in soc.register_map("axi"):
+                for place in register_map.register_map("axi"):
                     with m.Case(place.address >> 2):
                         m.d.sync += self.s_axil_bresp.eq(SLVERR)
-                        if place.address == soc.CONTROL:
+                        if place.address == register_map.CONTROL:
                             self._control(m, resetting)
                 with m.Default():
                     m.d.sync += self.s_axil_bresp.eq(DECERR)
 
     def _control(self, m: Module, resetting) -> None:
-        resets = self.s_axil_wdata[soc.RESET_BIT]
+        resets = self.s_axil_wdata[register_map.RESET_BIT]
         with m.If(self.s_axil_wstrb.all()):
             m.d.sync += [
                 self.s_axil_bresp.eq(OKAY),
-                self._words.early_exit.eq(self.s_axil_wdata[soc.EARLY_EXIT_BIT]),
+                self._words.early_exit.eq(self.s_axil_wdata[register_map.EARLY_EXIT_BIT]),
                 self._words.reset.eq(resets),
                 resetting.eq(resetting | resets),
             ]
@@ -138,10 +138,10 @@ class AxiTop(wiring.Component):
                 self.s_axil_rdata.eq(words.reg_data),
             ]
             with m.Switch(address):
-                with m.Case(soc.CONTROL >> 2):
-                    control = words.early_exit << soc.EARLY_EXIT_BIT
-                    m.d.sync += self.s_axil_rdata.eq(control | resetting << soc.RESET_BIT)
-                with m.Case(*(place.address >> 2 for place in soc.register_map("axi"))):
+                with m.Case(register_map.CONTROL >> 2):
+                    control = words.early_exit << register_map.EARLY_EXIT_BIT
+                    m.d.sync += self.s_axil_rdata.eq(control | resetting << register_map.RESET_BIT)
+                with m.Case(*(place.address >> 2 for place in register_map.register_map("axi"))):
                     pass
                 with m.Default():
                     m.d.sync += [self.s_axil_rdata.eq(0), self.s_axil_rresp.eq(DECERR)]

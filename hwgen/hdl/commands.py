@@ -1,18 +1,12 @@
-"""Words of `hwgen.protocol` to what the core takes, its answers to words."""
+"""Words of `hwgen.protocol.words` to what the core takes, its answers to words."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.events import Kind
 from hwgen.hdl.words import check_classes, fitted_index, result_word
-from hwgen.protocol import (
-    INDEX_BITS,
-    READ_REGISTER,
-    READ_SHADOWS,
-    WRITE_SHADOWS,
-    Register,
-)
+from hwgen.protocol.tokens import Kind
+from hwgen.protocol.words import INDEX_BITS, READ_REGISTER, READ_SHADOWS, WRITE_SHADOWS, Register
 
 _NO_REGISTER = 15
 _PENDING_BITS = 8  # signed; the core never holds as many as 127 samples

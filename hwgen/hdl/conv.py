@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from hwgen.hdl.neurons import Neurons
 from hwgen.hdl.stream import index_bits, mark_of, token_stream
 from hwgen.hdl.walk import Walk
-from hwgen.pack import memory_image
-from hwgen.spec import ConvSpec
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.protocol.memory import memory_image
 
 
 class Conv(wiring.Component):

@@ -6,7 +6,6 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.events import Kind
 from hwgen.hdl.conv import Conv
 from hwgen.hdl.dense import Dense
 from hwgen.hdl.fifo import Fifo
@@ -21,23 +20,28 @@ from hwgen.hdl.replay import Replay
 from hwgen.hdl.spike_count import SpikeCount
 from hwgen.hdl.stream import is_picture, result_layout, token_layout, vector
 from hwgen.hdl.teacher import Teacher
-from hwgen.pack import QUEUE_DEPTH, is_queued
-from hwgen.params import Params
-from hwgen.spec import ConvSpec, DenseSpec, NetworkSpec, PoolSpec, Shape
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.layers.shape import Shape
+from hwgen.network.params import Params
+from hwgen.network.spec import NetworkSpec
+from hwgen.protocol.memory import QUEUE_DEPTH, is_queued
+from hwgen.protocol.tokens import Kind
 
 
 class SpikeCore(wiring.Component):
     """A network in hardware. Any choice of lanes gives the same bits.
 
-    Members: `i` takes the tokens of samples (`hwgen.events`), `o` gives one result a sample.
-    `early_exit` high: once a sample is decided, the rest of its input is swallowed; the decision is
-    the same, what the layers do after it is not. A core that learns gives the shadow weights of a
-    layer at `shadows` when a POTENTIAL with its number comes in. One whose shadows lie in SPRAM
-    takes them from `fill` after a POTENTIAL whose index is greater by the number of layers;
-    `filled` strobes after the last. So does one that does not learn, if it has weights in SPRAM:
-    of those `loaded_layers`, memory words in pieces (`hwgen.pack.loaded_words`). `asks` says that
-    the token offered is one of these, at a moment when the core heeds it. `reg_data` is the
-    register at `reg_addr` (`hwgen.protocol.Register`) of the cycle before.
+    Members: `i` takes the tokens of samples (`hwgen.protocol.tokens`), `o` gives one result a
+    sample. `early_exit` high: once a sample is decided, the rest of its input is swallowed; the
+    decision is the same, what the layers do after it is not. A core that learns gives the shadow
+    weights of a layer at `shadows` when a POTENTIAL with its number comes in. One whose shadows lie
+    in SPRAM takes them from `fill` after a POTENTIAL whose index is greater by the number of
+    layers; `filled` strobes after the last. So does one that does not learn, if it has weights in
+    SPRAM: of those `loaded_layers`, memory words in pieces (`hwgen.protocol.memory.loaded_words`).
+    `asks` says that the token offered is one of these, at a moment when the core heeds it.
+    `reg_data` is the register at `reg_addr` (`hwgen.protocol.words.Register`) of the cycle before.
     """
 
     def __init__(

@@ -20,7 +20,6 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
-from hwgen.events import Kind
 from hwgen.hdl.bank import StateBank
 from hwgen.hdl.constants import read_constants
 from hwgen.hdl.lane_words import signed_weight
@@ -30,8 +29,9 @@ from hwgen.hdl.serializer import Serializer
 from hwgen.hdl.shadows import Shadows, SpramShadows
 from hwgen.hdl.slot import Op
 from hwgen.hdl.stream import index_bits, mark_of, token_stream
-from hwgen.pack import memory_image, n_blocks, words
-from hwgen.spec import DenseSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.protocol.memory import memory_image, n_blocks, words
+from hwgen.protocol.tokens import Kind
 
 
 class Dense(wiring.Component):

@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from hwgen.hdl.later import falls, later
 from hwgen.hdl.normalise import Normalise
 from hwgen.hdl.stream import index_bits
-from hwgen.pack import n_blocks
+from hwgen.protocol.memory import n_blocks
 
 
 class ErrorsBelow(wiring.Component):

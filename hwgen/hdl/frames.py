@@ -1,10 +1,10 @@
-"""Frames of `hwgen.protocol` on a stream of bytes: out of them, and into them."""
+"""Frames of `hwgen.protocol.words` on a stream of bytes: out of them, and into them."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import crc, data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.protocol import ESCAPE, FLAG, FLIP
+from hwgen.protocol.words import ESCAPE, FLAG, FLIP
 
 _CRC = crc.catalog.CRC16_IBM_3740(data_width=8)
 

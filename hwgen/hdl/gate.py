@@ -6,8 +6,8 @@ from amaranth.hdl import Cat, Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.events import Kind
 from hwgen.hdl.stream import index_bits, token_stream, vector
+from hwgen.protocol.tokens import Kind
 
 
 class Gate(wiring.Component):

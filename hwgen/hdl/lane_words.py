@@ -5,7 +5,7 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.stream import index_bits
-from hwgen.pack import n_blocks
+from hwgen.protocol.memory import n_blocks
 
 
 class LaneWords(wiring.Component):

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.frames import Deframer, Framer
 from hwgen.hdl.uart import Receiver, Transmitter
-from hwgen.protocol import WINDOW, Frame
+from hwgen.protocol.words import WINDOW, Frame
 
 _TOLD_BITS = 3  # of how many words are used: when these change, the host is told
 

@@ -10,9 +10,9 @@ from hwgen.hdl.fill import Fill
 from hwgen.hdl.later import falls
 from hwgen.hdl.shadows import SpramShadows
 from hwgen.hdl.stream import index_bits
-from hwgen.pack import SPRAM_BITS, n_blocks
-from hwgen.protocol import MAX_UNLOADED
-from hwgen.spec import DenseSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.protocol.memory import SPRAM_BITS, n_blocks
+from hwgen.protocol.words import MAX_UNLOADED
 
 
 class Loaded(SpramShadows):

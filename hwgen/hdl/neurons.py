@@ -20,14 +20,14 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.events import Kind
 from hwgen.hdl.leaky import LeakyState
 from hwgen.hdl.serializer import Serializer
 from hwgen.hdl.slot import Op, slot_layout
 from hwgen.hdl.state import State
 from hwgen.hdl.stream import index_bits, is_picture, token_stream
-from hwgen.pack import n_blocks
-from hwgen.spec import WeightedSpec
+from hwgen.network.layers.kinds import WeightedSpec
+from hwgen.protocol.memory import n_blocks
+from hwgen.protocol.tokens import Kind
 
 
 class Neurons(wiring.Component):

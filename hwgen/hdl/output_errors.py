@@ -4,10 +4,10 @@ from amaranth.hdl import Array, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.events import Kind
 from hwgen.hdl.later import falls, later
 from hwgen.hdl.normalise import Normalise
 from hwgen.hdl.stream import index_bits
+from hwgen.protocol.tokens import Kind
 
 
 class OutputErrors(wiring.Component):

@@ -4,9 +4,9 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.events import Kind
 from hwgen.hdl.stream import token_stream
-from hwgen.spec import Shape
+from hwgen.network.layers.shape import Shape
+from hwgen.protocol.tokens import Kind
 
 
 class Phases(wiring.Component):

@@ -6,7 +6,7 @@ from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.stream import token_stream, vector
 from hwgen.hdl.table import look_up
-from hwgen.spec import Shape
+from hwgen.network.layers.shape import Shape
 
 
 class Unflatten(wiring.Component):

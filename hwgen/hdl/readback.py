@@ -18,7 +18,8 @@ def readback_layout(shadow_bits: int) -> data.StructLayout:
 class Readback(wiring.Component):
     """Members: `start` begins with layer `which` of those that learn; `busy` until its last shadow
     is taken from `o`. They come word by word, of each lane 0 first, lanes without a neuron
-    included: `hwgen.pack.unpacked` puts them in order. While `busy`, `address` is for the stores.
+    included: `hwgen.protocol.memory.unpacked` puts them in order. While `busy`, `address` is for
+    the stores.
     """
 
     def __init__(self, stores: Sequence[Shadows], shadow_bits: int) -> None:

@@ -4,8 +4,8 @@ from amaranth.hdl import Module, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.events import Kind
 from hwgen.hdl.stream import STEP_BITS, result_layout, token_stream, vector
+from hwgen.protocol.tokens import Kind
 
 
 class Readout(wiring.Component):

@@ -1,4 +1,4 @@
-"""Who the core is and what it has done: the read-only registers of `hwgen.protocol`."""
+"""Who the core is and what it has done: the read-only registers of `hwgen.protocol.words`."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,10 @@ from amaranth.hdl import Cat, Const, Module, Signal, ValueLike
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen import protocol
-from hwgen.pack import lanes_sum
-from hwgen.params import Params
-from hwgen.protocol import Register
+from hwgen.network.params import Params
+from hwgen.protocol import words
+from hwgen.protocol.memory import lanes_sum
+from hwgen.protocol.words import Register
 
 
 class Registers(wiring.Component):
@@ -69,7 +69,7 @@ class Registers(wiring.Component):
         values: dict[int, ValueLike] = {
             Register.ID0: int(digest[:8], 16),
             Register.ID1: int(digest[8:16], 16),
-            Register.VERSION: protocol.VERSION,
+            Register.VERSION: words.VERSION,
             Register.SHAPE: spec.n_steps << 16 | spec.n_classes,
             Register.SAMPLES: samples,
             Register.EVENTS: events,
@@ -80,7 +80,7 @@ class Registers(wiring.Component):
         }
         if self._loads:
             waits = Cat(self.unloaded, Const(0, 16 - len(self.unloaded)))
-            values[protocol.UNLOADED] = Cat(waits, Const(lanes_sum(self._loads), 16))
+            values[words.UNLOADED] = Cat(waits, Const(lanes_sum(self._loads), 16))
         with m.Switch(self.address):
             for register, value in values.items():
                 with m.Case(register):

@@ -17,9 +17,9 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.events import Kind
 from hwgen.hdl.stream import token_stream
-from hwgen.spec import Shape
+from hwgen.network.layers.shape import Shape
+from hwgen.protocol.tokens import Kind
 
 
 class Replay(wiring.Component):

@@ -4,9 +4,9 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.events import Kind
 from hwgen.hdl.stream import is_picture, token_stream
-from hwgen.spec import Shape
+from hwgen.network.layers.shape import Shape
+from hwgen.protocol.tokens import Kind
 
 
 class Serializer(wiring.Component):

@@ -8,7 +8,7 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.stream import index_bits
-from hwgen.pack import SPRAM_BITS, SPRAM_WORDS
+from hwgen.protocol.memory import SPRAM_BITS, SPRAM_WORDS
 
 _ROW_BITS = (SPRAM_WORDS - 1).bit_length()
 

@@ -4,8 +4,8 @@ from amaranth.lib import data, enum, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.stream import index_bits
-from hwgen.pack import n_blocks
-from hwgen.spec import WeightedSpec
+from hwgen.network.layers.kinds import WeightedSpec
+from hwgen.protocol.memory import n_blocks
 
 
 class Op(enum.Enum, shape=2):  # type: ignore[call-arg]

@@ -2,9 +2,9 @@
 
 from amaranth.hdl import Array, Module, Signal, signed
 
-from hwgen.events import Kind
 from hwgen.hdl.readout import Readout
 from hwgen.hdl.stream import STEP_BITS
+from hwgen.protocol.tokens import Kind
 
 
 class SpikeCount(Readout):

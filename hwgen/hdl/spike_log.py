@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.events import Kind
 from hwgen.hdl.stream import index_bits
+from hwgen.protocol.tokens import Kind
 
 
 class SpikeLog(wiring.Component):

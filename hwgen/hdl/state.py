@@ -18,7 +18,7 @@ from hwgen.hdl.bank import StateBank
 from hwgen.hdl.constants import read_constants
 from hwgen.hdl.lane_words import signed_weight
 from hwgen.hdl.slot import Op, n_state_words, state_members
-from hwgen.spec import WeightedSpec
+from hwgen.network.layers.kinds import WeightedSpec
 
 
 class _Word(NamedTuple):

@@ -6,7 +6,8 @@ from amaranth.hdl import Const, signed
 from amaranth.lib import data, stream
 from amaranth.utils import bits_for
 
-from hwgen.spec import Shape, WeightedSpec
+from hwgen.network.layers.kinds import WeightedSpec
+from hwgen.network.layers.shape import Shape
 
 STEP_BITS = 8
 
@@ -43,7 +44,7 @@ def mark_of(layer: WeightedSpec) -> Mark | None:
 def token_layout(
     shape: Shape, potential_bits: int | None = None, mark: Mark | None = None
 ) -> data.StructLayout:
-    """A token (`hwgen.events.Kind`) of a layer, from bit 0: kind, then the neuron.
+    """A token (`hwgen.protocol.tokens.Kind`) of a layer, from bit 0: kind, then the neuron.
 
     The neuron is `index`, or, of a picture, `channel`, `column`, `row`. Then its `potential`, if a
     width is given, or a bit called `mark`.

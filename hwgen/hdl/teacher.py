@@ -22,8 +22,9 @@ from hwgen.hdl.shadows import Shadows
 from hwgen.hdl.spike_log import SpikeLog
 from hwgen.hdl.stream import index_bits
 from hwgen.hdl.update import Update, error_bits, passed_bits
-from hwgen.learning import LFSR_BITS, TAPS
-from hwgen.spec import DenseSpec, NetworkSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.learning import LFSR_BITS, TAPS
+from hwgen.network.spec import NetworkSpec
 
 
 class Teacher(wiring.Component):

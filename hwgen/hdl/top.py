@@ -22,7 +22,7 @@ from hwgen.hdl.clock import PllClock
 from hwgen.hdl.commands import Commands
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.link import Link
-from hwgen.params import Params
+from hwgen.network.params import Params
 
 TOP = "hwgen_uart"
 

@@ -20,9 +20,9 @@ from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.later import later
 from hwgen.hdl.stream import index_bits
-from hwgen.learning import LFSR_BITS, MAX_SHIFT, LearningSpec, shadow_limits
-from hwgen.pack import n_blocks
-from hwgen.spec import DenseSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.learning import LFSR_BITS, MAX_SHIFT, LearningSpec, shadow_limits
+from hwgen.protocol.memory import n_blocks
 
 
 def error_bits(learning: LearningSpec) -> int:

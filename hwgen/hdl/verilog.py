@@ -6,11 +6,11 @@ from amaranth.back import verilog
 from amaranth.lib import wiring
 
 import hwgen
-from hwgen import soc
 from hwgen.hdl.axi import AxiTop
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.wishbone import WishboneTop
-from hwgen.params import Params
+from hwgen.network.params import Params
+from hwgen.protocol import register_map
 
 TOP = "hwgen_core"
 _WRAPPERS = {"axi": AxiTop, "wishbone": WishboneTop}
@@ -24,10 +24,12 @@ def to_verilog(params: Params, lanes: Sequence[int], *, spram: bool | Sequence[i
     return _text(SpikeCore(params, lanes, spram=spram), TOP, params, lanes)
 
 
-def soc_verilog(params: Params, lanes: Sequence[int], bus: soc.Bus, *, spram: bool = False) -> str:
-    """The core with a bus as Verilog, module `hwgen.soc.TOPS[bus]`; ports: `docs/soc.md`."""
+def soc_verilog(
+    params: Params, lanes: Sequence[int], bus: register_map.Bus, *, spram: bool = False
+) -> str:
+    """The core with a bus as Verilog, module `register_map.TOPS[bus]`; ports: `docs/soc.md`."""
     core = SpikeCore(params, lanes, spram=spram)
-    return _text(_WRAPPERS[bus](core), soc.TOPS[bus], params, lanes)
+    return _text(_WRAPPERS[bus](core), register_map.TOPS[bus], params, lanes)
 
 
 def _text(component: wiring.Component, top: str, params: Params, lanes: Sequence[int]) -> str:

@@ -8,22 +8,22 @@ filter covers it. Three short stages find them, and a fourth walks over them:
     N  the next token to walk, ready before the present one is done
     A  walk: a slot a cycle, row by row
 
-Weights lie in the order of the walk (`hwgen.pack`). So within a row of outputs each slot is one
-state word and `channels` weight words further than the last, across blocks and columns alike, and
-from one row to the next the steps are constants, too: no multiplier, and nothing at the edges, at
-padding or at strides is visited in vain. An END_OF_STEP walks over all words.
+Weights lie in the order of the walk (`hwgen.protocol.memory`). So within a row of outputs each slot
+is one state word and `channels` weight words further than the last, across blocks and columns
+alike, and from one row to the next the steps are constants, too: no multiplier, and nothing at the
+edges, at padding or at strides is visited in vain. An END_OF_STEP walks over all words.
 """
 
 from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.events import Kind
 from hwgen.hdl.slot import Op, slot_layout
 from hwgen.hdl.stream import index_bits, mark_of, place, token_stream
 from hwgen.hdl.table import look_up
-from hwgen.pack import n_blocks, tap_order
-from hwgen.spec import ConvSpec, taps
+from hwgen.network.layers.conv2d import ConvSpec, taps
+from hwgen.protocol.memory import n_blocks, tap_order
+from hwgen.protocol.tokens import Kind
 
 
 class Walk(wiring.Component):

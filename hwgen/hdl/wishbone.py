@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, ClockDomain, ClockSignal, Module, ResetSignal, Sig
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen import soc
 from hwgen.hdl.words import WordCore
+from hwgen.protocol import register_map
 
 
 class WishboneTop(wiring.Component):
@@ -25,7 +25,7 @@ class WishboneTop(wiring.Component):
                 "wb_cyc_i": In(1),
                 "wb_stb_i": In(1),
                 "wb_we_i": In(1),
-                "wb_adr_i": In(soc.ADDRESS_BITS),
+                "wb_adr_i": In(register_map.ADDRESS_BITS),
                 "wb_sel_i": In(4),
                 "wb_dat_i": In(32),
                 "wb_dat_o": Out(32),
@@ -42,24 +42,26 @@ class WishboneTop(wiring.Component):
         m.submodules.words = words = self._words
         asked = self.wb_cyc_i & self.wb_stb_i & ~self.wb_ack_o & ~self.wb_err_o
         answers = Signal()  # the core's register of the address has come
-        tired = Signal(range(soc.PATIENCE))
+        tired = Signal(range(register_map.PATIENCE))
         m.d.comb += [words.reg_addr.eq(self.wb_adr_i[2:]), self.irq_o.eq(words.results.valid)]
         # Not while the register on their way out is reset.
         m.d.sync += [answers.eq(asked & ~words.reset), words.reset.eq(0), tired.eq(0)]
         m.d.sync += [self.wb_ack_o.eq(0), self.wb_err_o.eq(0)]
-        free = {soc.TOKEN: _hold(m, words.tokens, words.reset)}
+        free = {register_map.TOKEN: _hold(m, words.tokens, words.reset)}
         if words.fills:
-            free[soc.FILL] = _hold(m, words.fill, words.reset)
+            free[register_map.FILL] = _hold(m, words.fill, words.reset)
         with m.If(asked & answers):
             m.d.sync += [answers.eq(0), self.wb_err_o.eq(1)]
             with m.If(self.wb_sel_i.all()), m.Switch(Cat(self.wb_adr_i[2:], self.wb_we_i)):
-                for place in soc.register_map("wishbone", learns=words.learns, fills=words.fills):
+                for place in register_map.register_map(
+                    "wishbone", learns=words.learns, fills=words.fills
+                ):
                     if "r" in place.access:
                         with m.Case(place.address >> 2):
                             self._acknowledge(m)
                             self._read(m, place.address, free)
                     if "w" in place.access:
-                        with m.Case(place.address >> 2 | 1 << soc.ADDRESS_BITS - 2):
+                        with m.Case(place.address >> 2 | 1 << register_map.ADDRESS_BITS - 2):
                             self._write(m, place.address, free, tired, answers)
         return m
 
@@ -69,38 +71,41 @@ class WishboneTop(wiring.Component):
     def _read(self, m: Module, address: int, free) -> None:
         words = self._words
         value = words.reg_data
-        if address == soc.CONTROL:
-            value = words.early_exit << soc.EARLY_EXIT_BIT
-        elif address == soc.STATUS:
-            value = free[soc.TOKEN] << soc.ROOM_BIT | words.results.valid << soc.ANSWER_BIT
+        if address == register_map.CONTROL:
+            value = words.early_exit << register_map.EARLY_EXIT_BIT
+        elif address == register_map.STATUS:
+            value = (
+                free[register_map.TOKEN] << register_map.ROOM_BIT
+                | words.results.valid << register_map.ANSWER_BIT
+            )
             if words.learns:
-                value |= words.shadows.valid << soc.SHADOW_BIT
+                value |= words.shadows.valid << register_map.SHADOW_BIT
             if words.fills:
-                value |= free[soc.FILL] << soc.FILL_BIT
-        elif address == soc.RESULT:
+                value |= free[register_map.FILL] << register_map.FILL_BIT
+        elif address == register_map.RESULT:
             m.d.comb += words.results.ready.eq(1)
             value = words.results.payload & words.results.valid.replicate(16)
-            value |= words.results.valid << soc.VALID_BIT
-        elif address == soc.SHADOW:
+            value |= words.results.valid << register_map.VALID_BIT
+        elif address == register_map.SHADOW:
             m.d.comb += words.shadows.ready.eq(1)
             value = words.shadows.payload.as_value() & words.shadows.valid.replicate(17)
-            value |= words.shadows.valid << soc.VALID_BIT
+            value |= words.shadows.valid << register_map.VALID_BIT
         m.d.sync += self.wb_dat_o.eq(value)
 
     def _write(self, m: Module, address: int, free, tired, answers) -> None:
         words = self._words
-        if address == soc.CONTROL:
+        if address == register_map.CONTROL:
             self._acknowledge(m)
             m.d.sync += [
-                words.early_exit.eq(self.wb_dat_i[soc.EARLY_EXIT_BIT]),
-                words.reset.eq(self.wb_dat_i[soc.RESET_BIT]),
+                words.early_exit.eq(self.wb_dat_i[register_map.EARLY_EXIT_BIT]),
+                words.reset.eq(self.wb_dat_i[register_map.RESET_BIT]),
             ]
             return
-        held = words.tokens if address == soc.TOKEN else words.fill
+        held = words.tokens if address == register_map.TOKEN else words.fill
         with m.If(free[address]):
             self._acknowledge(m)
             m.d.sync += [held.payload.eq(self.wb_dat_i), held.valid.eq(1)]
-        with m.Elif(tired != soc.PATIENCE - 1):  # else the error that is set already
+        with m.Elif(tired != register_map.PATIENCE - 1):  # else the error that is set already
             m.d.sync += [self.wb_err_o.eq(0), answers.eq(1), tired.eq(tired + 1)]
 
 

@@ -1,11 +1,11 @@
-"""A core whose streams are words of `hwgen.protocol`, each kind of words on a stream of its own."""
+"""A core whose streams are words of `hwgen.protocol.words`, a stream for each kind of word."""
 
 from amaranth.hdl import Cat, Module, Mux, ResetInserter
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.events import Kind
-from hwgen.protocol import (
+from hwgen.protocol.tokens import Kind
+from hwgen.protocol.words import (
     BY_SPIKE_BIT,
     INDEX_BITS,
     LABEL_BITS,

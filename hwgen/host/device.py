@@ -8,16 +8,16 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen import protocol
 from hwgen.errors import LinkError
-from hwgen.events import sample_tokens
 from hwgen.host.line import Line
 from hwgen.host.transport import Transport
-from hwgen.pack import lanes_sum, loaded_words, n_blocks, packed, unpacked
-from hwgen.params import Params
-from hwgen.protocol import BY_SPIKE_BIT, SESSIONS, STEP_BITS, Register
-from hwgen.spec import DenseSpec
-from hwgen.teachable import adopted
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.learning_unit import adopted
+from hwgen.network.params import Params
+from hwgen.protocol import words as protocol_words
+from hwgen.protocol.memory import lanes_sum, loaded_words, n_blocks, packed, unpacked
+from hwgen.protocol.tokens import sample_tokens
+from hwgen.protocol.words import BY_SPIKE_BIT, SESSIONS, STEP_BITS, Register
 
 Tell = Callable[[int], None]
 _TAIL_POLLS = 1000  # questions for SAMPLES, until the last sample has left the core
@@ -73,9 +73,10 @@ class Device:
         found = self.registers(Register.VERSION, Register.ID0, Register.ID1)
         self._unloaded = 0
         version = found[Register.VERSION]
-        if version != protocol.VERSION:
+        if version != protocol_words.VERSION:
             raise LinkError(
-                f"the core speaks version {version} of the protocol, expected {protocol.VERSION}; "
+                f"the core speaks version {version} of the protocol, expected "
+                f"{protocol_words.VERSION}; "
                 "build it with this hwgen"
             )
         digest = f"{found[Register.ID0]:08x}{found[Register.ID1]:08x}"
@@ -88,7 +89,9 @@ class Device:
 
     def _look(self) -> None:
         """What the core says of weights in SPRAM."""
-        high, self._unloaded = self.line.exchange([protocol.register_request(protocol.UNLOADED)], 2)
+        high, self._unloaded = self.line.exchange(
+            [protocol_words.register_request(protocol_words.UNLOADED)], 2
+        )
         self._lanes_sum = high
 
     @property
@@ -110,7 +113,7 @@ class Device:
                 )
             layer = self._params.spec.layers[index]
             assert isinstance(layer, DenseSpec)
-            words = [protocol.shadows_request(index, write=True)]
+            words = [protocol_words.shadows_request(index, write=True)]
             words += loaded_words(self._params.weights[index], layer, self._lanes[index])
             self.line.exchange(words, 0)
         if waiting:
@@ -128,7 +131,7 @@ class Device:
     def registers(self, *which: Register) -> dict[Register, int]:
         """Values of registers, of all if none is named. Counters are since the session began."""
         which = which or tuple(Register)
-        words = [protocol.register_request(register) for register in which]
+        words = [protocol_words.register_request(register) for register in which]
         got = self.line.exchange(words, 2 * len(words))
         values = [high << 16 | low for high, low in zip(got[::2], got[1::2], strict=True)]
         return dict(zip(which, values, strict=True))
@@ -160,7 +163,7 @@ class Device:
             for index, times in enumerate(inputs[start : start + _BATCH], start):
                 lesson = 0 if labels is None else int(labels[index]) + 1
                 tokens = sample_tokens(times, spec.n_steps, lesson=lesson)
-                words += [protocol.token_word(token) for token in tokens]
+                words += [protocol_words.token_word(token) for token in tokens]
 
             def tell(n_answers: int, before: int = start) -> None:
                 on_sample(before + n_answers)
@@ -186,14 +189,14 @@ class Device:
         """Shadow weights [n_pre, n_post] of a layer that learns."""
         spec, lanes = self._learning_layer(layer)
         n = n_blocks(spec.n_post, lanes) * spec.n_pre * lanes
-        got = self.line.exchange([protocol.shadows_request(layer)], n, on_answers=on_word)
+        got = self.line.exchange([protocol_words.shadows_request(layer)], n, on_answers=on_word)
         return unpacked(np.array(got, np.uint16).view(np.int16), spec, lanes)
 
     def fill(self, layer: int, shadows: NDArray[np.integer]) -> None:
         """Give shadow weights [n_pre, n_post] to a layer of a core that has them in SPRAM."""
         spec, lanes = self._learning_layer(layer)
-        words = [protocol.shadows_request(layer, write=True)]
-        words += protocol.shadow_words(packed(shadows, spec, lanes).tolist())
+        words = [protocol_words.shadows_request(layer, write=True)]
+        words += protocol_words.shadow_words(packed(shadows, spec, lanes).tolist())
         self.line.exchange(words, 0)
 
     def learnt(self, *, on_word: Tell = lambda n: None) -> Params:

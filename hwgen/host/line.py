@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from hwgen.errors import LinkError
 from hwgen.frames import Down, Unframer, Up
 from hwgen.host.transport import Transport
-from hwgen.protocol import FRAME_WORDS, SESSIONS, WINDOW, Frame
+from hwgen.protocol.words import FRAME_WORDS, SESSIONS, WINDOW, Frame
 
 _QUIET_S = 0.25  # no byte for so long: something was lost, or the core is busy
 _MAX_QUIET_S = 2.0

@@ -11,8 +11,8 @@ from typing import Any
 from hwgen.errors import ToolError
 from hwgen.hdl.top import TOP, uart_verilog
 from hwgen.hdl.uart import MIN_DIVISOR
+from hwgen.network.params import Params
 from hwgen.package_data import share
-from hwgen.params import Params
 from hwgen.toolchain import cxxrtl
 
 CLOCK_HZ = 1_000_000  # of the simulated time; any would do

@@ -18,8 +18,8 @@ from hwgen.evaluate import check_input, own_test_set
 from hwgen.files import write_atomic
 from hwgen.golden import Golden
 from hwgen.halfway import Point
-from hwgen.model import ModelFolder
-from hwgen.params import Params
+from hwgen.model.folder import ModelFolder
+from hwgen.network.params import Params
 from hwgen.progress import Progress
 from hwgen.report import pictures
 from hwgen.samples import encoded

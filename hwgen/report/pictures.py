@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen import curves
-from hwgen.events import fire
 from hwgen.halfway import Point
+from hwgen.network.spikes import fire
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -18,8 +18,9 @@ from pathlib import Path
 
 from hwgen.errors import ToolError
 from hwgen.hdl.verilog import TOP
+from hwgen.network.layers.kinds import LayerSpec
+from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.package_data import share
-from hwgen.spec import LayerSpec, PoolSpec
 from hwgen.toolchain import tools
 
 LIBRARY = "core.so"

@@ -11,8 +11,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, linear
 
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.kinds import LayerSpec, WeightedSpec
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.layers.shape import Shape
 from hwgen.recipe import TruncatedRecipe
-from hwgen.spec import ConvSpec, LayerSpec, PoolSpec, Shape, WeightedSpec
 from hwgen.training import distributed
 from hwgen.training.lif import Dynamics, pool, window
 from hwgen.training.weighted import Weighted

@@ -18,7 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from hwgen.spec import PoolSpec
+from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.training.allocated import peak_bytes
 from hwgen.training.truncated import TruncatedNetwork
 

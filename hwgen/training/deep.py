@@ -10,8 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from hwgen.network.layers.kinds import LayerSpec, WeightedSpec
+from hwgen.network.spec import InputSpec
 from hwgen.recipe import StidiRecipe
-from hwgen.spec import InputSpec, LayerSpec, WeightedSpec
 from hwgen.training.firing import Kernel, fire
 from hwgen.training.stack import Stack, pools
 from hwgen.training.weighted import Weighted

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from hwgen.spec import Psp
+from hwgen.network.layers.neurons import Psp
 
 
 class Kernel(NamedTuple):

@@ -10,9 +10,9 @@ from torch.nn.functional import affine_grid, grid_sample
 
 from hwgen.data import Dataset
 from hwgen.encode import latency, once, rate
+from hwgen.network.spec import InputSpec
 from hwgen.recipe import AugmentRecipe
 from hwgen.samples import raster
-from hwgen.spec import InputSpec
 
 
 def kept(dataset: Dataset, spec: InputSpec, n_steps: int) -> NDArray[np.uint8]:

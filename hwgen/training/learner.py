@@ -7,11 +7,12 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
-from hwgen import layout
 from hwgen.errors import ParamsError, RecipeError
-from hwgen.params import check_spec
+from hwgen.network import notation
+from hwgen.network.check import check_spec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.spec import InputSpec, NetworkSpec
 from hwgen.recipe import PhasedRecipe, Recipe, SstdpRecipe, TruncatedRecipe
-from hwgen.spec import DenseSpec, InputSpec, NetworkSpec
 from hwgen.training.deep import DeepNetwork
 from hwgen.training.layers import Dense
 from hwgen.training.learnt import Decided, Learnt
@@ -66,7 +67,7 @@ def make(
     network, where = recipe.network, f"{recipe.name}: network: hidden"
     training = recipe.trained
     try:
-        layers = layout.layers(
+        layers = notation.layers(
             network.hidden,
             input_spec.post,
             n_classes,

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn.functional import max_pool2d
 
-from hwgen.spec import Reset
+from hwgen.network.layers.neurons import Reset
 
 
 def kept(leak_shift: int) -> float:

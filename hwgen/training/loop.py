@@ -12,8 +12,8 @@ from torch import Tensor
 from hwgen import samples
 from hwgen.data import Dataset
 from hwgen.errors import RecipeError
+from hwgen.network.spec import InputSpec
 from hwgen.recipe import Recipe, TruncatedRecipe
-from hwgen.spec import InputSpec
 from hwgen.training import checkpoint as checkpoints
 from hwgen.training import distributed, memory
 from hwgen.training import learner as learners

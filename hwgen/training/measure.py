@@ -6,8 +6,8 @@ import torch
 
 from hwgen.data import Dataset
 from hwgen.errors import ToolError
+from hwgen.network.spec import InputSpec
 from hwgen.recipe import Recipe
-from hwgen.spec import InputSpec
 from hwgen.training import cost, loud
 from hwgen.training.inputs import Encoder, kept
 from hwgen.training.learner import Learner

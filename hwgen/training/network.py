@@ -3,8 +3,8 @@
 import torch
 from torch import Tensor, nn
 
+from hwgen.network.spec import Readout
 from hwgen.recipe import SstdpRecipe
-from hwgen.spec import Readout
 from hwgen.training import sstdp, targets
 from hwgen.training.layers import Dense, LayerTrace
 from hwgen.training.readout import first_spike

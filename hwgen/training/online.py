@@ -7,8 +7,8 @@ errors are divided by their largest instead of shifted. Spike times stay steps.
 import torch
 from torch import Tensor
 
-from hwgen.params import Params
-from hwgen.spec import DenseSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.params import Params
 from hwgen.training.firing import Kernel
 from hwgen.training.readout import first_crossing, first_spike
 

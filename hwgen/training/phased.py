@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.autograd import Function
 
+from hwgen.network.layers.kinds import LayerSpec, WeightedSpec
+from hwgen.network.spec import InputSpec
 from hwgen.recipe import PhasedRecipe
-from hwgen.spec import InputSpec, LayerSpec, WeightedSpec
 from hwgen.training.firing import Kernel
 from hwgen.training.stack import Stack, pools
 from hwgen.training.weighted import Weighted

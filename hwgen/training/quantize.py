@@ -8,8 +8,12 @@ import torch
 from torch import Tensor
 
 from hwgen.errors import ParamsError
-from hwgen.params import Params
-from hwgen.spec import ConvSpec, DenseSpec, InputSpec, NetworkSpec, PoolSpec, dense
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.layers.kinds import dense
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.params import Params
+from hwgen.network.spec import InputSpec, NetworkSpec
 from hwgen.training.network import SpikingNetwork
 from hwgen.training.stack import Stack
 from hwgen.training.truncated import TruncatedNetwork

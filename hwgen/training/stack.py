@@ -10,7 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from hwgen.spec import ConvSpec, InputSpec, LayerSpec, PoolSpec, Readout
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.kinds import LayerSpec
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.spec import InputSpec, Readout
 from hwgen.training.readout import first_crossing, first_spike
 from hwgen.training.weighted import Weighted
 

@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from hwgen.network.layers.kinds import LayerSpec
+from hwgen.network.spec import NetworkSpec, Readout
 from hwgen.recipe import TruncatedRecipe
-from hwgen.spec import LayerSpec, NetworkSpec, Readout
 from hwgen.training import distributed
 from hwgen.training.blocks import MIN_LEVEL, Head, Spiking, blocks
 

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from hwgen.errors import RecipeError
+from hwgen.network.spec import NetworkSpec
 from hwgen.recipe import Recipe, TruncatedRecipe
-from hwgen.spec import NetworkSpec
 from hwgen.training import loud
 from hwgen.training.learnt import Decided, Learnt
 from hwgen.training.truncated import TruncatedNetwork

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.autograd import Function
 from torch.nn.functional import conv2d, linear, max_pool2d, pad
 
-from hwgen.spec import ConvSpec, WeightedSpec
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.kinds import WeightedSpec
 
 # By weight bits: the distance of integers, in standard deviations of a neuron's weights, at which
 # rounding a normal distribution loses least (Max, "Quantizing for minimum distortion", 1960).

@@ -6,11 +6,11 @@ from amaranth.hdl import Cat, Const, Mux, Signal, signed
 from formal.bench import PATIENCE, Bench
 from samples import learning_params, random_network
 
-from hwgen.events import Kind
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.readout import Readout
 from hwgen.hdl.spike_count import SpikeCount
 from hwgen.hdl.uart import Receiver, Transmitter
+from hwgen.protocol.tokens import Kind
 
 BITS = 2  # of potentials
 N_CLASSES = 3

@@ -13,9 +13,10 @@ from amaranth.hdl import Array, Cat, Const, Mux, Signal, Value, signed
 from amaranth.lib.data import ArrayLayout
 from formal.bench import PATIENCE, Bench, Relay
 
-from hwgen.events import Kind
 from hwgen.hdl.stream import is_picture
-from hwgen.spec import Shape, WeightedSpec
+from hwgen.network.layers.kinds import WeightedSpec
+from hwgen.network.layers.shape import Shape
+from hwgen.protocol.tokens import Kind
 
 WIDE = 12  # bits in which nothing of a bench overflows
 

@@ -10,11 +10,13 @@ from formal.bench import PATIENCE, Bench, HostileBank
 from formal.dense import dense_lemmas, progress_lemmas
 from formal.equation import follow
 
-from hwgen.events import Kind
 from hwgen.hdl.conv import Conv
 from hwgen.hdl.dense import Dense
-from hwgen.pack import n_blocks
-from hwgen.spec import ConvSpec, DenseSpec, narrowest
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.layers.kinds import narrowest
+from hwgen.protocol.memory import n_blocks
+from hwgen.protocol.tokens import Kind
 
 
 class AnyDense(Dense):

@@ -11,7 +11,7 @@ from hwgen.hdl.fill import Fill
 from hwgen.hdl.readback import Readback
 from hwgen.hdl.shadows import Shadows
 from hwgen.hdl.teacher import Teacher
-from hwgen.pack import words
+from hwgen.protocol.memory import words
 
 
 def readback() -> Bench:

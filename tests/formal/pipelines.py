@@ -11,9 +11,9 @@ from amaranth.hdl import Array, Cat, Const, Mux, Signal, Value, signed
 from formal.bench import Bench
 from formal.equation import WIDE, after_step, bound, content
 
-from hwgen.events import Kind
 from hwgen.hdl.slot import Op
-from hwgen.pack import n_blocks
+from hwgen.protocol.memory import n_blocks
+from hwgen.protocol.tokens import Kind
 
 
 class Slot(NamedTuple):

@@ -3,9 +3,9 @@
 from amaranth.hdl import Cat, Mux, Signal
 from formal.bench import PATIENCE, Bench, HostileBank
 
-from hwgen.events import Kind
 from hwgen.hdl.pool import Pool
-from hwgen.spec import PoolSpec
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.protocol.tokens import Kind
 
 
 def pool(*, each_step: bool = False) -> Bench:

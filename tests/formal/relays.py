@@ -3,7 +3,6 @@
 from amaranth.hdl import Cat, Const, Mux, Signal
 from formal.bench import PATIENCE, Bench
 
-from hwgen.events import Kind
 from hwgen.hdl.fifo import Fifo
 from hwgen.hdl.gate import Gate
 from hwgen.hdl.phases import Phases
@@ -11,7 +10,8 @@ from hwgen.hdl.picture import Flatten, Unflatten
 from hwgen.hdl.replay import Replay
 from hwgen.hdl.serializer import Serializer
 from hwgen.hdl.stream import vector
-from hwgen.spec import Shape
+from hwgen.network.layers.shape import Shape
+from hwgen.protocol.tokens import Kind
 
 
 def fifo(depth: int) -> Bench:

@@ -5,12 +5,13 @@ from typing import Any
 from amaranth.hdl import Array, Const, Mux, Signal, signed
 from formal.bench import Bench
 
-from hwgen.events import Kind
 from hwgen.hdl.normalise import Normalise
 from hwgen.hdl.output_errors import OutputErrors
 from hwgen.hdl.update import Update, error_bits
-from hwgen.learning import LearningSpec
-from hwgen.spec import DenseSpec, narrowest
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.layers.kinds import narrowest
+from hwgen.network.learning import LearningSpec
+from hwgen.protocol.tokens import Kind
 
 
 def ago(bench: Bench, value: Any, n_cycles: int) -> Any:

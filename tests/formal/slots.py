@@ -6,12 +6,13 @@ from amaranth.hdl import Module, Value
 from amaranth.hdl._ast import AnySeq
 from formal.bench import PATIENCE, Bench
 
-from hwgen.events import Kind
 from hwgen.hdl.neurons import Neurons
 from hwgen.hdl.slot import Op
 from hwgen.hdl.state import State
 from hwgen.hdl.walk import Walk
-from hwgen.spec import ConvSpec, narrowest
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.kinds import narrowest
+from hwgen.protocol.tokens import Kind
 
 
 class AnyState(State):

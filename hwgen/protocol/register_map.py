@@ -1,12 +1,13 @@
 """What a processor sees of a core in a system on a chip: one map for wrappers, C header and docs.
 
-Streams carry words of `hwgen.protocol`; here are the registers: 32 bits each, at byte addresses.
+Streams carry words of `hwgen.protocol.words`; here are the registers: 32 bits each, at byte
+addresses.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
-from hwgen.protocol import Register
+from hwgen.protocol.words import Register
 
 Bus = Literal["axi", "wishbone"]
 BUSES: tuple[Bus, ...] = ("axi", "wishbone")

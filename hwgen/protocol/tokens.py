@@ -11,6 +11,8 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from hwgen.network.spikes import fire
+
 
 class Kind(IntEnum):
     """Kinds of tokens; the numbers are those on the wire (`docs/contract.md`)."""
@@ -51,18 +53,3 @@ def sample_tokens(
             yield Token(Kind.SPIKE, int(index))
         yield Token(Kind.END_OF_STEP)
     yield Token(Kind.END_OF_SAMPLE, lesson)
-
-
-def fire(sample: NDArray[np.uint8], step: int) -> NDArray[np.bool_]:
-    """Who fires in a step: spike times uint8 [n], or spikes uint8 [n_steps, n] -> bool [n]."""
-    fires: NDArray[np.bool_] = sample == step if sample.ndim == 1 else sample[step] > 0
-    return fires
-
-
-def n_spikes(samples: NDArray[np.uint8], n_steps: int) -> NDArray[np.int64]:
-    """Of each sample: spike times uint8 [n_samples, n], or spikes uint8 [n_samples, n_steps, n] ->
-    int64 [n_samples].
-    """
-    counted = samples < n_steps if samples.ndim == 2 else samples
-    n: NDArray[np.int64] = counted.sum(axis=tuple(range(1, samples.ndim)), dtype=np.int64)
-    return n

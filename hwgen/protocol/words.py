@@ -1,20 +1,21 @@
 """What host and gateware must agree on (docs/link.md): words, registers, frames. No dependencies.
 
 Two streams of 16-bit words cross the line in frames (`hwgen.frames`). A word to the core is two
-bits of kind, fourteen of index. Kinds 0..2 are those of `hwgen.events.Kind`; kind 3 asks for the
-register whose number is the index, which is answered by two words, the high one first. Each sample
-is answered by one word: bit 15: decided by a spike; seven bits of label; eight of step.
+bits of kind, fourteen of index. Kinds 0..2 are those of `hwgen.protocol.tokens.Kind`; kind 3 asks
+for the register whose number is the index, which is answered by two words, the high one first. Each
+sample is answered by one word: bit 15: decided by a spike; seven bits of label; eight of step.
 
 Of a core that learns, kind 3 with the index `READ_SHADOWS` plus the number of a layer that learns
-asks for its shadow weights: each a word, sign extended, in the order of `hwgen.pack.packed`. If
-they lie in SPRAM, `WRITE_SHADOWS` says that they follow. To a core that does not learn, but has
-weights in SPRAM, it says that those follow, in the order of `hwgen.pack.loaded_words`.
+asks for its shadow weights: each a word, sign extended, in the order of
+`hwgen.protocol.memory.packed`. If they lie in SPRAM, `WRITE_SHADOWS` says that they follow. To a
+core that does not learn, but has weights in SPRAM, it says that those follow, in the order of
+`hwgen.protocol.memory.loaded_words`.
 """
 
 from collections.abc import Iterable
 from enum import IntEnum
 
-from hwgen.events import Token
+from hwgen.protocol.tokens import Token
 
 VERSION = 2  # of this protocol and register map
 READ_REGISTER = 3  # the kind of a request word
@@ -56,7 +57,7 @@ class Register(IntEnum):
 
 
 # A register more, of a core that does not learn and has weights in SPRAM; it reads 0 in all others.
-# Bit n: layer n waits for its weights. Bits 31..16: `hwgen.pack.lanes_sum` of the lanes.
+# Bit n: layer n waits for its weights. Bits 31..16: `hwgen.protocol.memory.lanes_sum` of the lanes.
 UNLOADED = 10
 MAX_UNLOADED = 16  # layers
 

@@ -24,9 +24,9 @@ from safetensors.numpy import save as to_safetensors
 
 from hwgen.errors import ParamsError
 from hwgen.files import reason, write_atomic
-from hwgen.params import Params
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.params import Params
 from hwgen.schema import shown
-from hwgen.spec import PoolSpec
 
 MAX_CLASSES = 255  # in vectors and lessons, labels are bytes; what is left says that there is none
 UNTAUGHT = 255  # in place of a label, in lessons

@@ -3,17 +3,13 @@
 import re
 from typing import Any
 
-from hwgen.spec import (
-    ConvSpec,
-    DenseSpec,
-    LayerSpec,
-    PoolSpec,
-    Psp,
-    Readout,
-    Reset,
-    Shape,
-    narrowest,
-)
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.layers.kinds import LayerSpec, narrowest
+from hwgen.network.layers.neurons import Psp, Reset
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.layers.shape import Shape
+from hwgen.network.spec import Readout
 
 _WORD = re.compile(
     r"P(?P<pool>[1-9]\d*)"

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from hwgen import params as params_file
-from hwgen import vectors as vectors_file
 from hwgen.errors import ParamsError, RecipeError
+from hwgen.model import vectors as vectors_file
+from hwgen.model.vectors import Vectors
+from hwgen.network import params_file
+from hwgen.network.params import Params
 from hwgen.package_data import share
-from hwgen.params import Params
 from hwgen.schema import close_to
-from hwgen.vectors import Vectors
 
 
 @dataclass(frozen=True)

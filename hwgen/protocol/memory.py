@@ -6,7 +6,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.spec import ConvSpec, DenseSpec, LayerSpec, PoolSpec, WeightedSpec
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.layers.kinds import LayerSpec, WeightedSpec
+from hwgen.network.layers.pool2d import PoolSpec
 
 
 def n_blocks(n_post: int, lanes: int) -> int:

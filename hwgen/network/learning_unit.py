@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.errors import DataError
-from hwgen.learning import LearningSpec, forward_weights
-from hwgen.params import Params
-from hwgen.spec import DenseSpec, narrowest
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.layers.kinds import narrowest
+from hwgen.network.learning import LearningSpec, forward_weights
+from hwgen.network.params import Params
 
 FORWARD_BITS = 8  # of layers that learn: enough to change a little at a time
 

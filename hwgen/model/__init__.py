@@ -1,0 +1,1 @@
+"""A model's folder, and the vectors beside its parameters."""

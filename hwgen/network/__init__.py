@@ -1,0 +1,1 @@
+"""What a network is: its specification, its integer parameters, its file."""

@@ -1,0 +1,57 @@
+"""Are tensors of the right type, shape and range for their layer?"""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.errors import ParamsError
+from hwgen.network.layers.kinds import LayerSpec
+from hwgen.network.layers.pool2d import PoolSpec
+
+
+def check_tensor(tensor: NDArray[Any], dtype: str, shape: list[int], where: str) -> None:
+    if tensor.dtype != np.dtype(dtype):
+        raise ParamsError(f"{where} has dtype {tensor.dtype}, expected {dtype}")
+    if list(tensor.shape) != shape:
+        raise ParamsError(f"{where} has shape {list(tensor.shape)}, expected {shape}")
+
+
+def check_weights(weights: NDArray[Any], layer: LayerSpec, where: str) -> None:
+    check_tensor(weights, "int8", list(layer.weight_shape), where)
+    if isinstance(layer, PoolSpec):
+        return
+    wide = weights.astype(np.int16)
+    bad = np.abs(wide) != 1 if layer.weight_bits == 1 else np.abs(wide) > layer.max_weight
+    if bad.any():
+        place = tuple(int(index) for index in np.argwhere(bad)[0])
+        legal = "-1 or 1" if layer.weight_bits == 1 else f"within +-{layer.max_weight}"
+        raise ParamsError(
+            f"{where}{list(place)} is {wide[place]}, expected {legal} "
+            f"({layer.weight_bits}-bit weights)"
+        )
+
+
+def check_thresholds(thresholds: NDArray[Any], layer: LayerSpec, where: str) -> None:
+    check_tensor(thresholds, "int32", [layer.n_thresholds], where)
+    if isinstance(layer, PoolSpec):
+        return
+    bad = (thresholds < 0) | (thresholds > layer.max_threshold)
+    if bad.any():
+        post = int(np.flatnonzero(bad)[0])
+        raise ParamsError(
+            f"{where}[{post}] is {thresholds[post]}, expected 0..{layer.max_threshold} "
+            f"({layer.potential_bits}-bit potentials)"
+        )
+
+
+def check_drives(drives: NDArray[Any], layer: LayerSpec, where: str) -> None:
+    check_tensor(drives, "int32", [layer.n_drives], where)
+    if isinstance(layer, PoolSpec):
+        return
+    bad = (drives < 1) | (drives > layer.max_slope)
+    if bad.any():
+        post = int(np.flatnonzero(bad)[0])
+        raise ParamsError(
+            f"{where}[{post}] is {drives[post]}, expected 1..{layer.max_slope} (the largest slope)"
+        )

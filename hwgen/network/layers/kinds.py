@@ -1,0 +1,34 @@
+"""All kinds of layers, in one place."""
+
+from dataclasses import replace
+from typing import TypeVar
+
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.layers.pool2d import PoolSpec
+
+WeightedSpec = DenseSpec | ConvSpec  # layers that have weights
+LayerSpec = DenseSpec | ConvSpec | PoolSpec
+_Weighted = TypeVar("_Weighted", DenseSpec, ConvSpec)
+
+
+def narrowest(layer: _Weighted, n_steps: int, *, multi_spike: bool = False) -> _Weighted:
+    """The layer with the narrowest potential that cannot overflow."""
+    bits = layer.min_potential_bits(n_steps, multi_spike=multi_spike)
+    return replace(layer, potential_bits=bits)
+
+
+def dense(n_pre: int, n_post: int, weight_bits: int) -> DenseSpec:
+    """A dense layer of the step PSP, with the narrowest potential that cannot overflow."""
+    wide = DenseSpec(n_pre=n_pre, n_post=n_post, weight_bits=weight_bits, potential_bits=0)
+    return narrowest(wide, 1)
+
+
+def _word(layer: LayerSpec) -> str:
+    if isinstance(layer, DenseSpec):
+        return str(layer.n_post)
+    if isinstance(layer, PoolSpec):
+        return f"P{layer.size}"
+    stride = f"s{layer.stride}" if layer.stride > 1 else ""
+    padding = f"p{layer.padding}" if layer.padding else ""
+    return f"{layer.filters}C{layer.size}{stride}{padding}"

@@ -1,0 +1,122 @@
+"""Parameters as a file: safetensors with a JSON header. See `docs/contract.md`."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as to_safetensors
+
+from hwgen import schema
+from hwgen.errors import ParamsError
+from hwgen.files import reason, write_atomic
+from hwgen.network.check import check_spec
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.params import FORMAT, KINDS, Params
+from hwgen.network.spec import NetworkSpec
+
+HEADER_KEY = "hwgen"  # the only metadata key, so that the file is the same byte for byte
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Header:
+    format: int
+    name: Annotated[str, schema.Name()]
+    digest: str
+    spec: NetworkSpec
+    provenance: dict[str, Any]
+
+
+def to_bytes(params: Params) -> bytes:
+    """The file's content; the same params give the same bytes."""
+    params.check()
+    header = {
+        "format": FORMAT,
+        "name": params.name,
+        "digest": params.digest,
+        "spec": params.spec.to_json(),
+        "provenance": dict(params.provenance),
+    }
+    tensors: dict[str, NDArray[Any]] = {}
+    for kind in KINDS:
+        for index, tensor in enumerate(getattr(params, kind)):
+            if tensor.size:  # a pooling layer has none
+                tensors[f"{index}.{kind}"] = np.ascontiguousarray(tensor)
+    return to_safetensors(tensors, {HEADER_KEY: json.dumps(header, sort_keys=True)})
+
+
+def save(params: Params, path: Path) -> None:
+    """Check and write; the file appears whole or not at all."""
+    write_atomic(path, to_bytes(params))
+
+
+def load(path: Path) -> Params:
+    """Read and check everything, the digest too. Raises `ParamsError`."""
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata = file.metadata() or {}
+            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+    except FileNotFoundError:
+        raise ParamsError(f"{path}: no such file; `hwgen train` makes one") from None
+    except IsADirectoryError:
+        raise ParamsError(f"{path}: is a folder, expected a params.safetensors file") from None
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
+        raise ParamsError(f"{path}: not a whole safetensors file: {reason(error)}") from None
+    header = _read_header(metadata, path)
+    check_spec(header.spec, str(path))
+    params = Params(
+        name=header.name,
+        spec=header.spec,
+        weights=_take(tensors, "weights", np.int8, header.spec, path),
+        thresholds=_take(tensors, "thresholds", np.int32, header.spec, path),
+        drives=_take(tensors, "drives", np.int32, header.spec, path),
+        shadows=_take(tensors, "shadows", np.int32, header.spec, path),
+        provenance=header.provenance,
+    )
+    if tensors:
+        raise ParamsError(f"{path}: unexpected tensor {schema.shown(min(tensors))}")
+    params.check(str(path))
+    if params.digest != header.digest:
+        raise ParamsError(
+            f"{path}: digest is {params.digest[:16]}..., but the header says "
+            f"{header.digest[:16]!r}...: the file was changed after it was written; export it again"
+        )
+    return params
+
+
+def _read_header(metadata: Mapping[str, str], path: Path) -> _Header:
+    if HEADER_KEY not in metadata:
+        raise ParamsError(f"{path}: no {HEADER_KEY!r} header: not an hwgen parameter file")
+    try:
+        table = json.loads(metadata[HEADER_KEY])
+    except (ValueError, RecursionError) as error:
+        raise ParamsError(f"{path}: the header is not JSON: {reason(error)}") from None
+    if isinstance(table, dict) and table.get("format") != FORMAT:
+        raise ParamsError(
+            f"{path}: format is {schema.shown(table.get('format'))}, this hwgen reads {FORMAT}; "
+            "use the hwgen that wrote it, or export again"
+        )
+    return schema.build(_Header, table, where=f"{path}: header", error=ParamsError)
+
+
+def _take(
+    tensors: dict[str, NDArray[Any]], kind: str, dtype: type, spec: NetworkSpec, path: Path
+) -> tuple[NDArray[Any], ...]:
+    taken: list[NDArray[Any]] = []
+    for index, layer in enumerate(spec.layers):
+        name = f"{index}.{kind}"
+        absent = {
+            "drives": not layer.n_drives,
+            "shadows": index not in spec.learning_layers,
+        }
+        if isinstance(layer, PoolSpec) or absent.get(kind):
+            taken.append(np.zeros(0, dtype))
+        elif name in tensors:
+            taken.append(tensors.pop(name))
+        else:
+            raise ParamsError(f"{path}: tensor {name!r} is missing")
+    return tuple(taken)

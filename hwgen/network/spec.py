@@ -1,0 +1,117 @@
+"""What a network is, in integers: shapes, widths and steps. Standard library only.
+
+The rules that give these numbers their meaning (when a neuron fires, in which order layers are
+evaluated, how ties are broken) are stated in `docs/contract.md` and executable in `hwgen.golden`.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
+
+from hwgen.network.layers.kinds import LayerSpec, WeightedSpec, _word
+from hwgen.network.layers.neurons import MAX_STEPS
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.layers.shape import Shape
+from hwgen.network.learning import LearningSpec
+from hwgen.schema import Range
+
+MAX_INPUTS = 2**14  # an event word has 14 bits of index
+Encoding = Literal["latency", "rate", "events"]
+Readout = Literal["first_spike", "spike_count", "potential"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputSpec:
+    """How a sample becomes spikes. After `crop` pixels are cut from each side, the value x in
+    0..`x_max` of pixel (row, column) makes neuron ``row * width + column`` fire
+
+    "latency": once, at step ``(x_max - x) * n_steps // x_max``: brighter is earlier, 0 never;
+    "rate": at each step t with ``(t + 1) * x // x_max > t * x // x_max``, x * n_steps // x_max
+    times in all;
+    "events": of an event camera, whose pixels have `channels` neurons, one a polarity: at each step
+    t in which it gave an event, from ``t * step_us`` to ``(t + 1) * step_us`` microseconds.
+    """
+
+    height: Annotated[int, Range(1, 4096)]
+    width: Annotated[int, Range(1, 4096)]
+    x_max: Annotated[int, Range(1, 255)]
+    crop: Annotated[int, Range(0, 2048)] = 0
+    encoding: Encoding = "latency"
+    channels: Annotated[int, Range(1, 2)] = 1
+    step_us: Annotated[int, Range(0, 2**31 - 1)] = 0  # events only
+
+    @property
+    def post(self) -> Shape:
+        return Shape(self.height - 2 * self.crop, self.width - 2 * self.crop, self.channels)
+
+    @property
+    def n_inputs(self) -> int:
+        return self.post.n
+
+
+@dataclass(frozen=True, kw_only=True)
+class NetworkSpec:
+    """A feed-forward network: `n_steps` steps, one input encoding, layers in order.
+
+    With the readouts "spike_count" and "potential" it is a multi-spike network: a neuron may fire
+    in each step of a sample. Spikes are then arrays uint8 [n, n_steps, n_neurons] of 0 and 1, and
+    not times.
+    """
+
+    n_steps: Annotated[int, Range(1, MAX_STEPS)]
+    input: InputSpec
+    layers: tuple[LayerSpec, ...]
+    readout: Readout = "first_spike"
+    learning: LearningSpec | None = None
+
+    @property
+    def multi_spike(self) -> bool:
+        return self.readout != "first_spike"
+
+    @property
+    def n_classes(self) -> int:
+        return self.layers[-1].n_post
+
+    @property
+    def weighted(self) -> tuple[WeightedSpec, ...]:
+        """The layers that have weights."""
+        return tuple(layer for layer in self.layers if not isinstance(layer, PoolSpec))
+
+    @property
+    def learning_layers(self) -> range:
+        """Layers whose weights the core changes."""
+        if not self.learning:
+            return range(0)
+        n = len(self.layers)
+        return range(0 if self.learning.layers == "all" else n - 1, n)
+
+    @property
+    def n_synapses(self) -> int:
+        return sum(layer.n_synapses for layer in self.layers)
+
+    @property
+    def shape(self) -> str:
+        """As the field writes it: ``784-600-10``, ``28x28-20C5-P2-1000-10``; s2 is a stride, p1 a
+        padding."""
+        has_pictures = any(layer.kind != "dense" for layer in self.layers)
+        first = self.input.post
+        sides = first if first.channels > 1 else first[:2]
+        start = "x".join(map(str, sides)) if has_pictures else str(first.n)
+        return "-".join([start, *(_word(layer) for layer in self.layers)])
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain tables. Fields younger than the format are left out where they say nothing new."""
+        table = asdict(self)
+        if not self.learning:
+            del table["learning"]
+        for layer in table["layers"]:
+            if layer.get("psp") == "step":
+                del layer["psp"], layer["tau_steps"]
+            if not layer.get("phased", True):
+                del layer["phased"]
+            if layer.get("reset") == "never":
+                del layer["reset"], layer["leak_shift"]
+        if self.input.encoding == "latency":
+            del table["input"]["encoding"]
+        if self.input.encoding != "events":
+            del table["input"]["channels"], table["input"]["step_us"]
+        return table

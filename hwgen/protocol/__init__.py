@@ -1,0 +1,1 @@
+"""Words between a host and a core: tokens, memory images, registers."""
