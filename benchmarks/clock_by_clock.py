@@ -11,8 +11,9 @@ import argparse
 import json
 from pathlib import Path
 
-from hwgen import fit, verify
+from hwgen import verify
 from hwgen.boards import board
+from hwgen.estimate import lanes as estimate_lanes
 from hwgen.model import folder as model_folder
 from hwgen.network.params import Params
 from hwgen.network.spikes import n_spikes
@@ -42,7 +43,9 @@ def main() -> None:
     folder = model_folder.find(options.model)
     params = folder.params()
     given = options.lanes.split(",") if options.lanes else []
-    lanes = [int(n) for n in given] or list(fit.default_lanes(params, board.load(options.board)))
+    lanes = [int(n) for n in given] or list(
+        estimate_lanes.default_lanes(params, board.load(options.board))
+    )
     inputs = folder.vectors(params).inputs[: options.samples]
     found = verify.run(params, inputs, lanes=lanes, build_dir=Path("build") / "clock-by-clock")
     found.check()

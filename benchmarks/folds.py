@@ -16,8 +16,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from hwgen import data, evaluate, recipe
-from hwgen.data import Dataset
+from hwgen import recipe
+from hwgen.data import datasets
+from hwgen.data.dataset import Dataset
+from hwgen.evaluation import accuracy
 from hwgen.files import write_atomic
 from hwgen.model import folder as model_folder
 from hwgen.training import loop, quantize
@@ -27,7 +29,7 @@ FILE = Path(__file__).with_suffix(".json")
 
 def fold(name: str, n: int, held_out: int, folder: Path | None) -> tuple[Dataset, Dataset]:
     """The training set without a fold, and the fold. Which samples are in it never changes."""
-    whole = data.load(name, "train", seed=0, validation=0, data_dir=folder)
+    whole = datasets.load(name, "train", seed=0, validation=0, data_dir=folder)
     held = np.arange(len(whole)) % n == held_out
     return whole.take(np.flatnonzero(~held)), whole.take(np.flatnonzero(held))
 
@@ -39,13 +41,13 @@ def one(trained_by: recipe.Recipe, n: int, held_out: int, folder: Path | None) -
     validation, training = rest.first(n_validation), rest.take(slice(n_validation, None))
     trained = loop.train(trained_by, training, validation)
     params = quantize.to_params(trained.learner.network, trained.input_spec, trained_by.name)
-    found = evaluate.evaluate(params, held)
+    found = accuracy.evaluate(params, held)
     return {
         "accuracy": found.accuracy,
         "n_correct": found.n_correct,
         "n": found.n_images,
         "n_training": len(training),
-        "validation": evaluate.evaluate(params, validation).accuracy,
+        "validation": accuracy.evaluate(params, validation).accuracy,
         "best_epoch": trained.best_epoch,
     }
 

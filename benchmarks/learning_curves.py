@@ -14,7 +14,8 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from hwgen import curves, data, learn
+from hwgen import curves, learn
+from hwgen.data import datasets
 from hwgen.files import write_atomic
 from hwgen.network.learning import LearningSpec
 from hwgen.newborn import newborn
@@ -57,7 +58,7 @@ def main() -> None:
     recipe = load(options.recipe)
     assert recipe.learning is not None
     train, validation = (
-        data.load(recipe.data.name, part, seed=recipe.seed, data_dir=options.data_dir)
+        datasets.load(recipe.data.name, part, seed=recipe.seed, data_dir=options.data_dir)
         for part in ("train", "validation")
     )
     pictures = variants(recipe.learning, recipe.network.weight_bits)

@@ -12,10 +12,13 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hwgen import fit, lessons, verify_learning
+from hwgen import verify_learning
 from hwgen.boards import board
 from hwgen.build import synthesis
 from hwgen.cli.console import bar, phases
+from hwgen.data import labelled
+from hwgen.estimate import lanes as estimate_lanes
+from hwgen.estimate import memories
 from hwgen.files import write_atomic
 from hwgen.model import folder as model_folder
 from hwgen.network.params import Params
@@ -39,10 +42,10 @@ def measured(
     with bar(f"{lanes} learns") as progress:
         learnt = verify_learning.run(
             params,
-            lessons.choose(params, n, data_dir=options.data_dir),
+            labelled.choose(params, n, data_dir=options.data_dir),
             lanes=lanes,
             every=n,
-            spram=fit.in_spram(params, lanes, target),
+            spram=memories.in_spram(params, lanes, target),
             build_dir=folder / "verify",
             on_progress=progress,
         )
@@ -72,7 +75,7 @@ def main() -> None:
     params, target = model_folder.find(options.model).params(), board.load(options.board)
     rows = []
     for number in options.lanes:
-        lanes = (number, *fit.default_lanes(params, target)[1:])
+        lanes = (number, *estimate_lanes.default_lanes(params, target)[1:])
         row = measured(params, lanes, target, options.samples, options)
         rows.append(
             f"| {','.join(map(str, lanes))} | {row['lut']} | {row['bram']} | {row['dsp']} "

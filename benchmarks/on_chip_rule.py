@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from hwgen import data
-from hwgen.encode import latency
+from hwgen.data import datasets
+from hwgen.data.encoding import latency
 from hwgen.golden import Golden
 from hwgen.golden.student import Student
 from hwgen.newborn import newborn
@@ -31,7 +31,7 @@ def main() -> None:
     torch.set_num_threads(1)
     recipe = load(options.recipe)
     train, test = (
-        data.load(recipe.data.name, part, seed=recipe.seed, data_dir=options.data_dir)
+        datasets.load(recipe.data.name, part, seed=recipe.seed, data_dir=options.data_dir)
         for part in ("train", "test")
     )
     params = newborn(recipe, train)

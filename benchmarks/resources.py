@@ -18,10 +18,11 @@ sys.path.insert(0, str(ROOT / "tests"))
 from multi_spike_nets import multi_spike  # noqa: E402
 from samples import learning_params, random_network, random_params  # noqa: E402
 
-from hwgen import cycles, fit  # noqa: E402
 from hwgen.boards import board  # noqa: E402
 from hwgen.build import synthesis  # noqa: E402
 from hwgen.errors import HwgenError  # noqa: E402
+from hwgen.estimate import cycles, memories  # noqa: E402
+from hwgen.estimate import lanes as estimate_lanes  # noqa: E402
 from hwgen.model import folder as model_folder  # noqa: E402
 from hwgen.network.params import Params  # noqa: E402
 from hwgen.protocol.words import VERSION  # noqa: E402
@@ -77,7 +78,7 @@ def main() -> int:
         jobs = []
         for name, _, target in (wish.partition("/") for wish in wanted):
             params = model_folder.find(name).params()
-            jobs.append((params, fit.default_lanes(params, TARGETS[target]), target))
+            jobs.append((params, estimate_lanes.default_lanes(params, TARGETS[target]), target))
     for params, lanes, name in jobs:
         rows = tables["routed"]
         known = [r for r in rows if _design(r) == (params.digest, list(lanes), name)]
@@ -105,7 +106,7 @@ def write(tables: dict[str, list[dict[str, object]]]) -> None:
 
 
 def counted() -> list[dict[str, object]]:
-    """What `cosim` has counted, and what `hwgen.cycles` makes of golden's spikes."""
+    """What `cosim` has counted, and what `hwgen.estimate.cycles` makes of golden's spikes."""
     rows: list[dict[str, object]] = []
     for name in model_folder.shipped():
         folder = model_folder.find(name)
@@ -150,7 +151,7 @@ def route(params: Params, lanes: tuple[int, ...], name: str) -> dict[str, object
         "brams": built.brams.used,
         "sprams": built.sprams.used,
         "loaded_layers": list(built.loaded_layers),
-        "memory_tables": fit.memory_tables(params, lanes, TARGETS[name], built.loaded_layers),
+        "memory_tables": memories.memory_tables(params, lanes, TARGETS[name], built.loaded_layers),
         "fmax_hz": built.fmax_hz,
         "protocol": VERSION,
         "spec": params.spec.to_json(),

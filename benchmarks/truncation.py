@@ -19,7 +19,8 @@ from pathlib import Path
 import folds
 import torch
 
-from hwgen import data, samples
+from hwgen.data import dataset, datasets
+from hwgen.data import inputs as data_inputs
 from hwgen.files import write_atomic
 from hwgen.network import notation
 from hwgen.network.spec import InputSpec, NetworkSpec
@@ -76,12 +77,12 @@ SETS |= {
 }
 
 
-def parts(name: str, seed: int, folder: Path | None) -> tuple[data.Dataset, data.Dataset]:
+def parts(name: str, seed: int, folder: Path | None) -> tuple[dataset.Dataset, dataset.Dataset]:
     """What is learnt, and what is measured on."""
     if name == "n-mnist":
         return folds.fold(name, N_FOLDS, seed % N_FOLDS, folder)
-    train = data.load(name, "train", seed=seed, data_dir=folder).first(N_IMAGES)
-    return train, data.load(name, "test", seed=seed, data_dir=folder).first(2000)
+    train = datasets.load(name, "train", seed=seed, data_dir=folder).first(N_IMAGES)
+    return train, datasets.load(name, "test", seed=seed, data_dir=folder).first(2000)
 
 
 def recipe_of(name: str, variant: tuple[int, int, str], seed: int) -> Recipe:
@@ -113,11 +114,11 @@ def cost_of(recipe: Recipe, folder: Path | None, device: str) -> dict[str, int]:
     """Of a batch."""
     train, _ = parts(recipe.data.name, recipe.seed, folder)
     few = train.first(recipe.trained.batch_size)
-    given = samples.input_spec(few, recipe.data)
+    given = data_inputs.input_spec(few, recipe.data)
     network = NetworkSpec(
         n_steps=recipe.network.n_steps, input=given, layers=(), readout="potential"
     )
-    inputs = torch.from_numpy(samples.encoded(few, network)).to(device)
+    inputs = torch.from_numpy(data_inputs.encoded(few, network)).to(device)
     generator = torch.Generator().manual_seed(recipe.seed)
     learner = learners.make(recipe, given, N_CLASSES, inputs, generator)
     labels = torch.from_numpy(few.labels).to(device)

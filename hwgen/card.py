@@ -10,12 +10,12 @@ import hwgen
 from hwgen.build.synthesis import SynthResult
 from hwgen.cosim import CosimResult
 from hwgen.errors import ResultsError
-from hwgen.evaluate import Evaluation
+from hwgen.evaluation.accuracy import Evaluation
+from hwgen.evaluation.operations import RATE_CODE, multiply_accumulates
 from hwgen.files import reason, write_atomic
 from hwgen.lessons import LearningResult
 from hwgen.model.folder import ModelFolder
 from hwgen.network.params import Params
-from hwgen.operations import RATE_CODE, multiply_accumulates
 from hwgen.protocol.words import VERSION
 from hwgen.verify import VerifyResult
 

@@ -5,11 +5,15 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
-from hwgen import card, curves, data, learn
+from hwgen import card, curves, learn
 from hwgen import recipe as recipe_file
-from hwgen.data import Dataset
+from hwgen.conformance.make_vectors import write_vectors
+from hwgen.data import datasets
+from hwgen.data.dataset import Dataset
+from hwgen.data.for_network import own_test_set
+from hwgen.data.shifts import World, only
 from hwgen.errors import DataError, ParamsError
-from hwgen.evaluate import evaluate, own_test_set
+from hwgen.evaluation.accuracy import evaluate
 from hwgen.files import write_atomic
 from hwgen.learn import Course, OnPoint
 from hwgen.model import folder as model_folder
@@ -19,8 +23,6 @@ from hwgen.network.learning import LearningSpec
 from hwgen.network.params import Params
 from hwgen.newborn import newborn
 from hwgen.recipe import OnChipRecipe, Recipe
-from hwgen.train import write_vectors
-from hwgen.world import World, only
 
 _N_SAMPLES = 1000  # of a course that nobody says the length of
 TRAINED_SHIFT = -5  # of trained networks that are given a learning unit (docs/learning.md)
@@ -90,8 +92,8 @@ def _start(what: str, data_name: str, data_dir: Path | None) -> tuple[Params, Da
         seed = int(params.provenance.get("seed", 0))
     else:
         data_name, seed = data_name or recipe.data.name, recipe.seed
-    train = data.load(data_name, "train", seed=seed, data_dir=data_dir)
-    test = data.load(data_name, "test", seed=seed, data_dir=data_dir)
+    train = datasets.load(data_name, "train", seed=seed, data_dir=data_dir)
+    test = datasets.load(data_name, "test", seed=seed, data_dir=data_dir)
     if recipe is not None:
         params = newborn(recipe, train)
         made = {

@@ -6,17 +6,19 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hwgen import card, cosim, data, fit, train
+from hwgen import card, cosim, train
 from hwgen.boards import board as board_module
 from hwgen.build import synthesis
 from hwgen.build.synthesis import SynthResult
 from hwgen.cosim import CosimResult
+from hwgen.data import datasets
+from hwgen.data.inputs import encoded
+from hwgen.estimate import lanes as estimate_lanes
 from hwgen.files import short, write_atomic
 from hwgen.hdl.verilog import to_verilog
 from hwgen.model import folder as model_folder
 from hwgen.model.folder import ModelFolder
 from hwgen.progress import Progress
-from hwgen.samples import encoded
 from hwgen.train import TrainResult
 
 RECIPE, BOARD = "digits", "icebreaker"
@@ -74,10 +76,10 @@ def run(
     folder = ModelFolder(out / "model")
     params = folder.params()
     target = board_module.load(BOARD)
-    lanes = fit.default_lanes(params, target)
+    lanes = estimate_lanes.default_lanes(params, target)
     verilog = out / "hwgen_core.v"
     write_atomic(verilog, to_verilog(params, lanes))
-    test = data.load(RECIPE, "test", seed=int(params.provenance["seed"]))
+    test = datasets.load(RECIPE, "test", seed=int(params.provenance["seed"]))
     compared = cosim.run(
         params,
         encoded(test, params.spec),

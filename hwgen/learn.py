@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 import hwgen
 from hwgen import halfway
-from hwgen.data import Dataset
-from hwgen.encode import latency
+from hwgen.data.dataset import Dataset
+from hwgen.data.encoding import latency
+from hwgen.data.for_network import check_input
 from hwgen.errors import DataError
-from hwgen.evaluate import check_input
 from hwgen.golden import Golden
 from hwgen.golden.student import Student
 from hwgen.halfway import Halfway, Point

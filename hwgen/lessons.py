@@ -7,23 +7,18 @@ all with golden's student. `hwgen verify --learning` does it in the compiled cor
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from hwgen import data
-from hwgen.encode import latency
-from hwgen.errors import DataError, HwgenError, MismatchError, ToolError
-from hwgen.evaluate import check_input, own_test_set
+from hwgen.data.labelled import Samples
+from hwgen.errors import MismatchError, ToolError
 from hwgen.mismatch import Mismatch
 from hwgen.network.learning import UNLABELLED
 from hwgen.network.params import Params
 
 KINDS = ("spikes", "potentials", "decisions", "shadow weights", "registers")
 N_PASSES = 2
-UNLABELLED_EVERY = 10  # samples, of which the last comes without a label
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,37 +63,6 @@ class LearningResult:
         """Raise `MismatchError` unless everything compared was equal."""
         if self.mismatch:
             raise MismatchError(str(self.mismatch))
-
-
-@dataclass(frozen=True, kw_only=True)
-class Samples:
-    """In the order of lessons: inputs uint8 [n, n_inputs], spike times; truths int64 [n];
-    labels int64 [n], the same, but some of them `UNLABELLED`."""
-
-    dataset: str
-    inputs: NDArray[np.uint8]
-    truths: NDArray[np.int64]
-    labels: NDArray[np.int64]
-
-
-def choose(
-    params: Params, n: int, *, name: str = "", seed: int = 0, data_dir: Path | None = None
-) -> Samples:
-    """n samples in random order, of the training set of a data set, by default the params' own."""
-    if params.spec.learning is None:
-        raise HwgenError(f"{params.name}: has no learning unit; `hwgen learn` makes a model of one")
-    name = name or own_test_set(params, data_dir).name
-    own_seed = int(params.provenance.get("seed", 0))
-    train = data.load(name, "train", seed=own_seed, data_dir=data_dir)
-    check_input(params, train)
-    if n > len(train):
-        raise DataError(f"--samples is {n}, but the training set of {name} has {len(train)}")
-    order = np.random.default_rng(seed).permutation(len(train))[:n]
-    truths = train.labels[order].astype(np.int64)
-    labels = truths.copy()
-    labels[UNLABELLED_EVERY - 1 :: UNLABELLED_EVERY] = UNLABELLED
-    inputs = latency(train.images[order], params.spec.input, params.spec.n_steps)
-    return Samples(dataset=name, inputs=inputs, truths=truths, labels=labels)
 
 
 def verdict(

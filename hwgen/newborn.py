@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.data import Dataset
-from hwgen.encode import latency
+from hwgen.data.dataset import Dataset
+from hwgen.data.encoding import latency
 from hwgen.errors import ParamsError, RecipeError
 from hwgen.network import notation
 from hwgen.network.check import check_spec

@@ -9,16 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen import lessons, pictures, recordings
+from hwgen.data import images, labelled, nmnist
+from hwgen.data.for_network import check_input, own_test_set
+from hwgen.data.inputs import encoded, of_pictures, of_recordings
 from hwgen.errors import DataError, LinkError, MismatchError
-from hwgen.evaluate import check_input, own_test_set
 from hwgen.golden import Golden
 from hwgen.golden.network import joined
 from hwgen.golden.student import Student
 from hwgen.host import Device
 from hwgen.network.params import Params
 from hwgen.protocol.words import Register
-from hwgen.samples import encoded, of_pictures, of_recordings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +56,7 @@ class RunResult:
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """n samples: names; inputs, as `hwgen.samples` makes them; classes int64 [n], if they are
+    """n samples: names; inputs, as `hwgen.data.inputs` makes them; classes int64 [n], if they are
     known; labels int64 [n] of lessons, if they are to be learnt."""
 
     names: Sequence[str]
@@ -73,12 +73,12 @@ def of_files(params: Params, places: Sequence[Path], *, invert: bool = False) ->
     if given.encoding == "events":
         if invert:
             raise DataError(f"{params.name} takes recordings: --invert is of images")
-        paths = pictures.find(places, (recordings.SUFFIX,))
-        taken = recordings.of_files(paths, given.height, given.width)
+        paths = images.find(places, (nmnist.SUFFIX,))
+        taken = nmnist.of_files(paths, given.height, given.width)
         inputs = of_recordings(taken, given, spec.n_steps)
     else:
-        paths = pictures.find(places)
-        inputs = of_pictures(pictures.load(paths, given, invert=invert), spec)
+        paths = images.find(places)
+        inputs = of_pictures(images.load(paths, given, invert=invert), spec)
     return Batch(names=[path.name for path in paths], inputs=inputs, classes=None)
 
 
@@ -98,7 +98,7 @@ def of_training_set(params: Params, n: int, seed: int, data_dir: Path | None) ->
     """n random lessons, of which each tenth is not labelled. Raises `DataError`."""
     if not params.spec.learning:
         raise LinkError(f"{params.name}: this core has no learning unit")
-    chosen = lessons.choose(params, n, seed=seed, data_dir=data_dir)
+    chosen = labelled.choose(params, n, seed=seed, data_dir=data_dir)
     return Batch(
         names=[f"{chosen.dataset} {index}" for index in range(n)],
         inputs=chosen.inputs,

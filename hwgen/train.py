@@ -7,21 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import hwgen
-from hwgen import answers, card, data
+from hwgen import card
 from hwgen import recipe as recipe_file
-from hwgen.data import Dataset
-from hwgen.evaluate import Evaluation, evaluate
+from hwgen.conformance.make_vectors import write_vectors
+from hwgen.data import datasets
+from hwgen.evaluation.accuracy import Evaluation, evaluate
 from hwgen.files import write_atomic
-from hwgen.model import vectors as vectors_file
 from hwgen.model.folder import ModelFolder
-from hwgen.model.vectors import Vectors
 from hwgen.network import learning_unit, params_file
-from hwgen.network.params import Params
 from hwgen.progress import Progress
-from hwgen.samples import encoded
-
-# Samples of the test set that travel with a model: as many as fit about a megabyte.
-_MAX_VECTORS, _MIN_VECTORS, _VECTOR_BYTES = 32, 8, 2**20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +56,7 @@ def train(
     recipe = recipe_file.load(recipe_path)
     recipe = replace(recipe, seed=recipe.seed if seed is None else seed)
     parts = {
-        split: data.load(
+        split: datasets.load(
             recipe.data.name,
             split,
             seed=recipe.seed,
@@ -128,27 +122,6 @@ def train(
         cost=rule.get("cost"),
         changes=tuple(change["text"] for change in rule.get("changes", ())),
     )
-
-
-def write_vectors(folder: ModelFolder, params: Params, test: Dataset) -> None:
-    """Those of the first samples of the test set; of params that learn, their lessons, too."""
-    vectors = make_vectors(params, test)
-    vectors_file.save(vectors, folder.vectors_path)
-    if params.spec.learning:
-        to_teach = answers.to_teach(vectors.labels, params.spec.n_classes)
-        lessons = answers.lessons(params, vectors.inputs, to_teach)
-        vectors_file.save(lessons, folder.lessons_path)
-
-
-def make_vectors(params: Params, test: Dataset) -> Vectors:
-    """The first samples of the test set, and golden's answers."""
-    spec = params.spec
-    n_rows = spec.n_steps if spec.multi_spike else 1  # of spikes, where others have times
-    n_neurons = sum(layer.n_post for layer in spec.layers)
-    bytes_per_sample = n_rows * (spec.input.n_inputs + n_neurons) + 4 * n_neurons
-    n = max(_MIN_VECTORS, min(_MAX_VECTORS, _VECTOR_BYTES // bytes_per_sample))
-    inputs = encoded(test, spec, slice(n))
-    return answers.vectors(params, inputs, test.labels[:n])
 
 
 def device_name(device: str) -> str:

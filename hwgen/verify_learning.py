@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from hwgen.chunks import child_process
+from hwgen.data.labelled import Samples
 from hwgen.errors import ToolError
 from hwgen.files import save_array, write_atomic
 from hwgen.hdl.verilog import to_verilog
-from hwgen.lessons import LearningResult, Samples, verdict
+from hwgen.lessons import LearningResult, verdict
 from hwgen.network import params_file
 from hwgen.network.params import Params
 from hwgen.progress import Progress

@@ -77,12 +77,12 @@ def run(arguments: list[str], n: int, folder: str) -> int:
 def load(verb: str) -> None:
     """What the verb would import late."""
     import hwgen.cli
+    import hwgen.conformance.json_export
     import hwgen.course
-    import hwgen.data
-    import hwgen.plain
+    import hwgen.data.datasets
 
     if verb in ("train", "learn"):
-        hwgen.data.load("digits", "test")
+        hwgen.data.datasets.load("digits", "test")
     if verb == "train":
         import torch
 

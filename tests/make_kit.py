@@ -13,7 +13,7 @@ import numpy as np
 from multi_spike_nets import multi_spike, random_spikes
 from samples import learning_params, random_network, random_spike_times
 
-from hwgen import answers
+from hwgen.conformance import make_vectors
 from hwgen.model import vectors as vectors_file
 from hwgen.model.folder import ModelFolder
 from hwgen.network import params_file
@@ -113,10 +113,10 @@ def write(params: Params) -> None:
     if params.spec.n_steps == 1:  # those leave one step empty
         inputs = np.random.default_rng(SEED).integers(0, 2, inputs.shape, np.uint8)
     labels = np.random.default_rng(SEED).integers(0, params.spec.n_classes, N_SAMPLES)
-    vectors_file.save(answers.vectors(params, inputs, labels), folder.vectors_path)
+    vectors_file.save(make_vectors.vectors(params, inputs, labels), folder.vectors_path)
     if params.spec.learning:
         taught = np.where(np.arange(N_SAMPLES) % 10 == 9, UNLABELLED, labels)
-        vectors_file.save(answers.lessons(params, inputs, taught), folder.lessons_path)
+        vectors_file.save(make_vectors.lessons(params, inputs, taught), folder.lessons_path)
 
 
 if __name__ == "__main__":

@@ -18,9 +18,9 @@ from multi_spike_nets import multi_spike, random_spikes
 from numpy.typing import NDArray
 from samples import learning_params, random_network, random_spike_times
 
+from hwgen.data.labelled import Samples
 from hwgen.golden import Golden
 from hwgen.hdl.verilog import to_verilog
-from hwgen.lessons import Samples
 from hwgen.network.learning import UNLABELLED, forward_weights
 from hwgen.network.params import Params
 

@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from samples import random_network, random_params
 
-from hwgen import calibration, check, cycles, fit, resources
 from hwgen.boards import board
 from hwgen.boards.board import Board
-from hwgen.calibration import fitted
 from hwgen.errors import BoardError, ResultsError
+from hwgen.estimate import check, cycles, memories, regression, resources
+from hwgen.estimate.regression import fitted
 from hwgen.golden import Golden
 from hwgen.model import folder as model_folder
 from hwgen.model.folder import ModelFolder
@@ -57,8 +57,8 @@ def test_the_only_row_of_a_group_has_no_error() -> None:
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"routed": [{"board": 3}], "cycles": [3]}'])
 def test_a_damaged_table(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / calibration.TABLE).write_text(text)
-    monkeypatch.setattr(calibration, "share", lambda _: tmp_path)
+    (tmp_path / regression.TABLE).write_text(text)
+    monkeypatch.setattr(regression, "share", lambda _: tmp_path)
     for read in (resources.models.__wrapped__, cycles._calibrated.__wrapped__):
         with pytest.raises(ResultsError, match=r"^/.*resources\.json: cannot be read \(.*; reinst"):
             read()
@@ -197,7 +197,7 @@ def test_the_largest_board_takes_all_models_the_smallest_do_not() -> None:
     assert all(check.fits(net, largest) for net in params)
     assert 0 < sum(check.fits(net, smallest) for net in params) < len(params)
     assert not check.fits(random_params(0, (784, 2000, 10)), smallest)
-    assert fit.LINK_BLOCKS == 1
+    assert memories.LINK_BLOCKS == 1
 
 
 # The commands.

@@ -10,13 +10,13 @@ from samples import random_network, random_params
 from typer.testing import CliRunner
 
 import hwgen
-from hwgen import data
 from hwgen.cli import app
 from hwgen.cli.hardware import parse_lanes
+from hwgen.conformance.make_vectors import make_vectors
+from hwgen.data import datasets
 from hwgen.model.vectors import save as save_vectors
 from hwgen.network import params_file
 from hwgen.network.spec import InputSpec
-from hwgen.train import make_vectors
 
 VERBS = ["demo", "train", "evaluate", "verilog", "cosim", "verify", "build", "check", "info"]
 VERBS += ["models", "boards", "learn", "flash", "run", "report"]
@@ -39,7 +39,9 @@ def model_folder(path, params):
     provenance = {"data": {"name": "digits"}, "seed": 0, "accuracy": {"golden, test": 0.1}}
     params = dataclasses.replace(params, spec=spec, provenance=provenance)
     params_file.save(params, path / "params.safetensors")
-    save_vectors(make_vectors(params, data.load("digits", "test")), path / "vectors.safetensors")
+    save_vectors(
+        make_vectors(params, datasets.load("digits", "test")), path / "vectors.safetensors"
+    )
     return path
 
 

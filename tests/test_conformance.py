@@ -12,13 +12,13 @@ from test_cli import hwgen_command
 from test_models import check_vectors
 from typer.testing import CliRunner
 
-from hwgen import answers, conformance, kit, plain
 from hwgen import cli as command_line
+from hwgen.conformance import check, json_export, make_vectors, networks
 from hwgen.errors import MismatchError, ParamsError, ResultsError
 from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.pool2d import PoolSpec
 
-LEARNING = [folder.path.name for folder in kit.folders() if folder.lessons_path.is_file()]
+LEARNING = [folder.path.name for folder in networks.folders() if folder.lessons_path.is_file()]
 
 
 def written(path, lines):
@@ -28,7 +28,7 @@ def written(path, lines):
 
 def expected(name, tmp_path, learning=False):
     """The lines of a complete file of results."""
-    plain.export(kit.find(name), tmp_path / "plain")
+    json_export.export(networks.find(name), tmp_path / "plain")
     file = tmp_path / "plain" / f"{'lessons-' if learning else ''}expected.jsonl"
     return [json.loads(line) for line in file.read_text().splitlines()]
 
@@ -42,19 +42,19 @@ def lines(tmp_path):
 # The kit
 
 
-@pytest.mark.parametrize("name", kit.names())
+@pytest.mark.parametrize("name", networks.names())
 def test_kit_is_what_golden_answers(name):
-    folder = kit.find(name)
+    folder = networks.find(name)
     params = folder.params()
     check_vectors(params, folder.vectors(params))
 
 
 @pytest.mark.parametrize("name", LEARNING)
 def test_lessons_are_what_golden_learns(name):
-    folder = kit.find(name)
+    folder = networks.find(name)
     params = folder.params()
     lessons = folder.lessons(params)
-    after = answers.shadows_by_lesson(params, lessons)
+    after = make_vectors.shadows_by_lesson(params, lessons)
     for index in params.spec.learning_layers:
         assert (after[-1][index] == lessons.shadows[index]).all()
         assert (params.shadows[index] != lessons.shadows[index]).any()
@@ -66,7 +66,7 @@ def test_lessons_are_what_golden_learns(name):
 
 
 def test_kit_has_all_that_the_contract_knows():
-    specs = [kit.find(name).params().spec for name in kit.names()]
+    specs = [networks.find(name).params().spec for name in networks.names()]
     layers = [layer for spec in specs for layer in spec.layers]
     weighted = [layer for layer in layers if not isinstance(layer, PoolSpec)]
     convs = [layer for layer in weighted if isinstance(layer, ConvSpec)]
@@ -96,7 +96,7 @@ def test_kit_has_all_that_the_contract_knows():
 
 
 def test_equal(lines, tmp_path):
-    found = conformance.check(written(tmp_path / "r", lines), complete=True)
+    found = check.check(written(tmp_path / "r", lines), complete=True)
     found.check()
     values = [v for line in lines[1:] for k, v in line.items() if k != "sample"]
     assert found.n_compared == sum(len(v) if isinstance(v, list) else 1 for v in values)
@@ -111,14 +111,14 @@ def test_decisions_alone_are_enough(lines, tmp_path):
     path = written(
         tmp_path / "r", [{"format": "hwgen-results-1", "digest": lines[0]["digest"]}, *some]
     )
-    found = conformance.check(path)
+    found = check.check(path)
     assert (found.n_samples, found.n_compared, found.n_mismatches) == (2, 4, 0)
     assert found.left_out[:2] == ["22 of 24 samples, the first is 0", "0.spike_times of 2 samples"]
     with pytest.raises(ResultsError, match=r": lacks 22 of 24 samples, the first is 0; 0\.spike"):
-        conformance.check(path, complete=True)
+        check.check(path, complete=True)
     some[0]["decision"] += 1  # which weighs more than what is not there
     written(path, [{"format": "hwgen-results-1", "digest": lines[0]["digest"]}, *some])
-    assert conformance.check(path, complete=True).n_mismatches == 1
+    assert check.check(path, complete=True).n_mismatches == 1
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_any_value_that_differs_is_found(lines, tmp_path, sample, field, index, 
     else:
         right, wrong = line[field][index], line[field][index] - 1
         line[field][index] = wrong
-    found = conformance.check(written(tmp_path / "r", lines))
+    found = check.check(written(tmp_path / "r", lines))
     assert found.n_mismatches == 1
     differ = "differs" if index is None else "differ"
     message = f"{field} {differ}: sample {sample}{where}: expected {right}, got {wrong}"
@@ -155,7 +155,7 @@ def test_the_first_is_of_the_first_sample_then_of_the_first_layer_then_of_time(l
     late, early = times.index(6), len(times) - 1 - times[::-1].index(4)
     assert late < early
     times[late], times[early] = 5, 6
-    found = conformance.check(written(tmp_path / "r", [lines[0], *reversed(lines[1:])]))
+    found = check.check(written(tmp_path / "r", [lines[0], *reversed(lines[1:])]))
     assert found.n_mismatches == 5
     message = rf"2\.spike_times differ: sample 0, neuron {early} .*: expected 4, got 6"
     assert re.fullmatch(message, str(found.difference))
@@ -164,7 +164,7 @@ def test_the_first_is_of_the_first_sample_then_of_the_first_layer_then_of_time(l
 def test_a_weight_after_a_lesson(tmp_path):
     lines = expected("learn-box", tmp_path, learning=True)
     lines[12]["1.shadows"][9 * 4 - 2] += 1
-    found = conformance.check(written(tmp_path / "r", lines))
+    found = check.check(written(tmp_path / "r", lines))
     assert found.learning
     assert found.n_mismatches == 1
     assert str(found.difference).startswith("1.shadows differ: sample 11, input 8, neuron 2: exp")
@@ -172,7 +172,7 @@ def test_a_weight_after_a_lesson(tmp_path):
 
 def test_a_model_of_ones_own(tmp_path):
     """Its digest is in no list; the folder says what to compare with."""
-    folder = kit.find("dense-ramp")
+    folder = networks.find("dense-ramp")
     own = tmp_path / "own"
     own.mkdir()
     params = folder.params()
@@ -184,15 +184,15 @@ def test_a_model_of_ones_own(tmp_path):
     params_file.save(own_params, own / "params.safetensors")
     old = folder.vectors(params)
     vectors_file.save(
-        answers.vectors(own_params, old.inputs, old.labels), own / "vectors.safetensors"
+        make_vectors.vectors(own_params, old.inputs, old.labels), own / "vectors.safetensors"
     )
     path = written(tmp_path / "r", expected(str(own), tmp_path))
-    found = conformance.check(path, kit.find(str(own)), complete=True)
+    found = check.check(path, networks.find(str(own)), complete=True)
     assert (found.name, found.n_mismatches) == ("own", 0)
     with pytest.raises(ResultsError, match=r"which no shipped model has .* say --model FOLDER"):
-        conformance.check(path)
+        check.check(path)
     with pytest.raises(ResultsError, match=r":1: digest is '.*', but dense-ramp has '.*': run the"):
-        conformance.check(path, folder)
+        check.check(path, folder)
 
 
 # Bad files
@@ -240,7 +240,7 @@ def change(lines, what):
 def test_refused(lines, tmp_path, what, message):
     path = written(tmp_path / "r", change(lines, what))
     with pytest.raises(ResultsError, match=f"^{re.escape(f'{tmp_path}/{message}')}"):
-        conformance.check(path)
+        check.check(path)
 
 
 @pytest.mark.parametrize(
@@ -259,17 +259,17 @@ def test_what_is_no_file_of_results(tmp_path, content, message):
     if content is not None:
         (tmp_path / "r").write_bytes(content)
     with pytest.raises(ResultsError, match=f"^{re.escape(str(tmp_path))}/r: ?{re.escape(message)}"):
-        conformance.check(tmp_path / "r")
+        check.check(tmp_path / "r")
 
 
 def test_a_folder_is_refused(tmp_path):
     with pytest.raises(ResultsError, match="cannot be read: Is a directory"):
-        conformance.check(tmp_path)
+        check.check(tmp_path)
 
 
 def changed_lessons(tmp_path, change):
     """The folder of learn-box, with another lessons.safetensors."""
-    folder = kit.find("learn-box")
+    folder = networks.find("learn-box")
     for path in (folder.params_path, folder.vectors_path, folder.lessons_path):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     path = tmp_path / "lessons.safetensors"
@@ -278,7 +278,7 @@ def changed_lessons(tmp_path, change):
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     change(tensors)
     path.write_bytes(to_safetensors(tensors, metadata))
-    return kit.find(str(tmp_path))
+    return networks.find(str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -306,16 +306,16 @@ def test_lessons_of_another_golden(tmp_path):
     lines = expected("learn-box", tmp_path, learning=True)
     folder = changed_lessons(tmp_path, lambda t: t["0.shadows"].__iadd__(1))
     with pytest.raises(ParamsError, match="golden does not learn what the shadows of layer 0 in"):
-        conformance.check(written(tmp_path / "r", lines), folder)
+        check.check(written(tmp_path / "r", lines), folder)
 
 
 # Plain files
 
 
 def test_plain_files(tmp_path):
-    folder = kit.find("learn-last")
+    folder = networks.find("learn-last")
     params = folder.params()
-    paths = plain.export(folder, tmp_path / "out")
+    paths = json_export.export(folder, tmp_path / "out")
     names = ["params.json", "inputs.jsonl", "expected.jsonl"]
     assert [p.name for p in paths] == [*names, "lessons-inputs.jsonl", "lessons-expected.jsonl"]
     table = json.loads(paths[0].read_text())
@@ -337,7 +337,7 @@ def test_plain_files(tmp_path):
         labels = [255 if sample["label"] is None else sample["label"] for sample in samples]
         assert labels == vectors.labels.tolist()
     for path in (paths[2], paths[4]):
-        conformance.check(path, complete=True).check()
+        check.check(path, complete=True).check()
 
 
 # The command
@@ -378,7 +378,7 @@ def test_list_and_export(tmp_path, monkeypatch, capsys):
         answer = json.loads(capsys.readouterr().out)
         if arguments == ["list"]:
             rows = {row["name"]: row for row in answer}
-            assert {*kit.names(), "mnist-binary", "mnist-learn"} <= set(rows)
+            assert {*networks.names(), "mnist-binary", "mnist-learn"} <= set(rows)
             assert rows["conv-phased"]["psp"] == "phased/ramp/triangle"
             assert (rows["learn-box"]["n_lessons"], rows["ties"]["n_lessons"]) == (24, 0)
         else:

@@ -11,10 +11,10 @@ from test_cli import model_folder, run_json
 from test_verify_learning import SHADOWS, EndsEarly, Flickers, wrong_core
 
 from hwgen import cosim, cosim_learning
+from hwgen.data.labelled import Samples
 from hwgen.errors import MismatchError, ToolError
 from hwgen.hdl.gate import Gate
 from hwgen.hdl.verilog import to_verilog
-from hwgen.lessons import Samples
 from hwgen.mismatch import HELD
 from hwgen.network.learning import UNLABELLED
 

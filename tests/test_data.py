@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from hwgen import data
+from hwgen.data import datasets
 from hwgen.errors import DataError
 
 
@@ -29,7 +29,7 @@ def mnist(tmp_path):
 
 def test_split_is_by_seed_and_never_touches_the_test_set(mnist):
     def images(split, seed=0):
-        loaded = data.load("mnist", split, seed=seed, validation=0.25, data_dir=mnist.parent)
+        loaded = datasets.load("mnist", split, seed=seed, validation=0.25, data_dir=mnist.parent)
         assert (loaded.images[:, 0, 0] % 10).tolist() == loaded.labels.tolist()
         return loaded.images[:, 0, 0].tolist()
 
@@ -41,11 +41,11 @@ def test_split_is_by_seed_and_never_touches_the_test_set(mnist):
 
 
 def test_digits_split():
-    parts = [data.load("digits", split, seed=3) for split in ("train", "validation", "test")]
+    parts = [datasets.load("digits", split, seed=3) for split in ("train", "validation", "test")]
     assert [len(part) for part in parts] == [1294, 144, 359]
     assert {part.images.shape[1:] for part in parts} == {(8, 8)}
     together = np.concatenate([part.images.reshape(-1, 64) for part in parts])
-    everything = data.load("digits", "test", seed=4).images.reshape(-1, 64)
+    everything = datasets.load("digits", "test", seed=4).images.reshape(-1, 64)
     assert {row.tobytes() for row in everything} <= {row.tobytes() for row in together}
 
 
@@ -53,7 +53,7 @@ def test_missing_data_says_where_it_looked(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody answers there
     with pytest.raises(DataError) as caught:
-        data.load("mnist", "test", data_dir=tmp_path / "given")
+        datasets.load("mnist", "test", data_dir=tmp_path / "given")
     message = str(caught.value)
     assert "\n" not in message
     name = "t10k-images-idx3-ubyte.gz"
@@ -79,19 +79,19 @@ def test_damaged_data(mnist, content, message):
     path = mnist / "t10k-images-idx3-ubyte.gz"
     path.write_bytes(content)
     with pytest.raises(DataError, match=f"^{re.escape(str(path))}: {message}$"):
-        data.load("mnist", "test", data_dir=mnist.parent)
+        datasets.load("mnist", "test", data_dir=mnist.parent)
 
 
 def test_truncated_gzip(mnist):
     path = mnist / "t10k-labels-idx1-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-9])
     with pytest.raises(DataError, match="not a whole gzip file"):
-        data.load("mnist", "test", data_dir=mnist.parent)
+        datasets.load("mnist", "test", data_dir=mnist.parent)
 
 
 def test_unknown_name():
     with pytest.raises(DataError, match=r"^unknown data set 'x': known are digits, mnist, .*$"):
-        data.load("x", "test")
+        datasets.load("x", "test")
 
 
 FACES = "caltech101_faces_motorbikes.npz"
@@ -101,7 +101,7 @@ def test_faces_and_motorbikes_have_half_for_testing(tmp_path):
     images = np.arange(20, dtype=np.uint8)[:, None, None] * np.ones((1, 64, 100), np.uint8)
     np.savez(tmp_path / FACES, x=images, y=np.arange(20, dtype=np.uint8) % 2)
     parts = [
-        data.load("caltech-face-motorbike", split, seed=2, validation=0.2, data_dir=tmp_path)
+        datasets.load("caltech-face-motorbike", split, seed=2, validation=0.2, data_dir=tmp_path)
         for split in ("train", "validation", "test")
     ]
     assert [len(part) for part in parts] == [8, 2, 10]
@@ -122,16 +122,16 @@ def test_faces_and_motorbikes_have_half_for_testing(tmp_path):
 def test_damaged_faces(tmp_path, arrays, message):
     np.savez(tmp_path / FACES, **arrays)
     with pytest.raises(DataError, match=f"{FACES}: {message}$"):
-        data.load("caltech-face-motorbike", "test", data_dir=tmp_path)
+        datasets.load("caltech-face-motorbike", "test", data_dir=tmp_path)
 
 
 def test_truncated_faces(tmp_path):
     np.savez(tmp_path / FACES, x=np.zeros((2, 3, 4), np.uint8), y=np.zeros(2))
     (tmp_path / FACES).write_bytes((tmp_path / FACES).read_bytes()[:-50])
     with pytest.raises(DataError, match="not an npz file with x and y"):
-        data.load("caltech-face-motorbike", "test", data_dir=tmp_path)
+        datasets.load("caltech-face-motorbike", "test", data_dir=tmp_path)
 
 
 def test_missing_faces(tmp_path):
     with pytest.raises(DataError, match=r"not found: looked for .*; it cannot be downloaded: .*"):
-        data.load("caltech-face-motorbike", "test", data_dir=tmp_path)
+        datasets.load("caltech-face-motorbike", "test", data_dir=tmp_path)

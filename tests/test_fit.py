@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 from samples import learning_params, random_network, random_params
 
-from hwgen import fit
 from hwgen.boards import board
-from hwgen.brams import n_brams
 from hwgen.errors import BoardError
+from hwgen.estimate import lanes as estimate_lanes
+from hwgen.estimate import memories
+from hwgen.estimate.block_rams import n_brams
 
 ICEBREAKER, ULX3S = board.load("icebreaker"), board.load("ulx3s_85f")
 
@@ -17,17 +18,17 @@ def test_memory_blocks_of_a_network_for_the_up5k() -> None:
     params = random_params(0, (400, 224, 10), uniform=True)
     # Layer 0: 400 * 28 words of 8 bits in 512 x 8: 21.9; state 8 * (10 + 1) bits in 16 a block: 6.
     # Layer 1: 224 words of 10 bits in 256 x 16; its state is in registers.
-    assert fit.memory_blocks(params, (8, 10), ICEBREAKER) == [22 + 6, 1]
+    assert memories.memory_blocks(params, (8, 10), ICEBREAKER) == [22 + 6, 1]
 
 
 def test_thresholds_of_their_own_cost_memory() -> None:
     # Layer 0: 12 * 250 words of 8 bits in 512 x 8; state 250 * 8 * (5 + 1) bits, 16 a block;
     # thresholds 250 * 8 * 5 bits, 16 a block. Layer 1 has a lane for each neuron.
     params = random_params(0, (12, 2000, 4))
-    assert fit.memory_blocks(params, (8, 4), ICEBREAKER) == [6 + 3 + 3, 2]
+    assert memories.memory_blocks(params, (8, 4), ICEBREAKER) == [6 + 3 + 3, 2]
     # 28 thresholds of 80 bits cost less in tables than 5 blocks.
     params = random_params(0, (400, 224, 10))
-    assert fit.memory_blocks(params, (8, 10), ICEBREAKER) == [22 + 6, 1]
+    assert memories.memory_blocks(params, (8, 10), ICEBREAKER) == [22 + 6, 1]
 
 
 @pytest.mark.parametrize(
@@ -92,7 +93,7 @@ def test_memory_blocks_of_pictures(
     net = random_network(
         1, shape, psp=psp, tau_steps=tau_steps, weight_bits=bits, n_steps=8, uniform=uniform
     )
-    assert fit.memory_blocks(net, lanes, board.load(board_name)) == expected
+    assert memories.memory_blocks(net, lanes, board.load(board_name)) == expected
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,7 @@ def test_memory_blocks_of_pictures(
     ],
 )
 def test_default_lanes_of_pictures(shape: str, expected: tuple[int, ...]) -> None:
-    assert fit.default_lanes(random_network(0, shape), ULX3S) == expected
+    assert estimate_lanes.default_lanes(random_network(0, shape), ULX3S) == expected
 
 
 def test_the_triangle_needs_no_list_if_no_knee_comes() -> None:
@@ -113,8 +114,8 @@ def test_the_triangle_needs_no_list_if_no_knee_comes() -> None:
         random_network(0, "16x16-8C3-10", psp="triangle/step", tau_steps=tau, n_steps=8)
         for tau in (7, 8)
     )
-    more = fit.memory_blocks(early, lanes, ICEBREAKER)[0]
-    assert more == fit.memory_blocks(late, lanes, ICEBREAKER)[0] + 2
+    more = memories.memory_blocks(early, lanes, ICEBREAKER)[0]
+    assert more == memories.memory_blocks(late, lanes, ICEBREAKER)[0] + 2
 
 
 @pytest.mark.parametrize(
@@ -128,11 +129,13 @@ def test_the_triangle_needs_no_list_if_no_knee_comes() -> None:
     ],
 )
 def test_default_lanes_on_the_up5k(sizes: tuple[int, ...], expected: tuple[int, ...]) -> None:
-    assert fit.default_lanes(random_params(0, sizes, uniform=True), ICEBREAKER) == expected
+    assert (
+        estimate_lanes.default_lanes(random_params(0, sizes, uniform=True), ICEBREAKER) == expected
+    )
 
 
 def test_default_lanes_on_the_ecp5() -> None:
-    assert fit.default_lanes(random_params(0, (784, 600, 10)), ULX3S) == (32, 10)
+    assert estimate_lanes.default_lanes(random_params(0, (784, 600, 10)), ULX3S) == (32, 10)
 
 
 @pytest.mark.parametrize(
@@ -151,19 +154,19 @@ def test_default_lanes_on_the_ecp5() -> None:
 )
 def test_weights_that_learn_in_spram(board, how, expected, spram) -> None:
     params = learning_params("step", 1, "20x20-224-10", **how)
-    lanes = fit.default_lanes(params, board)
+    lanes = estimate_lanes.default_lanes(params, board)
     assert lanes == expected
-    assert fit.in_spram(params, lanes, board) == spram
+    assert memories.in_spram(params, lanes, board) == spram
 
 
 def test_weights_beyond_the_memory_are_refused_at_once() -> None:
     params = random_params(0, (784, 600, 10))
     board = replace(ICEBREAKER, capacity=replace(ICEBREAKER.capacity, spram=0))
     with pytest.raises(BoardError) as caught:
-        fit.check_memory(params, board)
+        memories.check_memory(params, board)
     # 784 * 600 + 600 * 10 bits; 30 blocks of 4096.
     assert str(caught.value) == (
         "icebreaker: 784-600-10 does not fit: its weights are 476400 bits, the block memory of "
         "iCE40UP5K-SG48 holds 122880; use a smaller network, fewer weight bits, or a larger board"
     )
-    fit.check_memory(params, ULX3S)
+    memories.check_memory(params, ULX3S)

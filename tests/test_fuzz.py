@@ -23,9 +23,11 @@ from safetensors.numpy import save as to_safetensors
 from samples import learning_params, random_network, random_params, random_spike_times
 from typer.testing import CliRunner
 
-from hwgen import answers, conformance, data, halfway, plain, recipe, results
+from hwgen import halfway, recipe
 from hwgen.boards import board
 from hwgen.cli import app, main
+from hwgen.conformance import check, json_export, make_vectors, results
+from hwgen.data import datasets
 from hwgen.errors import HwgenError
 from hwgen.halfway import Halfway, Point
 from hwgen.model import vectors as vectors_file
@@ -215,14 +217,14 @@ def test_arbitrary_safetensors(folder, table, rest):
 def test_more_classes_than_a_label_can_say():
     net = random_params(1, (4, 256), 2)
     with pytest.raises(HwgenError, match="256 classes, but vectors have room for 255"):
-        answers.vectors(net, random_spike_times(1, 2, net), np.zeros(2, int))
+        make_vectors.vectors(net, random_spike_times(1, 2, net), np.zeros(2, int))
 
 
 # Vectors and lessons.
 
 INPUTS = random_spike_times(3, 5, LEARNS)
-VECTORS = answers.vectors(LEARNS, INPUTS, np.array([0, 1, 2, 3, 0]))
-LESSONS = answers.lessons(LEARNS, INPUTS, np.array([0, 1, -1, 3, 0]))
+VECTORS = make_vectors.vectors(LEARNS, INPUTS, np.array([0, 1, 2, 3, 0]))
+LESSONS = make_vectors.lessons(LEARNS, INPUTS, np.array([0, 1, -1, 3, 0]))
 
 
 @pytest.fixture(scope="module")
@@ -371,7 +373,7 @@ def load_idx(folder, images, labels):
         (folder / f"t10k-{kind}-ubyte.gz").write_bytes(content)
 
     found = outcome(
-        lambda path: data.load("mnist", "test", data_dir=path), folder, ("mnist", "t10k-")
+        lambda path: datasets.load("mnist", "test", data_dir=path), folder, ("mnist", "t10k-")
     )
     if found is None:
         return None
@@ -445,7 +447,7 @@ def test_damaged_npz(folder, content):
     path = folder / "caltech101_faces_motorbikes.npz"
     path.write_bytes(content)
     found = outcome(
-        lambda p: data.load("caltech-face-motorbike", "test", data_dir=p.parent),
+        lambda p: datasets.load("caltech-face-motorbike", "test", data_dir=p.parent),
         path,
         ("caltech-face-motorbike",),
     )
@@ -462,10 +464,10 @@ def checked_model(folder):
     params_file.save(SMALL, path / "params.safetensors")
     inputs = random_spike_times(3, 3, SMALL)
     vectors_file.save(
-        answers.vectors(SMALL, inputs, np.zeros(3, int)), path / "vectors.safetensors"
+        make_vectors.vectors(SMALL, inputs, np.zeros(3, int)), path / "vectors.safetensors"
     )
 
-    plain.export(ModelFolder(path), path / "plain")
+    json_export.export(ModelFolder(path), path / "plain")
     return path, (path / "plain" / "expected.jsonl").read_bytes()
 
 
@@ -482,7 +484,7 @@ def test_damaged_results(folder, checked_model, draws):
         content = b"\n".join(lines)
     target = folder / "results.jsonl"
     target.write_bytes(content)
-    verdict = outcome(lambda p: conformance.check(p, ModelFolder(path)), target)
+    verdict = outcome(lambda p: check.check(p, ModelFolder(path)), target)
     if verdict:
         assert verdict.n_samples > 0
         assert verdict.implementation.isprintable()
@@ -499,7 +501,7 @@ def test_results_that_nobody_can_use(folder, checked_model, line, first):
     head = content.splitlines()[0]
     target = folder / "results.jsonl"
     target.write_bytes(line.encode() if first else head + b"\n" + line.encode())
-    assert outcome(lambda p: conformance.check(p, ModelFolder(path)), target) is None
+    assert outcome(lambda p: check.check(p, ModelFolder(path)), target) is None
     if first:
         assert outcome(results.read_header, target) is None
 

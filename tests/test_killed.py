@@ -20,7 +20,8 @@ import pytest
 from samples import random_params
 from stand_ins import put_tools, script
 
-from hwgen import kit, recipe
+from hwgen import recipe
+from hwgen.conformance import networks
 from hwgen.errors import HwgenError
 from hwgen.model import vectors as vectors_file
 from hwgen.network import params_file
@@ -148,7 +149,7 @@ def test_files_written_in_halves_are_found(tmp_path, verb):
 
 def test_an_export_that_is_killed(tmp_path):
     folder = tmp_path / "out"
-    with killer(folder, "vectors", "export", kit.names()[0], "-o", str(folder)) as kill:
+    with killer(folder, "vectors", "export", networks.names()[0], "-o", str(folder)) as kill:
         assert kill(NEVER) == 0
         right = {path.name: path.read_bytes() for path in folder.iterdir()}
         shutil.rmtree(folder)

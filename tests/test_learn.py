@@ -11,8 +11,10 @@ import numpy as np
 import pytest
 from samples import random_network, random_spike_times
 
-from hwgen import course, data, learn
+from hwgen import course, learn
 from hwgen import recipe as recipe_file
+from hwgen.data import datasets
+from hwgen.data.shifts import World, only
 from hwgen.errors import DataError, HwgenError, ParamsError, RecipeError
 from hwgen.golden import Golden
 from hwgen.model.folder import ModelFolder
@@ -20,14 +22,13 @@ from hwgen.network import learning_unit, params_file
 from hwgen.network.learning import LearningSpec
 from hwgen.newborn import newborn
 from hwgen.package_data import share
-from hwgen.world import World, only
 
 DIGITS = share("models") / "digits-learn" / "recipe.toml"
 
 
 @pytest.fixture(scope="module")
 def sets():
-    return [data.load("digits", part, seed=1) for part in ("train", "test")]
+    return [datasets.load("digits", part, seed=1) for part in ("train", "test")]
 
 
 @pytest.fixture(scope="module")

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from hwgen import recipe
-from hwgen.evaluate import evaluate, own_test_set
+from hwgen.data.for_network import own_test_set
+from hwgen.data.inputs import encoded
+from hwgen.evaluation.accuracy import evaluate
 from hwgen.golden import Golden
 from hwgen.model import folder as model_folder
 from hwgen.network.learning_unit import FORWARD_BITS
-from hwgen.samples import encoded
 
 TRAINED = [name for name in model_folder.shipped() if model_folder.find(name).params_path.is_file()]
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from samples import random_network, random_spike_times
 
-from hwgen.encode import latency
+from hwgen.data.encoding import latency
+from hwgen.evaluation.operations import fan_out, multiply_accumulates, rate_additions
 from hwgen.golden import Golden
-from hwgen.operations import fan_out, multiply_accumulates, rate_additions
 
 
 @pytest.mark.parametrize(

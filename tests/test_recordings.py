@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from hwgen import data
-from hwgen.encode import events, once, rate
+from hwgen.data import datasets
+from hwgen.data.encoding import events, once, rate
+from hwgen.data.inputs import encoded, input_spec
 from hwgen.errors import DataError, RecipeError
 from hwgen.network.spec import InputSpec, NetworkSpec
 from hwgen.recipe import DataRecipe
-from hwgen.samples import encoded, input_spec
 
 
 def event(column, row, polarity, time_us):
@@ -34,7 +34,7 @@ def n_mnist(tmp_path):
 
 def test_recordings_keep_their_labels(n_mnist):
     parts = {
-        split: data.load("n-mnist", split, seed=2, validation=0.3, data_dir=n_mnist)
+        split: datasets.load("n-mnist", split, seed=2, validation=0.3, data_dir=n_mnist)
         for split in ("train", "validation", "test")
     }
     assert [len(part) for part in parts.values()] == [7, 3, 4]
@@ -53,7 +53,7 @@ def test_recordings_keep_their_labels(n_mnist):
 
 
 def test_the_first_recordings_to_test_are_of_all_classes(n_mnist):
-    test = data.load("n-mnist", "test", data_dir=n_mnist)
+    test = datasets.load("n-mnist", "test", data_dir=n_mnist)
     assert test.labels.tolist() == [3, 5, 3, 3]
     told_by = test.recordings.addresses[::2] // 2 % 34  # the column of the first event is the file
     assert told_by.tolist() == [6, 9, 7, 8]
@@ -74,7 +74,7 @@ def test_the_first_recordings_to_test_are_of_all_classes(n_mnist):
 def test_damaged_recordings_are_one_line(n_mnist, content, message):
     (n_mnist / "NMNIST" / "Train" / "0" / "00000.bin").write_bytes(content)
     with pytest.raises(DataError, match=message) as caught:
-        data.load("n-mnist", "train", data_dir=n_mnist)
+        datasets.load("n-mnist", "train", data_dir=n_mnist)
     assert "\n" not in str(caught.value)
     assert "fetch it again" in str(caught.value)
 
@@ -82,10 +82,10 @@ def test_damaged_recordings_are_one_line(n_mnist, content, message):
 def test_missing_recordings_are_one_line(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     with pytest.raises(DataError, match=r"^n-mnist: folder NMNIST not found: looked for .*$"):
-        data.load("n-mnist", "test", data_dir=tmp_path)
+        datasets.load("n-mnist", "test", data_dir=tmp_path)
     (tmp_path / "NMNIST" / "Test").mkdir(parents=True)
     with pytest.raises(DataError, match=r"Test: no recordings; expected "):
-        data.load("n-mnist", "test", data_dir=tmp_path)
+        datasets.load("n-mnist", "test", data_dir=tmp_path)
 
 
 def test_events_against_a_plain_loop():
@@ -126,7 +126,7 @@ def test_rate_fires_evenly():
 
 
 def test_data_and_encoding_must_go_together(n_mnist):
-    recorded = data.load("n-mnist", "test", data_dir=n_mnist).first(1)
+    recorded = datasets.load("n-mnist", "test", data_dir=n_mnist).first(1)
     spec = input_spec(recorded, DataRecipe(name="n-mnist", encoding="events", step_us=1000))
     assert (spec.channels, spec.step_us, spec.n_inputs) == (2, 1000, 2312)
     network = NetworkSpec(n_steps=3, input=spec, layers=(), readout="potential")
@@ -137,7 +137,7 @@ def test_data_and_encoding_must_go_together(n_mnist):
         input_spec(recorded, DataRecipe(name="n-mnist", encoding="rate"))
     with pytest.raises(RecipeError, match="step_us is 0, expected at least 1"):
         input_spec(recorded, DataRecipe(name="n-mnist", encoding="events"))
-    digits = data.load("digits", "test")
+    digits = datasets.load("digits", "test")
     with pytest.raises(RecipeError, match="'events' does not go with digits, which has images"):
         input_spec(digits, DataRecipe(name="digits", encoding="events", step_us=1))
     with pytest.raises(DataError, match="has images, but the network takes events"):
@@ -152,11 +152,11 @@ def test_cifar_is_grey(tmp_path):
     content = b"".join(bytes([n]) + picture.tobytes() for n, picture in enumerate(pixels))
     for name in ("test_batch", *(f"data_batch_{i}" for i in range(1, 6))):
         (folder / f"{name}.bin").write_bytes(content)
-    test = data.load("cifar10", "test", data_dir=tmp_path)
+    test = datasets.load("cifar10", "test", data_dir=tmp_path)
     assert test.labels.tolist() == [0, 1, 2, 3]
     wanted = pixels.transpose(0, 2, 3, 1).astype(float) @ [77, 150, 29] // 256
     assert np.array_equal(test.images, wanted)
-    assert len(data.load("cifar10", "train", validation=0.2, data_dir=tmp_path)) == 16
+    assert len(datasets.load("cifar10", "train", validation=0.2, data_dir=tmp_path)) == 16
     (folder / "data_batch_3.bin").write_bytes(content[:-1])
     with pytest.raises(DataError, match=r"data_batch_3.bin: 12291 bytes, expected records of 3073"):
-        data.load("cifar10", "train", data_dir=tmp_path)
+        datasets.load("cifar10", "train", data_dir=tmp_path)

@@ -13,10 +13,11 @@ import pytest
 from samples import random_params
 from typer.testing import CliRunner
 
-from hwgen import data
 from hwgen.boards import board
 from hwgen.cli import app
-from hwgen.encode import latency
+from hwgen.conformance.make_vectors import make_vectors
+from hwgen.data import datasets
+from hwgen.data.encoding import latency
 from hwgen.errors import DataError
 from hwgen.golden import Golden
 from hwgen.model.folder import ModelFolder
@@ -24,7 +25,6 @@ from hwgen.model.vectors import save as save_vectors
 from hwgen.network import params_file
 from hwgen.network.spec import InputSpec
 from hwgen.report import write
-from hwgen.train import make_vectors
 
 SPEC = InputSpec(height=8, width=8, x_max=16)
 # Runs in the page: pictures that cannot be shown, and a word that it has run at all.
@@ -87,7 +87,9 @@ def folder(tmp_path: Path) -> ModelFolder:
     )
     path = tmp_path / "m"
     params_file.save(params, path / "params.safetensors")
-    save_vectors(make_vectors(params, data.load("digits", "test")), path / "vectors.safetensors")
+    save_vectors(
+        make_vectors(params, datasets.load("digits", "test")), path / "vectors.safetensors"
+    )
     results = {
         "synth icebreaker": {
             "digest": params.digest, "part": "iCE40UP5K-SG48", "lanes": [3, 10], "luts": 1320,
@@ -122,7 +124,7 @@ def test_the_page_in_a_browser(folder: ModelFolder, tmp_path: Path) -> None:
     assert (n_broken, console) == (0, [])
     assert document.count('<svg role="img"') == 5
     text, params = words(document), folder.params()
-    tests = data.load("digits", "test")
+    tests = datasets.load("digits", "test")
     decisions = Golden(params).decide(latency(tests.images, SPEC, 4))
     right = f"{100 * (decisions == tests.labels).mean():.2f} % right, of 359 test images of digits"
     assert right in text

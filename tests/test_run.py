@@ -12,14 +12,15 @@ from samples import learning_params, random_params
 from stand_ins import needs
 from typer.testing import CliRunner
 
-from hwgen import data, pictures
 from hwgen.cli import app
-from hwgen.encode import latency
+from hwgen.data import datasets
+from hwgen.data import images as data_images
+from hwgen.data.encoding import latency
+from hwgen.data.labelled import choose
 from hwgen.errors import DataError
 from hwgen.golden import Golden
 from hwgen.golden.student import Student
 from hwgen.host import simulated
-from hwgen.lessons import choose
 from hwgen.network import params_file
 from hwgen.network.params import Params
 from hwgen.network.spec import InputSpec
@@ -60,7 +61,7 @@ def said(*arguments: object) -> dict:
 
 
 def test_samples_of_the_test_set(folder: Path, params: Params) -> None:
-    tests = data.load("digits", "test")
+    tests = datasets.load("digits", "test")
     expected = Golden(params).decide(latency(tests.images[:20], SPEC, 4))
     result = said(folder, "--simulate")
     assert result["decisions"] == result["expected"] == expected.tolist()
@@ -78,7 +79,7 @@ def test_a_table(folder: Path) -> None:
 
 
 def test_image_files(folder: Path, params: Params, tmp_path: Path) -> None:
-    images = data.load("digits", "test").images[:5]
+    images = datasets.load("digits", "test").images[:5]
     for n, image in enumerate(images):
         large = np.kron(image.astype(np.int64) * 255 // 16, np.ones((4, 4), int))
         Image.fromarray(large.astype(np.uint8)).save(tmp_path / f"{n}.png")
@@ -98,10 +99,10 @@ def test_grey_values_go_to_the_whole_range(tmp_path: Path) -> None:
     values = np.arange(256, dtype=np.uint8).reshape(16, 16)
     Image.fromarray(values).save(tmp_path / "a.png")
     spec = InputSpec(height=16, width=16, x_max=255)
-    assert np.array_equal(pictures.load([tmp_path / "a.png"], spec)[0], values)
-    coarse = pictures.load([tmp_path / "a.png"], InputSpec(height=16, width=16, x_max=16))[0]
+    assert np.array_equal(data_images.load([tmp_path / "a.png"], spec)[0], values)
+    coarse = data_images.load([tmp_path / "a.png"], InputSpec(height=16, width=16, x_max=16))[0]
     assert (coarse.min(), coarse.max(), coarse[8, 0]) == (0, 16, 8)
-    dark = pictures.load([tmp_path / "a.png"], spec, invert=True)[0]
+    dark = data_images.load([tmp_path / "a.png"], spec, invert=True)[0]
     assert np.array_equal(dark, 255 - values)
 
 
@@ -129,10 +130,10 @@ def test_recordings(tmp_path: Path) -> None:
 def test_what_is_no_image(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_text("no")
     with pytest.raises(DataError, match=r"a\.png: cannot be read as an image: "):
-        pictures.load([tmp_path / "a.png"], SPEC)
+        data_images.load([tmp_path / "a.png"], SPEC)
     (tmp_path / "b").mkdir()
     with pytest.raises(DataError, match=r"b: no files in it to run; expected \.png"):
-        pictures.find([tmp_path / "b"])
+        data_images.find([tmp_path / "b"])
 
 
 def test_a_recording(folder: Path, tmp_path: Path) -> None:

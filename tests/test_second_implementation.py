@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from hwgen import conformance, kit
+from hwgen.conformance import check as conformance_check
+from hwgen.conformance import networks
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 FORWARD, LEARNER = "second_implementation", "second_learner"
 SPIKING = "second_multi_spike"
-NAMES = [folder.path.name for folder in kit.folders()]
-MULTI_SPIKE = {folder.path.name for folder in kit.folders() if folder.params().spec.multi_spike}
-LEARNING = [folder.path.name for folder in kit.folders() if folder.lessons_path.is_file()]
+NAMES = [folder.path.name for folder in networks.folders()]
+MULTI_SPIKE = {
+    folder.path.name for folder in networks.folders() if folder.params().spec.multi_spike
+}
+LEARNING = [folder.path.name for folder in networks.folders() if folder.lessons_path.is_file()]
 
 
 def program(name, old="", new=""):
@@ -35,7 +38,7 @@ def of_each(faults, names):
 
 def run(module, name, path, n=None):
     """Its results on a network, as a file."""
-    module.main(kit.find(name).path, path, n)
+    module.main(networks.find(name).path, path, n)
     return path
 
 
@@ -55,9 +58,9 @@ def spiking(monkeypatch):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_equal_to_all_vectors(name, tmp_path, spiking):
-    n = None if name in kit.names() else 2
+    n = None if name in networks.names() else 2
     module = spiking() if name in MULTI_SPIKE else program(FORWARD)
-    found = conformance.check(run(module, name, tmp_path / "r", n), complete=n is None)
+    found = conformance_check.check(run(module, name, tmp_path / "r", n), complete=n is None)
     found.check()
     assert (found.name, found.n_mismatches) == (name, 0)
     assert found.n_samples == (n or found.n_vectors)
@@ -66,8 +69,8 @@ def test_equal_to_all_vectors(name, tmp_path, spiking):
 
 @pytest.mark.parametrize("name", LEARNING)
 def test_equal_to_all_lessons(name, tmp_path, learner):
-    n = None if name in kit.names() else 4
-    found = conformance.check(run(learner(), name, tmp_path / "r", n), complete=n is None)
+    n = None if name in networks.names() else 4
+    found = conformance_check.check(run(learner(), name, tmp_path / "r", n), complete=n is None)
     found.check()
     assert found.learning
     assert found.n_samples == (n or found.n_vectors)
@@ -76,7 +79,12 @@ def test_equal_to_all_lessons(name, tmp_path, learner):
 
 def test_as_a_user_does(tmp_path):
     for script, name in ((FORWARD, "ties"), (LEARNER, "learn-box"), (SPIKING, "reset-conv")):
-        command = (sys.executable, EXAMPLES / f"{script}.py", kit.find(name).path, "results.jsonl")
+        command = (
+            sys.executable,
+            EXAMPLES / f"{script}.py",
+            networks.find(name).path,
+            "results.jsonl",
+        )
         subprocess.run(command, cwd=tmp_path, check=True)
         check = (sys.executable, "-m", "hwgen", "vectors", "check", "results.jsonl", "--complete")
         done = subprocess.run(check, cwd=tmp_path, check=False, capture_output=True, text=True)
@@ -224,21 +232,21 @@ HARMLESS = [
 
 @of_each(FAULTS, ("name", "first", "old", "new"))
 def test_a_fault_is_found(name, first, old, new, tmp_path):
-    found = conformance.check(run(program(FORWARD, old, new), name, tmp_path / "r"))
+    found = conformance_check.check(run(program(FORWARD, old, new), name, tmp_path / "r"))
     assert found.n_mismatches
     assert found.difference.field == first
 
 
 @of_each(LEARNING_FAULTS, ("name", "old", "new"))
 def test_a_fault_in_learning_is_found(name, old, new, tmp_path, learner):
-    found = conformance.check(run(learner(old, new), name, tmp_path / "r"))
+    found = conformance_check.check(run(learner(old, new), name, tmp_path / "r"))
     assert found.n_mismatches
     assert found.difference.field.endswith(".shadows")
 
 
 @of_each(FORWARD_LEARNING_FAULTS, ("name", "old", "new"))
 def test_a_fault_in_what_was_learnt_is_found(name, old, new, tmp_path, learner):
-    found = conformance.check(run(learner(old, new), name, tmp_path / "r"))
+    found = conformance_check.check(run(learner(old, new), name, tmp_path / "r"))
     assert found.n_mismatches
     assert found.difference.sample > 0
     assert not found.difference.field.endswith(".shadows")
@@ -247,7 +255,7 @@ def test_a_fault_in_what_was_learnt_is_found(name, old, new, tmp_path, learner):
 @of_each(HARMLESS, ("which", "name", "old", "new"))
 def test_what_is_harmless_is_not_reported(which, name, old, new, tmp_path, learner):
     module = learner(old, new) if which == LEARNER else program(which, old, new)
-    conformance.check(run(module, name, tmp_path / "r"), complete=True).check()
+    conformance_check.check(run(module, name, tmp_path / "r"), complete=True).check()
 
 
 SPIKING_FAULTS = [
@@ -273,6 +281,6 @@ SPIKING_FAULTS = [
 
 @of_each(SPIKING_FAULTS, ("network", "differs", "old", "new"))
 def test_a_fault_in_a_multi_spike_network_is_found(network, differs, old, new, tmp_path, spiking):
-    found = conformance.check(run(spiking(old, new), network, tmp_path / "r"))
+    found = conformance_check.check(run(spiking(old, new), network, tmp_path / "r"))
     assert found.difference is not None
     assert found.difference.field == differs

@@ -10,11 +10,13 @@ from formal.planted import Fault, planted
 from samples import learning_params, random_network, random_params, random_spike_times
 from stand_ins import needs
 
-from hwgen import fit, gatesim
+from hwgen import gatesim
 from hwgen import run as flow
 from hwgen.boards import board as board_module
 from hwgen.build import synthesis
 from hwgen.errors import BoardError, LinkError
+from hwgen.estimate import lanes as estimate_lanes
+from hwgen.estimate import memories
 from hwgen.golden import Golden
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.shadows import SpramShadows
@@ -118,7 +120,7 @@ def test_a_netlist_loads_its_weights(tmp_path: Path) -> None:
         needs(tool)
     params = random_params(5, (64, 24, 4), uniform=True)
     lanes = (8, 4)
-    enough = sum(fit.memory_blocks(params, lanes, ICEBREAKER)) + fit.LINK_BLOCKS
+    enough = sum(memories.memory_blocks(params, lanes, ICEBREAKER)) + memories.LINK_BLOCKS
     small = replace(ICEBREAKER, capacity=replace(ICEBREAKER.capacity, bram=enough - 1))
     built = synthesis.build(params, small, lanes=lanes, build_dir=tmp_path, divisor=4)
     assert (built.loaded_layers, built.sprams.used) == ((0,), 1)
@@ -222,9 +224,9 @@ def test_a_word_swapped_by_the_host_is_found(library: Path, params: Params, monk
 )
 def test_what_goes_to_spram(sizes, lanes, layers) -> None:
     params = random_params(0, sizes, uniform=True, weight_bits=1)
-    assert fit.default_lanes(params, ICEBREAKER) == lanes
-    assert fit.spram_layers(params, lanes, ICEBREAKER) == layers
-    assert fit.spram_layers(params, lanes, ULX3S) == ()
+    assert estimate_lanes.default_lanes(params, ICEBREAKER) == lanes
+    assert memories.spram_layers(params, lanes, ICEBREAKER) == layers
+    assert memories.spram_layers(params, lanes, ULX3S) == ()
 
 
 def test_blocks_beside_and_behind_one_another() -> None:
@@ -235,7 +237,7 @@ def test_blocks_beside_and_behind_one_another() -> None:
 
 def test_weights_beyond_both_memories_are_refused_at_once() -> None:
     with pytest.raises(BoardError, match=r"1588000 bits, the block memory of .* holds 1171456"):
-        fit.check_memory(random_params(0, (784, 2000, 10), weight_bits=1), ICEBREAKER)
+        memories.check_memory(random_params(0, (784, 2000, 10), weight_bits=1), ICEBREAKER)
 
 
 def test_what_cannot_be_loaded(params: Params) -> None:

@@ -10,12 +10,13 @@ from samples import random_network, random_params, random_spike_times
 from stand_ins import hide_tools, needs, put_tools, script
 from tool_output import ICE40_CELLS, ICE40_REPORT
 
-from hwgen import fit, gatesim
+from hwgen import gatesim
 from hwgen.boards import board
 from hwgen.build import synthesis
 from hwgen.build.synthesis import PHASES, SynthResult
 from hwgen.build.utilisation import Usage
 from hwgen.errors import BoardError, MismatchError, ToolError
+from hwgen.estimate import memories
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.top import BoardTop
 from hwgen.network.params import Params
@@ -195,7 +196,7 @@ def test_a_real_build(built: SynthResult, params: Params) -> None:
     assert 200 < built.luts.used < 3000
     assert 100 < built.ffs.used < 2000
     # weights of layer 0, words of the line
-    estimate = fit.memory_blocks(params, built.lanes, FAMILIES[built.board][0])
+    estimate = memories.memory_blocks(params, built.lanes, FAMILIES[built.board][0])
     assert built.brams.used == sum(estimate) + 1 >= 2
     assert (built.sprams.used, built.dsps.used) == (0, 0)
     cells = json.loads((built.netlist.parent / "top.stat.json").read_text())
@@ -289,7 +290,7 @@ def test_the_netlist_of_pictures_equals_golden(pictures: Params, tmp_path: Path)
     built = synthesis.build(
         pictures, ICEBREAKER, lanes=PICTURE_LANES, build_dir=tmp_path, divisor=4
     )
-    estimate = fit.memory_blocks(pictures, PICTURE_LANES, ICEBREAKER)
+    estimate = memories.memory_blocks(pictures, PICTURE_LANES, ICEBREAKER)
     assert built.brams.used == sum(estimate) + 1
     inputs = random_spike_times(5, 2, pictures)
     result = gatesim.run_netlist(

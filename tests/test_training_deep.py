@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from hwgen import data
-from hwgen.encode import latency
+from hwgen.data import datasets
+from hwgen.data.encoding import latency
 from hwgen.errors import RecipeError
 from hwgen.golden import Golden
 from hwgen.network import notation
@@ -194,7 +194,7 @@ def recipe(epochs=12, hidden="6C3-P2-24", **training):
 
 @pytest.fixture(scope="module")
 def sets():
-    return data.load("digits", "train", seed=3), data.load("digits", "validation", seed=3)
+    return datasets.load("digits", "train", seed=3), datasets.load("digits", "validation", seed=3)
 
 
 @pytest.mark.train
@@ -217,7 +217,7 @@ def test_it_learns_and_resumes(sets, tmp_path, gradient, enough):
     resumed = train(wanted, *sets, checkpoint=path, resume=True)
     digests = {to_params(x.learner.network, x.input_spec, "x").digest for x in (whole, resumed)}
     assert len(digests) == 1
-    test = data.load("digits", "test")
+    test = datasets.load("digits", "test")
     params = to_params(whole.learner.network, whole.input_spec, "x")
     decisions = Golden(params).decide(latency(test.images, params.spec.input, 4))
     assert accuracy(whole.learner, test, whole.input_spec) == (decisions == test.labels).mean()

@@ -77,10 +77,10 @@ def test_two_processes_learn_as_one(tmp_path):
 def test_other_rules_refuse_several_processes(monkeypatch):
     from test_training_loop import recipe
 
-    from hwgen import data
+    from hwgen.data import datasets
     from hwgen.training import loop
 
     monkeypatch.setattr(distributed, "world", lambda: 2)
-    sets = [data.load("digits", split) for split in ("train", "validation")]
+    sets = [datasets.load("digits", split) for split in ("train", "validation")]
     with pytest.raises(RecipeError, match="'sstdp' trains in one process; of several, as torchrun"):
         loop.train(recipe(1), *sets)

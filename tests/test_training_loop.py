@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from hwgen import data
-from hwgen.data import Dataset
+from hwgen.data import datasets
+from hwgen.data.dataset import Dataset
 from hwgen.errors import DataError
 from hwgen.recipe import AugmentRecipe, DataRecipe, NetworkRecipe, Recipe, SstdpRecipe
 from hwgen.training import loop
@@ -31,7 +31,7 @@ def recipe(epochs=4, **training):
 
 @pytest.fixture(scope="module")
 def sets():
-    return data.load("digits", "train", seed=3), data.load("digits", "validation", seed=3)
+    return datasets.load("digits", "train", seed=3), datasets.load("digits", "validation", seed=3)
 
 
 def digest(trained):

@@ -6,7 +6,7 @@ import re
 import pytest
 from truncated_nets import network, network_spec
 
-from hwgen import data
+from hwgen.data import datasets
 from hwgen.errors import RecipeError
 from hwgen.recipe import DataRecipe, NetworkRecipe, Recipe, SstdpRecipe, TruncatedRecipe
 from hwgen.training import loop, loud
@@ -26,7 +26,7 @@ def recipe(training=None, encoding="rate", **fields):
 
 @pytest.fixture(scope="module")
 def sets():
-    return [data.load("digits", split) for split in ("train", "validation")]
+    return [datasets.load("digits", split) for split in ("train", "validation")]
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import pytest
 import torch
 from samples import random_params, random_spike_times
 
-from hwgen import data
-from hwgen.encode import latency
+from hwgen.data import datasets
+from hwgen.data.encoding import latency
 from hwgen.golden import Golden
 from hwgen.network.spec import InputSpec
 from hwgen.recipe import AugmentRecipe, SstdpRecipe
@@ -148,7 +148,7 @@ def test_measured_accuracy_is_golden_s():
     shape = InputSpec(height=8, width=8, x_max=16)
     spec = dataclasses.replace(params.spec, input=shape)
     params = dataclasses.replace(params, spec=spec)
-    dataset = data.load("digits", "test")
+    dataset = datasets.load("digits", "test")
     decisions = Golden(params).decide(latency(dataset.images, shape, 8))
     expected = (decisions == dataset.labels).mean()
     net = from_params(params)

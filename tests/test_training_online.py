@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from hwgen import data, learn
+from hwgen import learn
 from hwgen import recipe as recipe_file
+from hwgen.data import datasets
 from hwgen.golden import Golden
 from hwgen.golden.student import Student
 from hwgen.newborn import newborn
@@ -17,7 +18,7 @@ from hwgen.training.online import FloatStudent
 
 @pytest.fixture(scope="module")
 def sets():
-    return [data.load("digits", part, seed=1) for part in ("train", "test")]
+    return [datasets.load("digits", part, seed=1) for part in ("train", "test")]
 
 
 @pytest.fixture(scope="module")

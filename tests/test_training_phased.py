@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from hwgen import data
-from hwgen.encode import latency
+from hwgen.data import datasets
+from hwgen.data.encoding import latency
 from hwgen.errors import RecipeError
 from hwgen.golden import Golden
 from hwgen.network import notation
@@ -122,7 +122,7 @@ def recipe(**training):
 @pytest.mark.train
 @pytest.mark.parametrize("bfloat16", [False, True])
 def test_it_learns(bfloat16):
-    sets = [data.load("digits", split, seed=1) for split in ("train", "validation")]
+    sets = [datasets.load("digits", split, seed=1) for split in ("train", "validation")]
     trained = train(recipe(bfloat16=bfloat16), *sets)
     assert trained.history[-1].best_accuracy > 0.9  # 1 of 10 by chance; seen: 0.93 to 0.96
 
@@ -134,6 +134,6 @@ def test_another_psp_is_refused():
         network=NetworkRecipe(n_steps=6, hidden="8", weight_bits=1, psp="step"),
         training=PhasedRecipe(rule="phased"),
     )
-    sets = [data.load("digits", split, seed=1) for split in ("train", "validation")]
+    sets = [datasets.load("digits", split, seed=1) for split in ("train", "validation")]
     with pytest.raises(RecipeError, match="psp is 'step' in a phased layer, expected 'ramp'"):
         train(wrong, *sets)

@@ -14,11 +14,12 @@ from test_cli import model_folder
 from test_models import need_real_data
 from typer.testing import CliRunner
 
-from hwgen import chunks, data, verify
+from hwgen import chunks, verify
 from hwgen.cli import app, main
-from hwgen.encode import latency
+from hwgen.data import datasets
+from hwgen.data.encoding import latency
+from hwgen.data.for_network import own_test_set
 from hwgen.errors import MismatchError, ToolError
-from hwgen.evaluate import own_test_set
 from hwgen.golden import Golden
 from hwgen.hdl.verilog import to_verilog
 from hwgen.model.folder import find
@@ -230,7 +231,7 @@ def test_command(folder, tmp_path):
     params = params_file.load(folder / "params.safetensors")
     assert (result["n_samples"], result["n_mismatches"]) == (359, 0)
     assert result["digest"] == params.digest
-    test = data.load("digits", "test")
+    test = datasets.load("digits", "test")
     decisions = Golden(params).run(latency(test.images, params.spec.input, 4)).decisions
     assert result["n_correct"] == (decisions == test.labels).sum()
     kept = json.loads((folder / "results.json").read_text())

@@ -17,10 +17,10 @@ from typer.testing import CliRunner
 from hwgen import beside, verify_learning
 from hwgen.cli import app, main
 from hwgen.compiled import Compiled, Lessons
+from hwgen.data.labelled import Samples, choose
 from hwgen.errors import ToolError
 from hwgen.hdl.readback import Readback
 from hwgen.hdl.verilog import to_verilog
-from hwgen.lessons import Samples, choose
 from hwgen.network import params_file
 from hwgen.network.learning import UNLABELLED, forward_weights, shadow_limits
 from hwgen.toolchain import cxxrtl

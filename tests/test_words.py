@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from hwgen import recipe
-from hwgen.encode import latency
+from hwgen.data.encoding import latency
 from hwgen.errors import RecipeError
 from hwgen.files import write_atomic
 from hwgen.network.layers.kinds import dense

@@ -13,13 +13,14 @@ from pathlib import Path
 import atheris
 
 with atheris.instrument_imports(include=["hwgen"]):
-    from hwgen import data, kit
+    from hwgen.conformance import networks
+    from hwgen.data import idx
     from hwgen.errors import HwgenError
     from hwgen.model import vectors as vectors_file
     from hwgen.network import params_file
 
 FOLDER = Path(tempfile.mkdtemp())
-NET = kit.find(kit.names()[0])
+NET = networks.find(networks.names()[0])
 IDX = b"\0\0\x08\x03\0\0\0\x02\0\0\0\x02\0\0\0\x02" + bytes(8)
 
 
@@ -35,7 +36,7 @@ def read_vectors(path: Path) -> None:
 
 
 def read_idx(path: Path) -> None:
-    data._read_idx(path)
+    idx.read_idx(path)
 
 
 READERS: dict[str, tuple[Callable[[Path], None], bytes]] = {

@@ -12,11 +12,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hwgen import fit
 from hwgen.boards import pll
 from hwgen.boards.board import BITSTREAM_SUFFIX, Board
 from hwgen.build.utilisation import Resources, Usage, from_cells, from_report
 from hwgen.errors import BoardError, ToolError
+from hwgen.estimate import lanes as estimate_lanes
+from hwgen.estimate import memories
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.top import BoardTop
 from hwgen.hdl.words import MAX_CLASSES
@@ -91,20 +92,20 @@ def build(
     `ToolError` if a tool is missing or fails.
     """
     start = time.monotonic()
-    fit.check_memory(params, board)
+    memories.check_memory(params, board)
     if params.spec.n_classes > MAX_CLASSES:
         raise BoardError(
             f"{board.name}: {params.spec.n_classes} classes, but a serial answer has room for "
             f"{MAX_CLASSES}; use the core's Verilog with a link of your own"
         )
-    lanes = tuple(lanes) if lanes is not None else fit.default_lanes(params, board)
+    lanes = tuple(lanes) if lanes is not None else estimate_lanes.default_lanes(params, board)
     clock = pll.find(board, clock_hz) if clock_hz and clock_hz != board.clock_hz else None
     core_hz = clock.output_hz if clock else board.clock_hz
     divisor = divisor or board.divisor(core_hz)
     build_dir = build_dir.resolve()
 
     on_phase(PHASES[0])
-    core = SpikeCore(params, lanes, spram=fit.spram_layers(params, lanes, board))
+    core = SpikeCore(params, lanes, spram=memories.spram_layers(params, lanes, board))
     top = BoardTop(core, board, divisor=divisor, early_exit=early_exit, pll=clock)
     commands = _prepare(top, board, build_dir, seed, core_hz)
     subject = f"{board.name}: {params.spec.shape}"

@@ -12,7 +12,7 @@ from hwgen.model import folder as model_module
 from hwgen.network.params import Params
 
 if TYPE_CHECKING:
-    from hwgen.check import Check
+    from hwgen.estimate.check import Check
 
 
 def check(
@@ -29,8 +29,8 @@ def check(
 
     Example: `hwgen check mnist-up5k --board icebreaker`
     """
-    from hwgen import check as flow
     from hwgen.boards import board as board_module
+    from hwgen.estimate import check as flow
 
     target = board_module.load(board)
     folder = model_module.find(model)
@@ -84,8 +84,8 @@ def boards(json: options.Json = False) -> None:
 
     Example: `hwgen boards`
     """
-    from hwgen import check as flow
     from hwgen.boards import board as board_module
+    from hwgen.estimate import check as flow
 
     nets = _shipped()
     found = [board_module.load(name) for name in board_module.names()]

@@ -33,10 +33,10 @@ def parse_lanes(text: str, params: Params, board: str = "") -> tuple[int, ...]:
     """Lanes from '16,10', or the default for these params and, if named, this board."""
     layers = params.spec.layers
     if not text and board:
-        from hwgen import fit
         from hwgen.boards import board as board_module
+        from hwgen.estimate import lanes as estimate_lanes
 
-        return fit.default_lanes(params, board_module.load(board))
+        return estimate_lanes.default_lanes(params, board_module.load(board))
     if not text:
         return tuple(min(DEFAULT_LANES, layer.max_lanes) for layer in layers)
     parts = text.split(",")
@@ -54,10 +54,10 @@ def parse_lanes(text: str, params: Params, board: str = "") -> tuple[int, ...]:
 
 def in_spram(lanes: tuple[int, ...], params: Params, board: str) -> tuple[int, ...]:
     """Layers whose weights lie in SPRAM in a core for this board, if there is one."""
-    from hwgen import fit
     from hwgen.boards import board as board_module
+    from hwgen.estimate import memories
 
-    return fit.spram_layers(params, lanes, board_module.load(board)) if board else ()
+    return memories.spram_layers(params, lanes, board_module.load(board)) if board else ()
 
 
 def verilog(
@@ -207,8 +207,8 @@ def _inputs(
     folder: ModelFolder, params: Params, n: int, data_dir: Path | None
 ) -> NDArray[np.uint8]:
     """Input spikes: from the model's vectors if they are enough, else from the test set."""
-    from hwgen.evaluate import check_input, own_test_set
-    from hwgen.samples import encoded
+    from hwgen.data.for_network import check_input, own_test_set
+    from hwgen.data.inputs import encoded
 
     if folder.vectors_path.is_file():
         vectors = folder.vectors(params)

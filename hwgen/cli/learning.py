@@ -88,7 +88,7 @@ def learn(
         chosen = frozenset(int(label) for label in labels.split(",") if label)
     except ValueError:
         raise HwgenError(f"--labels is {labels!r}, expected numbers, as in 0,1,7") from None
-    from hwgen.world import World
+    from hwgen.data.shifts import World
 
     world = World(rotate_degrees=rotate, brightness=brightness, noise=noise)
     with bar("learn") as progress:

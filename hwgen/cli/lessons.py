@@ -29,7 +29,7 @@ def verify(
 ) -> None:
     """`hwgen verify MODEL --learning`."""
     from hwgen import verify_learning as flow
-    from hwgen.lessons import choose
+    from hwgen.data.labelled import choose
 
     params = folder.params()
     samples = choose(params, n, name=data, seed=seed, data_dir=data_dir)
@@ -65,7 +65,7 @@ def cosim(
 ) -> None:
     """`hwgen cosim MODEL --learning`."""
     from hwgen import cosim_learning as flow
-    from hwgen.lessons import choose
+    from hwgen.data.labelled import choose
 
     params = folder.params()
     samples = choose(params, n, seed=seed, data_dir=data_dir)

@@ -125,15 +125,16 @@ def evaluate(
 
     Example: `hwgen evaluate mnist-binary --data-dir ~/data`
     """
-    from hwgen import data as data_module
-    from hwgen import evaluate as flow
+    from hwgen.data import datasets as data_module
+    from hwgen.data import for_network
+    from hwgen.evaluation import accuracy as flow
 
     folder = model_module.find(model)
     params = folder.params()
     if data:
         dataset = data_module.load(data, "test", data_dir=data_dir)
     else:
-        dataset = flow.own_test_set(params, data_dir)
+        dataset = for_network.own_test_set(params, data_dir)
     with bar("golden") as progress:
         result = flow.evaluate(params, dataset, progress)
     if record:

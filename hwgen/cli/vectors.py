@@ -50,11 +50,11 @@ def check(
 
     Example: `hwgen vectors check results.jsonl --complete`
     """
-    from hwgen import conformance, kit
+    from hwgen.conformance import check, networks
 
     with bar("check") as progress:
-        result = conformance.check(
-            file, kit.find(model) if model else None, complete=complete, on_progress=progress
+        result = check.check(
+            file, networks.find(model) if model else None, complete=complete, on_progress=progress
         )
     if json:
         print_json(result.to_json())
@@ -91,12 +91,12 @@ def export(
 
     Example: `hwgen vectors export conv-pool -o vectors`
     """
-    from hwgen import kit, plain
+    from hwgen.conformance import json_export, networks
 
-    folder = kit.find(model)
+    folder = networks.find(model)
     folder_out = out_dir or Path("build") / f"{folder.params().name}-vectors"
     with bar("export") as progress:
-        paths = plain.export(folder, folder_out, on_progress=progress)
+        paths = json_export.export(folder, folder_out, on_progress=progress)
     if json:
         print_json({"files": paths})
     else:
@@ -110,10 +110,10 @@ def list_(json: options.Json = False) -> None:
 
     Example: `hwgen vectors list`
     """
-    from hwgen import kit
+    from hwgen.conformance import networks
 
     rows = []
-    for folder in kit.folders():
+    for folder in networks.folders():
         params = folder.params()
         n_lessons = len(folder.lessons(params).labels) if folder.lessons_path.is_file() else 0
         kinds = {"phased" if layer.phased else layer.psp for layer in params.spec.weighted}

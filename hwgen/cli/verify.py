@@ -55,10 +55,10 @@ def verify(
 
     Example: `hwgen verify mnist-binary --board ulx3s_25f`
     """
-    from hwgen import data as data_module
-    from hwgen import evaluate
     from hwgen import verify as flow
-    from hwgen.samples import encoded
+    from hwgen.data import datasets as data_module
+    from hwgen.data import for_network
+    from hwgen.data.inputs import encoded
 
     for name, number in (("--samples", samples), ("--jobs", jobs), ("--every", every)):
         if number is not None and number < 1:
@@ -92,8 +92,8 @@ def verify(
     if data:
         dataset = data_module.load(data, "test", data_dir=data_dir)
     else:
-        dataset = evaluate.own_test_set(params, data_dir)
-    evaluate.check_input(params, dataset)
+        dataset = for_network.own_test_set(params, data_dir)
+    for_network.check_input(params, dataset)
     inputs = encoded(dataset, params.spec, slice(samples))
     with phases("verify") as phase, bar("verify") as progress:
         result = flow.run(

@@ -144,7 +144,7 @@ class Device:
         on_sample: Tell = lambda n: None,
     ) -> Answers:
         """Spike times uint8 [n, n_inputs], or, of a multi-spike network, spikes uint8 [n, n_steps,
-        n_inputs] -> answers; see `hwgen.samples` for images and recordings.
+        n_inputs] -> answers; see `hwgen.data.inputs` for images and recordings.
 
         A core that learns takes a lesson from each sample with a label in `labels` [n];
         `UNLABELLED`: none. `on_sample` is told how many were answered.

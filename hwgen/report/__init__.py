@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 import hwgen
 from hwgen import card
 from hwgen.boards.board import Board
-from hwgen.data import Dataset
+from hwgen.data.dataset import Dataset
+from hwgen.data.for_network import check_input, own_test_set
+from hwgen.data.inputs import encoded
 from hwgen.errors import DataError
-from hwgen.evaluate import check_input, own_test_set
 from hwgen.files import write_atomic
 from hwgen.golden import Golden
 from hwgen.halfway import Point
@@ -22,7 +23,6 @@ from hwgen.model.folder import ModelFolder
 from hwgen.network.params import Params
 from hwgen.progress import Progress
 from hwgen.report import pictures
-from hwgen.samples import encoded
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
-from hwgen.data import Dataset
-from hwgen.encode import latency, once, rate
+from hwgen.data.dataset import Dataset
+from hwgen.data.encoding import latency, once, rate
+from hwgen.data.inputs import raster
 from hwgen.network.spec import InputSpec
 from hwgen.recipe import AugmentRecipe
-from hwgen.samples import raster
 
 
 def kept(dataset: Dataset, spec: InputSpec, n_steps: int) -> NDArray[np.uint8]:
@@ -28,7 +28,7 @@ def kept(dataset: Dataset, spec: InputSpec, n_steps: int) -> NDArray[np.uint8]:
 
 
 class Encoder:
-    """`hwgen.encode` as a table, so that it runs where the images are.
+    """`hwgen.data.encoding` as a table, so that it runs where the images are.
 
     Gives spike times int64 [n, n_inputs], or, with `rasters`, uint8 0/1 [n, n_steps, n_inputs].
     """

@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from hwgen import samples
-from hwgen.data import Dataset
+from hwgen.data import inputs as data_inputs
+from hwgen.data.dataset import Dataset
 from hwgen.errors import RecipeError
 from hwgen.network.spec import InputSpec
 from hwgen.recipe import Recipe, TruncatedRecipe
@@ -101,7 +101,7 @@ class _Run:
         self, recipe: Recipe, train_set: Dataset, validation_set: Dataset, device: torch.device
     ) -> None:
         self.recipe, self.device = recipe, device
-        self.input_spec = samples.input_spec(train_set, recipe.data)
+        self.input_spec = data_inputs.input_spec(train_set, recipe.data)
         n_steps, raster = recipe.network.n_steps, isinstance(recipe.trained, TruncatedRecipe)
         if distributed.world() > 1 and not raster:
             raise RecipeError(

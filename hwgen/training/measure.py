@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from hwgen.data import Dataset
+from hwgen.data.dataset import Dataset
 from hwgen.errors import ToolError
 from hwgen.network.spec import InputSpec
 from hwgen.recipe import Recipe

@@ -2,7 +2,7 @@
 
 Two sums of a few terms, whose coefficients come from designs that nextpnr has routed: those of
 `benchmarks/resources.json`, and what stands in the `results.json` of the models that ship. Memory
-blocks need no such sum: `hwgen.fit` counts them.
+blocks need no such sum: `hwgen.estimate.lanes` counts them.
 """
 
 import json
@@ -12,11 +12,12 @@ from functools import cache
 from math import log2
 from typing import Any
 
-from hwgen import fit, schema
+from hwgen import schema
 from hwgen.boards.board import Board, Family
 from hwgen.boards.board import load as load_board
-from hwgen.calibration import Model, damaged, fitted, table
 from hwgen.errors import HwgenError, ResultsError
+from hwgen.estimate import memories
+from hwgen.estimate.regression import Model, damaged, fitted, table
 from hwgen.model import folder as model_folder
 from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.dense import DenseSpec
@@ -64,12 +65,12 @@ def predict(params: Params, lanes: Sequence[int], board: Board) -> Prediction:
     if speed not in period.factors:  # the slowest of its family that is known
         same = [name for name in period.factors if name.startswith(board.family)]
         speed = max(same, key=lambda name: period.factors[name])
-    spram = fit.spram_layers(params, lanes, board)
+    spram = memories.spram_layers(params, lanes, board)
     weighted = [] if params.spec.learning else _weighted(params.spec, lanes)
-    held = fit.memory_tables(params, lanes, board, spram)
+    held = memories.memory_tables(params, lanes, board, spram)
     loaded = [row for row in weighted if row[0] in spram]
     ns = period(_period_features(params.spec, lanes, board.family, spram), speed)
-    blocks = sum(fit.memory_blocks(params, tuple(lanes), board)) + fit.LINK_BLOCKS
+    blocks = sum(memories.memory_blocks(params, tuple(lanes), board)) + memories.LINK_BLOCKS
     return Prediction(
         lanes=tuple(lanes),
         luts=round(tables(_table_features(params.spec, lanes, spram, held), board.family)),
@@ -77,7 +78,7 @@ def predict(params: Params, lanes: Sequence[int], board: Board) -> Prediction:
         brams=blocks,
         fmax_hz=round(1e9 / ns),
         fmax_error=period.typical_error,
-        sprams=fit.learning_sprams(params, lanes, board)
+        sprams=memories.learning_sprams(params, lanes, board)
         + sum(n_sprams(layer, n) for _, layer, n in loaded if isinstance(layer, DenseSpec)),
         loaded_layers=tuple(index for index, _, _ in loaded),
     )
@@ -132,8 +133,8 @@ def _shipped() -> list[_Row]:
                 if key.startswith("synth "):
                     row = _row(entry, spec, key.removeprefix("synth "))
                     target = load_board(row.board)
-                    where = fit.spram_layers(params, row.lanes, target)
-                    held = fit.memory_tables(params, row.lanes, target, where)
+                    where = memories.spram_layers(params, row.lanes, target)
+                    held = memories.memory_tables(params, row.lanes, target, where)
                     rows.append(replace(row, memory_tables=held, spram=where))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, HwgenError):
             continue

@@ -8,14 +8,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from hwgen import results
-from hwgen.conformance import Expected
+from hwgen.conformance import results
+from hwgen.conformance.check import Expected
+from hwgen.conformance.results import Header
 from hwgen.files import write_atomic
 from hwgen.model.folder import ModelFolder
 from hwgen.model.vectors import UNTAUGHT, Vectors
 from hwgen.network.params import KINDS, Params
 from hwgen.progress import Progress
-from hwgen.results import Header
 
 FORMAT = "hwgen-params-json-1"
 

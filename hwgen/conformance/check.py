@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen import answers, kit, results
+from hwgen.conformance import make_vectors, networks, results
+from hwgen.conformance.results import Answer, Header
 from hwgen.errors import MismatchError, ParamsError, ResultsError
 from hwgen.model import vectors as vectors_file
 from hwgen.model.folder import ModelFolder
 from hwgen.model.vectors import Vectors
 from hwgen.network.params import Params
 from hwgen.progress import Progress
-from hwgen.results import Answer, Header
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +97,7 @@ class Expected:
     def _after(self, sample: int) -> dict[int, NDArray[np.int32]]:
         """Shadows after a lesson: golden learns them again, and must come to those in the file."""
         if not self._shadows:
-            self._shadows = answers.shadows_by_lesson(self._params, self._vectors)
+            self._shadows = make_vectors.shadows_by_lesson(self._params, self._vectors)
             for layer, shadows in self._shadows[-1].items():
                 if (shadows != self._vectors.shadows[layer]).any():
                     raise ParamsError(
@@ -205,7 +205,7 @@ def _left_out(given: dict[str, list[int]], n: int) -> Iterator[str]:
 
 
 def _folder_of(header: Header, path: Path) -> ModelFolder:
-    for folder in kit.folders():
+    for folder in networks.folders():
         if vectors_file.digest_of(folder.vectors_path) == header.digest:
             return folder
     raise ResultsError(

@@ -2,20 +2,18 @@
 
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from hwgen import data
-from hwgen.data import Dataset
-from hwgen.errors import DataError
+from hwgen.data.dataset import Dataset
+from hwgen.data.for_network import check_input
+from hwgen.data.inputs import encoded
+from hwgen.evaluation.operations import rate_additions
 from hwgen.golden import Golden
 from hwgen.network.params import Params
 from hwgen.network.spikes import n_spikes
-from hwgen.operations import rate_additions
 from hwgen.progress import Progress
-from hwgen.samples import encoded
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,7 +30,9 @@ class Evaluation:
     n_input_spikes: float
     n_spikes: float
     n_synaptic_ops: float  # additions of a weight to a potential or a slope
-    n_rate_additions: float  # what a rate code would need (`hwgen.operations`); 0: is one itself
+    n_rate_additions: (
+        float  # what a rate code would need (`hwgen.evaluation.operations`); 0: is one itself
+    )
     confusion: tuple[tuple[int, ...], ...]  # [label][decision]
     images_per_s: float
 
@@ -77,32 +77,4 @@ def evaluate(params: Params, dataset: Dataset, on_progress: Progress | None = No
         n_rate_additions=n_rate / n,
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
         images_per_s=n / (time.perf_counter() - started),
-    )
-
-
-def check_input(params: Params, dataset: Dataset) -> None:
-    """Raise `DataError` unless the images are those the network takes."""
-    shape, (height, width) = params.spec.input, dataset.images.shape[1:]
-    if (shape.height, shape.width, shape.x_max) != (height, width, dataset.x_max):
-        raise DataError(
-            f"{dataset.name}: images are {height}x{width} with values up to {dataset.x_max}, but "
-            f"{params.name} takes {shape.height}x{shape.width} up to {shape.x_max}"
-        )
-    if int(dataset.labels.max()) >= params.spec.n_classes:
-        raise DataError(
-            f"{dataset.name}: label {int(dataset.labels.max())}, but {params.name} knows "
-            f"{params.spec.n_classes} classes"
-        )
-
-
-def own_test_set(params: Params, data_dir: Path | None) -> Dataset:
-    """The test set a parameter file was made for, by its provenance."""
-    made_for = params.provenance.get("data", {})
-    if "name" not in made_for:
-        raise DataError(f"{params.name}: provenance names no data set; give one by --data")
-    return data.load(
-        made_for["name"],
-        "test",
-        seed=int(params.provenance.get("seed", 0)),
-        data_dir=data_dir,
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.ndimage import rotate
 
-from hwgen.data import Dataset
+from hwgen.data.dataset import Dataset
 
 
 @dataclass(frozen=True, kw_only=True)

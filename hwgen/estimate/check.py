@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from hwgen import cycles, fit, resources
 from hwgen.boards import board as board_module
 from hwgen.boards import pll
 from hwgen.boards.board import Board
 from hwgen.errors import BoardError
+from hwgen.estimate import cycles, memories, resources
+from hwgen.estimate import lanes as estimate_lanes
+from hwgen.estimate.resources import Prediction
 from hwgen.model.folder import ModelFolder
 from hwgen.network.params import Params
-from hwgen.resources import Prediction
 
 _BITS_A_WORD = 20  # two bytes, each with a start and a stop bit
 
@@ -76,7 +77,7 @@ def run(
     if clock_hz and clock_hz != board.clock_hz:
         clock_hz = pll.find(board, clock_hz).output_hz
     clock_hz = clock_hz or board.clock_hz
-    lanes = tuple(lanes) if lanes is not None else fit.default_lanes(params, board)
+    lanes = tuple(lanes) if lanes is not None else estimate_lanes.default_lanes(params, board)
     counted = cycles.predict(folder, params, lanes)
     return Check(
         board=board.name,
@@ -109,8 +110,8 @@ def require(check: Check, params: Params, *, clock_hz: int | None = None) -> Non
 def fits(params: Params, board: Board, *, clock_hz: int | None = None) -> bool:
     """Whether it does, by the same estimates, with the board's default lanes."""
     try:
-        fit.check_memory(params, board)
-        lanes = fit.default_lanes(params, board)
+        memories.check_memory(params, board)
+        lanes = estimate_lanes.default_lanes(params, board)
         predicted = resources.predict(params, lanes, board)
     except BoardError:
         return False

@@ -3,13 +3,20 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from hwgen.data.dataset import Dataset
+from hwgen.data.inputs import encoded
 from hwgen.errors import ParamsError
 from hwgen.golden import Golden
 from hwgen.golden.network import Trace, joined
 from hwgen.golden.student import Student
+from hwgen.model import vectors as vectors_file
+from hwgen.model.folder import ModelFolder
 from hwgen.model.vectors import MAX_CLASSES, UNTAUGHT, Vectors
 from hwgen.network.learning import UNLABELLED
 from hwgen.network.params import Params
+
+# Samples of the test set that travel with a model: as many as fit about a megabyte.
+_MAX_VECTORS, _MIN_VECTORS, _VECTOR_BYTES = 32, 8, 2**20
 
 
 def vectors(params: Params, inputs: NDArray[np.uint8], labels: NDArray[np.integer]) -> Vectors:
@@ -73,3 +80,24 @@ def _vectors(
         decision_steps=trace.decision_steps,
         shadows=shadows,
     )
+
+
+def write_vectors(folder: ModelFolder, params: Params, test: Dataset) -> None:
+    """Those of the first samples of the test set; of params that learn, their lessons, too."""
+    given = make_vectors(params, test)
+    vectors_file.save(given, folder.vectors_path)
+    if params.spec.learning:
+        wanted = to_teach(given.labels, params.spec.n_classes)
+        taught = lessons(params, given.inputs, wanted)
+        vectors_file.save(taught, folder.lessons_path)
+
+
+def make_vectors(params: Params, test: Dataset) -> Vectors:
+    """The first samples of the test set, and golden's answers."""
+    spec = params.spec
+    n_rows = spec.n_steps if spec.multi_spike else 1  # of spikes, where others have times
+    n_neurons = sum(layer.n_post for layer in spec.layers)
+    bytes_per_sample = n_rows * (spec.input.n_inputs + n_neurons) + 4 * n_neurons
+    n = max(_MIN_VECTORS, min(_MAX_VECTORS, _VECTOR_BYTES // bytes_per_sample))
+    inputs = encoded(test, spec, slice(n))
+    return vectors(params, inputs, test.labels[:n])

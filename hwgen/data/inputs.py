@@ -3,12 +3,12 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.data import Dataset
-from hwgen.encode import events, latency, once, rate
+from hwgen.data.dataset import Dataset
+from hwgen.data.encoding import events, latency, once, rate
+from hwgen.data.recordings import CHANNELS, Recordings
 from hwgen.errors import DataError, RecipeError
 from hwgen.network.spec import InputSpec, NetworkSpec
 from hwgen.recipe import DataRecipe
-from hwgen.recordings import CHANNELS, Recordings
 
 _ALL = slice(None)
 

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.calibration import Model, damaged, fitted, table
+from hwgen.estimate.regression import Model, damaged, fitted, table
 from hwgen.golden import Golden
 from hwgen.golden.network import Trace
 from hwgen.model.folder import ModelFolder

@@ -1,0 +1,1 @@
+"""Vectors that let a second implementation check itself, and what checks it."""

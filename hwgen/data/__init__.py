@@ -1,0 +1,1 @@
+"""Data sets, recordings and pictures: where they are, and how they become spikes."""

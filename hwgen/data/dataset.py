@@ -1,0 +1,40 @@
+"""A data set in memory."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.data.recordings import Recordings
+
+Split = Literal["train", "validation", "test"]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Grey images uint8 [n, height, width], values 0..x_max, and labels int64 [n].
+
+    Of recordings of an event camera, `images` are events counted per pixel, up to `x_max`, to look
+    at; `recordings` holds the events.
+    """
+
+    name: str
+    images: NDArray[np.uint8]
+    labels: NDArray[np.int64]
+    x_max: int
+    recordings: Recordings | None = None
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def first(self, n: int) -> "Dataset":
+        """The first n samples."""
+        return self.take(slice(n))
+
+    def take(self, chosen: NDArray[np.integer] | slice) -> "Dataset":
+        """The samples at these indices, in their order."""
+        events = self.recordings.take(chosen) if self.recordings else None
+        return replace(
+            self, images=self.images[chosen], labels=self.labels[chosen], recordings=events
+        )

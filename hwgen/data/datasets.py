@@ -1,0 +1,83 @@
+"""Data sets, one loader for all: where the files are, what they hold, and how they are split."""
+
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.data import cifar10, nmnist, recordings
+from hwgen.data.caltech import CALTECH, load_caltech
+from hwgen.data.catalogue import N_CLASSES, x_max
+from hwgen.data.dataset import Dataset, Split
+from hwgen.data.idx import load_pair
+from hwgen.data.locate import SOURCES, find_folder
+from hwgen.data.recordings import Recordings
+from hwgen.errors import DataError
+
+_OWN_READERS = {"n-mnist": nmnist.N_MNIST, "cifar10": cifar10.FOLDER}
+_TEST_FRACTION = {"digits": 0.2, CALTECH: 0.5}  # of sets without a test set of their own
+NAMES = ("digits", *SOURCES, CALTECH, *_OWN_READERS)
+
+
+def load(
+    name: str,
+    split: Split,
+    *,
+    seed: int = 0,
+    validation: float = 0.1,
+    data_dir: Path | None = None,
+) -> Dataset:
+    """One part of a data set.
+
+    MNIST and Fashion-MNIST keep their own test set; `validation` is the fraction of the training
+    set, drawn by `seed`, that is held out to choose by. The others have no test set of their own: a
+    fifth of digits, half of the faces and motorbikes of Caltech-101, drawn by the same `seed`,
+    becomes it. Raises `DataError`.
+    """
+    events: Recordings | None = None
+    if name in _TEST_FRACTION:
+        images, labels = _digits() if name == "digits" else load_caltech(data_dir)
+        order = np.random.default_rng(seed).permutation(len(labels))
+        n_test = int(len(labels) * _TEST_FRACTION[name])
+        test, rest = order[:n_test], order[n_test:]
+    elif name in SOURCES:
+        part: Literal["train", "test"] = "test" if split == "test" else "train"
+        images, labels = load_pair(name, part, data_dir)
+        test = np.arange(len(labels))
+        rest = np.random.default_rng(seed).permutation(len(labels))
+    elif name in _OWN_READERS:
+        own = "test" if split == "test" else "train"
+        folder = find_folder(name, _OWN_READERS[name], data_dir)
+        if name == "cifar10":
+            images, labels = cifar10.load(folder, test=split == "test")
+            test = np.arange(len(labels))
+        else:
+            events, labels = nmnist.load(folder / own.title())
+            images = events.pictures()
+            test = recordings.dealt(labels)
+        rest = np.random.default_rng(seed).permutation(len(labels))
+    else:
+        raise DataError(f"unknown data set {name!r}: known are {', '.join(NAMES)}")
+    _check(name, images, labels)
+    n_validation = round(len(rest) * validation)
+    chosen = {"test": test, "validation": rest[:n_validation], "train": rest[n_validation:]}[split]
+    return Dataset(name, images, labels, x_max(name), events).take(chosen)
+
+
+def _check(name: str, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
+    if not images.size:
+        raise DataError(f"{name}: {'x'.join(map(str, images.shape))} images: there is nothing")
+    least, greatest, n_classes = int(labels.min()), int(labels.max()), N_CLASSES[name]
+    if least < 0 or greatest >= n_classes:
+        wrong = least if least < 0 else greatest
+        raise DataError(
+            f"{name}: a label is {wrong}, expected 0..{n_classes - 1}; fetch the labels again"
+        )
+
+
+def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    from sklearn.datasets import load_digits  # takes a second to import: only when asked for
+
+    bunch = load_digits()
+    return bunch.images.astype(np.uint8), bunch.target.astype(np.int64)

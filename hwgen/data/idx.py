@@ -1,0 +1,56 @@
+"""Files of MNIST's format, IDX."""
+
+import gzip
+import math
+import zlib
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.data.locate import find_file
+from hwgen.errors import DataError
+from hwgen.files import reason
+
+_FILES = {
+    ("train", "images"): "train-images-idx3-ubyte.gz",
+    ("train", "labels"): "train-labels-idx1-ubyte.gz",
+    ("test", "images"): "t10k-images-idx3-ubyte.gz",
+    ("test", "labels"): "t10k-labels-idx1-ubyte.gz",
+}
+
+
+def load_pair(
+    name: str, part: Literal["train", "test"], data_dir: Path | None
+) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    paths = [find_file(name, _FILES[part, kind], data_dir) for kind in ("images", "labels")]
+    images, labels = (read_idx(path) for path in paths)
+    if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
+        raise DataError(
+            f"{paths[0]}: {list(images.shape)} images do not go with {list(labels.shape)} labels "
+            f"in {paths[1]}"
+        )
+    return images, labels.astype(np.int64)
+
+
+def read_idx(path: Path) -> NDArray[np.uint8]:
+    """An idx file of bytes, gzipped: magic 0x0000 08 <n_dims>, then big-endian sizes, then data."""
+    try:
+        with gzip.open(path) as file:
+            content = file.read()
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: not a whole gzip file: {reason(error)}; fetch it again") from None
+    if content[:3] != b"\0\0\x08" or len(content) < 4 or len(content) < 4 + 4 * content[3]:
+        raise DataError(f"{path}: header is {content[:4].hex()!r}, expected an idx file of bytes")
+    n_dims = content[3]
+    if n_dims not in (1, 3):
+        raise DataError(f"{path}: {n_dims} dimensions, expected 3 of images or 1 of labels")
+    shape = np.frombuffer(content, ">u4", n_dims, 4).tolist()
+    data = np.frombuffer(content, np.uint8, offset=4 + 4 * n_dims)
+    if data.size != math.prod(shape):
+        raise DataError(
+            f"{path}: {data.size} bytes of data, expected {math.prod(shape)} for "
+            f"{'x'.join(map(str, shape))}; fetch it again"
+        )
+    return data.reshape(shape)

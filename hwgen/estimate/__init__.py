@@ -1,0 +1,1 @@
+"""What a design will cost before it is synthesized."""
