@@ -11,13 +11,13 @@ import argparse
 import json
 from pathlib import Path
 
-from hwgen import verify
 from hwgen.boards import board
 from hwgen.estimate import lanes as estimate_lanes
 from hwgen.model import folder as model_folder
 from hwgen.network.params import Params
 from hwgen.network.spikes import n_spikes
 from hwgen.protocol.memory import n_blocks
+from hwgen.verification import verify
 
 
 def visits(params: Params, lanes: list[int]) -> list[int]:

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from hwgen import curves, learn
 from hwgen.data import datasets
 from hwgen.files import write_atomic
 from hwgen.network.learning import LearningSpec
-from hwgen.newborn import newborn
+from hwgen.onchip import run
+from hwgen.onchip.initial import newborn
 from hwgen.recipe import load
+from hwgen.report import curves
 
 WIDTHS = (16, 14, 12, 10, 8)
 RATES = (4, 2, 1, 0, -1, -2, -4)  # added to the recipe's shifts
@@ -67,7 +68,7 @@ def main() -> None:
             task = progress.add_task(picture, total=len(rules) * options.samples)
             found = {}
             for name, rule in rules.items():
-                done = learn.learn(
+                done = run.learn(
                     newborn(replace(recipe, learning=rule), train),
                     train,
                     validation,

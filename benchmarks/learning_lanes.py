@@ -12,7 +12,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from hwgen import verify_learning
 from hwgen.boards import board
 from hwgen.build import synthesis
 from hwgen.cli.console import bar, phases
@@ -22,6 +21,7 @@ from hwgen.estimate import memories
 from hwgen.files import write_atomic
 from hwgen.model import folder as model_folder
 from hwgen.network.params import Params
+from hwgen.verification import verify_learning
 
 HEAD = """\
 | lanes | LUT | BRAM | DSP | Fmax | cycles an update | weights a cycle | weights/s |

@@ -16,7 +16,7 @@ from hwgen.data import datasets
 from hwgen.data.encoding import latency
 from hwgen.golden import Golden
 from hwgen.golden.student import Student
-from hwgen.newborn import newborn
+from hwgen.onchip.initial import newborn
 from hwgen.recipe import load
 from hwgen.training.online import FloatStudent
 

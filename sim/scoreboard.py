@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from hwgen.golden import Golden, Trace
-from hwgen.mismatch import HELD, Mismatch
 from hwgen.network.params import Params
 from hwgen.network.spikes import fire
+from hwgen.verification.mismatch import HELD, Mismatch
 
 
 class BrokenError(Exception):

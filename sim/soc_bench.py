@@ -17,7 +17,6 @@ from tb_top import Comparison, expected_registers
 
 from hwgen.golden.network import Golden, joined
 from hwgen.golden.student import Student
-from hwgen.mismatch import HANG, HELD
 from hwgen.network import params_file
 from hwgen.network.learning import UNLABELLED
 from hwgen.protocol import register_map
@@ -25,6 +24,7 @@ from hwgen.protocol import words as protocol_words
 from hwgen.protocol.memory import n_blocks, packed, unpacked
 from hwgen.protocol.tokens import Kind, Token, sample_tokens
 from hwgen.protocol.words import Register
+from hwgen.verification.mismatch import HANG, HELD
 
 JOB = Path(os.environ["HWGEN_JOB"])
 CLOCK_NS = 10

@@ -17,11 +17,11 @@ from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
 from scoreboard import BrokenError, Scoreboard
 
-from hwgen.mismatch import HANG, UNKNOWN
 from hwgen.network import params_file
 from hwgen.network.spikes import n_spikes
 from hwgen.protocol.tokens import Kind, Token, sample_tokens
 from hwgen.protocol.words import VERSION, Register
+from hwgen.verification.mismatch import HANG, UNKNOWN
 
 JOB = Path(os.environ["HWGEN_JOB"])
 QUIET_CYCLES = 20_000  # nothing moves for so long, and for two more a neuron: a deadlock

@@ -18,10 +18,10 @@ from tb_core import JOB, Bench, check_registers, interrupt, reset, signed
 
 from hwgen.golden.network import joined
 from hwgen.golden.student import Student
-from hwgen.mismatch import HELD
 from hwgen.network import params_file
 from hwgen.protocol.memory import n_blocks, packed, unpacked
 from hwgen.protocol.tokens import Kind, Token, sample_tokens
+from hwgen.verification.mismatch import HELD
 
 SHADOWS = "shadow weights"
 

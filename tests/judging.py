@@ -9,10 +9,10 @@ from unittest import mock
 
 from planting import Mutant, Network, PlantingError, network, text_of
 
-from hwgen import cosim, cosim_learning, verify, verify_learning
 from hwgen.errors import ToolError
-from hwgen.mismatch import Mismatch
 from hwgen.toolchain import cxxrtl
+from hwgen.verification import cosim, cosim_learning, verify, verify_learning
+from hwgen.verification.mismatch import Mismatch
 
 STALL = 0.2
 SPELLS: dict[str, Any] = {"stall": 0.02, "spell": 300}

@@ -78,15 +78,15 @@ def load(verb: str) -> None:
     """What the verb would import late."""
     import hwgen.cli
     import hwgen.conformance.json_export
-    import hwgen.course
     import hwgen.data.datasets
+    import hwgen.flows.learn
 
     if verb in ("train", "learn"):
         hwgen.data.datasets.load("digits", "test")
     if verb == "train":
         import torch
 
-        import hwgen.train
+        import hwgen.flows.train
         import hwgen.training.loop
         import hwgen.training.measure
         import hwgen.training.quantize

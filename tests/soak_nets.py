@@ -10,10 +10,10 @@ from multi_spike_nets import multi_spike, random_spikes
 from numpy.typing import NDArray
 from samples import learning_params, random_network, random_spike_times
 
-from hwgen.compiled import Compiled
 from hwgen.hdl.verilog import to_verilog
 from hwgen.network.params import Params
-from hwgen.toolchain import cxxrtl
+from hwgen.verification import compiled_core
+from hwgen.verification.cxxrtl_session import Compiled
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Net:
         with planted(fault), patch("hwgen.hdl.core.QUEUE_DEPTH", self.queue_depth):
             spram = {"spram": True} if self.spram else {}
             text = to_verilog(self.params, self.lanes, **spram)
-        library = cxxrtl.library(text, self.params.spec.layers, cache=cache)
+        library = compiled_core.library(text, self.params.spec.layers, cache=cache)
         return Compiled(library, self.params, self.lanes)
 
 

@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 from soak_nets import Net
 
-from hwgen.beside import Beside
-from hwgen.compare import compare, first
-from hwgen.compiled import Compiled, Lessons, Shadows
 from hwgen.errors import HwgenError
 from hwgen.golden import Golden
 from hwgen.golden.network import joined
 from hwgen.golden.student import Student
-from hwgen.mismatch import Mismatch
 from hwgen.network.learning_unit import adopted
 from hwgen.network.params import Params
-from hwgen.recording import Recording
+from hwgen.verification.compare import compare, first
+from hwgen.verification.core_trace import Recording
+from hwgen.verification.cxxrtl_session import Compiled, Lessons, Shadows
+from hwgen.verification.learning_worker import Beside
+from hwgen.verification.mismatch import Mismatch
 
 # Passes of a soak. A spell is long enough for results that wait to stop the whole core, and for a
 # host that sends nothing to let it run dry.

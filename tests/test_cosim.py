@@ -7,15 +7,15 @@ from types import SimpleNamespace
 import pytest
 from samples import random_network, random_params, random_spike_times
 
-from hwgen import cosim
 from hwgen.errors import MismatchError, ToolError
 from hwgen.golden import Golden
 from hwgen.hdl.pool import Pool
 from hwgen.hdl.verilog import to_verilog
-from hwgen.mismatch import HANG, UNKNOWN
 from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.layers.shape import Shape
 from hwgen.protocol.words import Register
+from hwgen.verification import cosim
+from hwgen.verification.mismatch import HANG, UNKNOWN
 
 pytestmark = pytest.mark.cosim
 LANES = (4, 3)

@@ -10,13 +10,13 @@ from samples import learning_params, random_spike_times
 from test_cli import model_folder, run_json
 from test_verify_learning import SHADOWS, EndsEarly, Flickers, wrong_core
 
-from hwgen import cosim, cosim_learning
 from hwgen.data.labelled import Samples
 from hwgen.errors import MismatchError, ToolError
 from hwgen.hdl.gate import Gate
 from hwgen.hdl.verilog import to_verilog
-from hwgen.mismatch import HELD
 from hwgen.network.learning import UNLABELLED
+from hwgen.verification import cosim, cosim_learning
+from hwgen.verification.mismatch import HELD
 
 pytestmark = pytest.mark.cosim
 LANES = (2, 4)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hwgen.frames import Down, Unframer, Up
+from hwgen.host.frames import Down, Unframer, Up
 from hwgen.protocol.words import ESCAPE, FLAG, FRAME_WORDS, WINDOW, Frame
 
 BYTES = st.integers(0, 255)

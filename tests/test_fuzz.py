@@ -23,17 +23,18 @@ from safetensors.numpy import save as to_safetensors
 from samples import learning_params, random_network, random_params, random_spike_times
 from typer.testing import CliRunner
 
-from hwgen import halfway, recipe
+from hwgen import recipe
 from hwgen.boards import board
 from hwgen.cli import app, main
 from hwgen.conformance import check, json_export, make_vectors, results
 from hwgen.data import datasets
 from hwgen.errors import HwgenError
-from hwgen.halfway import Halfway, Point
 from hwgen.model import vectors as vectors_file
 from hwgen.model.folder import ModelFolder
 from hwgen.network import params_file
 from hwgen.network.params import KINDS
+from hwgen.onchip import checkpoint
+from hwgen.onchip.checkpoint import Halfway, Point
 
 LONG = int(os.environ.get("HWGEN_FUZZ", "0"))  # examples of each test; 0: the quick run
 settings.register_profile(
@@ -515,7 +516,7 @@ HALFWAY = Halfway(params=LEARNS, state=123, curve=(POINT,), seconds=1.5, plan=PL
 
 @pytest.fixture(scope="module")
 def halfway_file(folder):
-    halfway.save(HALFWAY, folder / "halfway")
+    checkpoint.save(HALFWAY, folder / "halfway")
     return (folder / "halfway").read_bytes()
 
 
@@ -524,7 +525,7 @@ def halfway_file(folder):
 def test_damaged_halfway(folder, halfway_file, draws):
     path = folder / "checkpoint.safetensors"
     path.write_bytes(draws.draw(damaged(halfway_file)))
-    found = outcome(lambda p: halfway.load(p, PLAN), path)
+    found = outcome(lambda p: checkpoint.load(p, PLAN), path)
     if found:
         assert (found.state, found.seconds, found.plan) == (123, 1.5, PLAN)
         assert found.curve[0].n_updates == 3
@@ -537,7 +538,7 @@ def test_a_digit_of_a_checkpoint_is_another(folder, halfway_file, old, new):
     text = f'\\"{"state" if old == "123" else "seconds"}\\": '
     assert (text + old).encode() in halfway_file
     path.write_bytes(halfway_file.replace((text + old).encode(), (text + new).encode()))
-    assert outcome(lambda p: halfway.load(p, PLAN), path) is None
+    assert outcome(lambda p: checkpoint.load(p, PLAN), path) is None
 
 
 # Through the command line: one line, exit code 2.

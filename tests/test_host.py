@@ -12,10 +12,10 @@ from samples import learning_params, random_network, random_spike_times
 from stand_ins import needs
 
 from hwgen.errors import LinkError, ToolError
-from hwgen.frames import Down, Unframer, Up
 from hwgen.golden import Golden
 from hwgen.golden.student import Student
 from hwgen.host import Device, Recorder, Replay, SerialPort, simulated
+from hwgen.host.frames import Down, Unframer, Up
 from hwgen.host.line import Line
 from hwgen.host.simulated import SimulatedBoard, SimulatedPort
 from hwgen.network.params import Params

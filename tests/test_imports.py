@@ -81,11 +81,11 @@ def test_imports(path):
         ("hwgen/golden/network.py", "hwgen.hdl.core"),
         ("hwgen/hdl/dense.py", "hwgen.golden"),
         ("hwgen/training/loop.py", "hwgen.golden.Golden"),
-        ("hwgen/cosim.py", "torch"),
+        ("hwgen/verification/cosim.py", "torch"),
         ("hwgen/golden/neuron.py", "amaranth.hdl"),
         ("sim/tb_core.py", "hwgen.hdl.core"),
         ("hwgen/network/spec.py", "hwgen.network.params"),
-        ("hwgen/demo.py", "models.digits"),
+        ("hwgen/flows/demo.py", "models.digits"),
         ("hwgen/hdl/dense.py", "amaranth.*"),
     ],
 )

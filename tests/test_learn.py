@@ -11,16 +11,17 @@ import numpy as np
 import pytest
 from samples import random_network, random_spike_times
 
-from hwgen import course, learn
 from hwgen import recipe as recipe_file
 from hwgen.data import datasets
 from hwgen.data.shifts import World, only
 from hwgen.errors import DataError, HwgenError, ParamsError, RecipeError
+from hwgen.flows import learn as flows_learn
 from hwgen.golden import Golden
 from hwgen.model.folder import ModelFolder
 from hwgen.network import learning_unit, params_file
 from hwgen.network.learning import LearningSpec
-from hwgen.newborn import newborn
+from hwgen.onchip import run
+from hwgen.onchip.initial import newborn
 from hwgen.package_data import share
 
 DIGITS = share("models") / "digits-learn" / "recipe.toml"
@@ -38,7 +39,7 @@ def first(sets):
 
 def test_from_nothing_to_digits(sets, first):
     told = []
-    made = learn.learn(
+    made = run.learn(
         first, *sets, n_samples=3000, n_points=3, seed=2, on_point=lambda *a: told.append(a)
     )
     accuracies = [point.test_accuracy for point in made.curve]
@@ -52,16 +53,16 @@ def test_from_nothing_to_digits(sets, first):
 
 def test_a_course_is_the_same_each_time(sets, first):
     digests = {
-        learn.learn(first, *sets, n_samples=300, n_points=points, seed=seed).params.digest
+        run.learn(first, *sets, n_samples=300, n_points=points, seed=seed).params.digest
         for points, seed in ((1, 2), (3, 2), (1, 2))
     }
     assert len(digests) == 1
-    other = learn.learn(first, *sets, n_samples=300, n_points=1, seed=3)
+    other = run.learn(first, *sets, n_samples=300, n_points=1, seed=3)
     assert other.params.digest not in digests
 
 
 def test_newborn_neurons_use_their_steps(sets, first):
-    inputs = learn.latency(sets[0].images[:200], first.spec.input, first.spec.n_steps)
+    inputs = run.latency(sets[0].images[:200], first.spec.input, first.spec.n_steps)
     times = Golden(first).run(inputs).spike_times
     n_steps = first.spec.n_steps
     assert 0.3 < (times[0] < n_steps).mean() < 0.7
@@ -75,7 +76,7 @@ def test_last_layer_of_a_trained_network(sets):
     net = learning_unit.with_learning(
         dataclasses.replace(net, spec=spec), LearningSpec(layers="last")
     )
-    made = learn.learn(net, *sets, n_samples=500, n_points=1)
+    made = run.learn(net, *sets, n_samples=500, n_points=1)
     assert (made.params.weights[0] == net.weights[0]).all()
     assert (made.params.weights[1] != net.weights[1]).any()
     assert made.curve[-1].test_accuracy > made.curve[0].test_accuracy
@@ -104,7 +105,7 @@ def test_finer_weights_change_no_spike(sets, layers, bits):
 
 def test_a_course_goes_on_where_it_stopped(sets, first, tmp_path):
     path, options = tmp_path / "half.safetensors", {"n_samples": 400, "n_points": 4, "seed": 2}
-    whole = learn.learn(first, *sets, **options)
+    whole = run.learn(first, *sets, **options)
 
     class StopError(Exception):
         pass
@@ -114,19 +115,19 @@ def test_a_course_goes_on_where_it_stopped(sets, first, tmp_path):
             raise StopError
 
     with pytest.raises(StopError):
-        learn.learn(first, *sets, checkpoint=path, on_point=stop, **options)
+        run.learn(first, *sets, checkpoint=path, on_point=stop, **options)
     told = []
-    rest = learn.learn(
+    rest = run.learn(
         first, *sets, checkpoint=path, resume=True, on_point=lambda *a: told.append(a[0]), **options
     )
     assert told == [300, 400]
     assert rest.params.digest == whole.params.digest
     assert [p.n_updates for p in rest.curve] == [p.n_updates for p in whole.curve]
     with pytest.raises(DataError, match=r"of another course \(other samples\); delete it"):
-        learn.learn(first, *sets, checkpoint=path, resume=True, **options | {"n_samples": 401})
+        run.learn(first, *sets, checkpoint=path, resume=True, **options | {"n_samples": 401})
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(DataError, match="not a whole checkpoint"):
-        learn.learn(first, *sets, checkpoint=path, resume=True, **options)
+        run.learn(first, *sets, checkpoint=path, resume=True, **options)
 
 
 def test_what_cannot_learn_is_refused(sets, first):
@@ -138,7 +139,7 @@ def test_what_cannot_learn_is_refused(sets, first):
             random_network(1, "8x8-10", weight_bits=4), LearningSpec(shadow_bits=3)
         )
     with pytest.raises(DataError, match="no learning unit"):
-        learn.learn(random_network(1, "8x8-10"), *sets, n_samples=1)
+        run.learn(random_network(1, "8x8-10"), *sets, n_samples=1)
     trained = recipe_file.load(share("models") / "digits" / "recipe.toml")
     with pytest.raises(RecipeError, match="rule = 'on-chip'"):
         newborn(trained, sets[0])
@@ -165,7 +166,9 @@ def test_worlds(sets):
 
 
 def test_the_flow_writes_a_model_folder(tmp_path):
-    made, folder = course.run(str(DIGITS), n_samples=60, n_points=2, out=tmp_path / "made", seed=5)
+    made, folder = flows_learn.run(
+        str(DIGITS), n_samples=60, n_points=2, out=tmp_path / "made", seed=5
+    )
     assert params_file.load(folder / "params.safetensors").digest == made.params.digest
     written = ModelFolder(folder)
     lessons = written.lessons(made.params)
@@ -175,20 +178,22 @@ def test_the_flow_writes_a_model_folder(tmp_path):
     assert [point["n_learnt"] for point in curve["curve"]] == [0, 30, 60]
     assert (folder / "curve.svg").read_text().startswith("<?xml")
     assert "learnt on chip" in (folder / "card.md").read_text()
-    again, _ = course.run(str(folder), n_samples=20, n_points=1, out=tmp_path / "again", shift=3)
+    again, _ = flows_learn.run(
+        str(folder), n_samples=20, n_points=1, out=tmp_path / "again", shift=3
+    )
     assert again.params.provenance["parent"] != made.params.provenance["parent"]
     assert again.params.spec.learning.hidden_shift == 3
     with pytest.raises(HwgenError, match=r"labels \[11\] are not among the 10 classes"):
-        course.run(str(folder), n_samples=20, labels=frozenset({11}), out=tmp_path / "no")
+        flows_learn.run(str(folder), n_samples=20, labels=frozenset({11}), out=tmp_path / "no")
     assert not (tmp_path / "no").exists()
     with pytest.raises(ParamsError, match="is to be trained first"):
-        course.run(str(share("models") / "digits" / "recipe.toml"))
+        flows_learn.run(str(share("models") / "digits" / "recipe.toml"))
 
 
 def test_a_picture_is_the_same_each_time(tmp_path, sets, first):
-    from hwgen import curves
+    from hwgen.report import curves
 
-    made = learn.learn(first, *sets, n_samples=40, n_points=2)
+    made = run.learn(first, *sets, n_samples=40, n_points=2)
     pictures = []
     for name in ("a.svg", "b.svg"):
         curves.draw({"x": made.curve}, tmp_path / name, "a course")

@@ -7,7 +7,6 @@ import pytest
 from multi_spike_nets import multi_spike, random_spikes
 from stand_ins import needs
 
-from hwgen import cosim, verify
 from hwgen.errors import ParamsError
 from hwgen.golden import Golden
 from hwgen.network import params_file
@@ -15,6 +14,7 @@ from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.spikes import n_spikes
 from hwgen.protocol.tokens import Kind, sample_tokens
+from hwgen.verification import cosim, verify
 
 NETWORKS = {
     "zero": ("3x4-9-4", (4, 2), {"weight_bits": 1}),

@@ -24,7 +24,7 @@ from hwgen.model.folder import ModelFolder
 from hwgen.model.vectors import save as save_vectors
 from hwgen.network import params_file
 from hwgen.network.spec import InputSpec
-from hwgen.report import write
+from hwgen.report.page import write
 
 SPEC = InputSpec(height=8, width=8, x_max=16)
 # Runs in the page: pictures that cannot be shown, and a word that it has run at all.
@@ -182,7 +182,7 @@ def test_without_data_the_vectors_are_shown(folder: ModelFolder, tmp_path: Path,
     def nothing(*args, **options):
         raise DataError("no data here")
 
-    monkeypatch.setattr("hwgen.report.own_test_set", nothing)
+    monkeypatch.setattr("hwgen.report.page.own_test_set", nothing)
     page = tmp_path / "page.html"
     write(folder, board.load("ulx3s_25f"), page)
     text = words(page.read_text())

@@ -11,7 +11,7 @@ from soak_nets import NETS
 from soak_runs import STALLS, Course, Tally, labels_of
 from stand_ins import needs
 
-from hwgen.recording import Moment
+from hwgen.verification.core_trace import Moment
 
 SEED = 1
 IN_SPRAM = "learns, in SPRAM"

@@ -10,8 +10,6 @@ from formal.planted import Fault, planted
 from samples import learning_params, random_network, random_params, random_spike_times
 from stand_ins import needs
 
-from hwgen import gatesim
-from hwgen import run as flow
 from hwgen.boards import board as board_module
 from hwgen.build import synthesis
 from hwgen.errors import BoardError, LinkError
@@ -22,12 +20,14 @@ from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.shadows import SpramShadows
 from hwgen.hdl.words import WordCore
 from hwgen.host import Device, simulated
+from hwgen.host import run as flow
 from hwgen.host.simulated import SimulatedBoard
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.params import Params
 from hwgen.protocol import words as protocol_words
 from hwgen.protocol.memory import loaded_words, n_sprams
 from hwgen.protocol.words import Register
+from hwgen.verification import gate_level
 
 ICEBREAKER = board_module.load("icebreaker")
 ULX3S = board_module.load("ulx3s_85f")
@@ -125,7 +125,9 @@ def test_a_netlist_loads_its_weights(tmp_path: Path) -> None:
     built = synthesis.build(params, small, lanes=lanes, build_dir=tmp_path, divisor=4)
     assert (built.loaded_layers, built.sprams.used) == ((0,), 1)
     inputs = random_spike_times(2, 3, params)
-    found = gatesim.run_netlist(params, inputs, built=built, board=small, job_dir=tmp_path / "sim")
+    found = gate_level.run_netlist(
+        params, inputs, built=built, board=small, job_dir=tmp_path / "sim"
+    )
     assert found.n_samples == 3
 
 

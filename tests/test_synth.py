@@ -10,7 +10,6 @@ from samples import random_network, random_params, random_spike_times
 from stand_ins import hide_tools, needs, put_tools, script
 from tool_output import ICE40_CELLS, ICE40_REPORT
 
-from hwgen import gatesim
 from hwgen.boards import board
 from hwgen.build import synthesis
 from hwgen.build.synthesis import PHASES, SynthResult
@@ -20,6 +19,7 @@ from hwgen.estimate import memories
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.top import BoardTop
 from hwgen.network.params import Params
+from hwgen.verification import gate_level
 
 ICEBREAKER, ULX3S = board.load("icebreaker"), board.load("ulx3s_25f")
 TANG = board.load("tang_nano_9k")
@@ -217,7 +217,7 @@ def test_the_netlist_equals_golden(built: SynthResult, params: Params, tmp_path:
     needs("iverilog")
     target = FAMILIES[built.board][0]
     inputs = random_spike_times(3, 3, params)
-    result = gatesim.run_netlist(params, inputs, built=built, board=target, job_dir=tmp_path)
+    result = gate_level.run_netlist(params, inputs, built=built, board=target, job_dir=tmp_path)
     assert (result.level, result.n_samples) == ("netlist", 3)
     # Three decisions of three parts, six registers, two more. (The ID is asked for, too.)
     assert result.n_compared == 9 + 6 + 2
@@ -230,10 +230,12 @@ def test_the_bitstream_equals_golden(built: SynthResult, params: Params, tmp_pat
     if built.board != "icebreaker":
         target = FAMILIES[built.board][0]
         with pytest.raises(ToolError, match=r"^gatesim: a bitstream for .* cannot be read back"):
-            gatesim.run_bitstream(params, inputs, built=built, board=target, job_dir=tmp_path)
+            gate_level.run_bitstream(params, inputs, built=built, board=target, job_dir=tmp_path)
         return
     needs("iverilog", "iceunpack", "icebox_vlog")
-    result = gatesim.run_bitstream(params, inputs, built=built, board=ICEBREAKER, job_dir=tmp_path)
+    result = gate_level.run_bitstream(
+        params, inputs, built=built, board=ICEBREAKER, job_dir=tmp_path
+    )
     assert (result.level, result.n_samples, result.n_compared) == ("bitstream", 3, 17)
 
 
@@ -254,7 +256,7 @@ def test_a_flipped_weight_bit_in_the_netlist_is_caught(
     wrong = tmp_path / "wrong.json"
     wrong.write_text(json.dumps(netlist))
     with pytest.raises(MismatchError, match=r"^(label|step|SPIKES|SYNAPTIC_OPS) differs: sample "):
-        gatesim.run_netlist(
+        gate_level.run_netlist(
             params,
             random_spike_times(3, 3, params),
             built=dataclasses.replace(built, netlist=wrong),
@@ -276,7 +278,7 @@ def test_the_netlist_behind_a_pll_equals_golden(params: Params, tmp_path: Path) 
     (clock,) = report["fmax"].values()
     assert clock["constraint"] == pytest.approx(18, abs=0.01)  # nextpnr's own figure of the PLL
     inputs = random_spike_times(3, 2, params)
-    result = gatesim.run_netlist(
+    result = gate_level.run_netlist(
         params, inputs, built=built, board=ICEBREAKER, job_dir=tmp_path / "job"
     )
     assert result.n_compared == 6 + 6 + 2
@@ -293,7 +295,7 @@ def test_the_netlist_of_pictures_equals_golden(pictures: Params, tmp_path: Path)
     estimate = memories.memory_blocks(pictures, PICTURE_LANES, ICEBREAKER)
     assert built.brams.used == sum(estimate) + 1
     inputs = random_spike_times(5, 2, pictures)
-    result = gatesim.run_netlist(
+    result = gate_level.run_netlist(
         pictures, inputs, built=built, board=ICEBREAKER, job_dir=tmp_path / "job"
     )
     assert result.n_compared == 6 + 6 + 2
@@ -303,7 +305,7 @@ def test_the_netlist_of_pictures_equals_golden(pictures: Params, tmp_path: Path)
 def test_the_rtl_of_pictures_equals_golden(pictures: Params, tmp_path: Path) -> None:
     needs("iverilog")
     inputs = random_spike_times(5, 3, pictures)
-    result = gatesim.run_rtl(pictures, inputs, lanes=PICTURE_LANES, job_dir=tmp_path)
+    result = gate_level.run_rtl(pictures, inputs, lanes=PICTURE_LANES, job_dir=tmp_path)
     assert result.n_compared == 17
 
 
@@ -317,7 +319,7 @@ def test_a_netlist_of_other_params_is_refused(params: Params, tmp_path: Path) ->
     )  # fmt: skip
     inputs = random_spike_times(3, 1, params)
     with pytest.raises(MismatchError, match=r"^.*/top\.bin: built from params '.*', expected '"):
-        gatesim.run_netlist(params, inputs, built=built, board=ICEBREAKER, job_dir=tmp_path)
+        gate_level.run_netlist(params, inputs, built=built, board=ICEBREAKER, job_dir=tmp_path)
 
 
 @pytest.mark.cosim
@@ -327,7 +329,7 @@ def test_the_rtl_equals_golden(
 ) -> None:
     needs("iverilog")
     inputs = random_spike_times(4, 3, params)
-    result = gatesim.run_rtl(
+    result = gate_level.run_rtl(
         params, inputs, lanes=(7, 4), job_dir=tmp_path, divisor=divisor, early_exit=early_exit
     )
     assert (result.level, result.n_compared) == ("rtl", n_compared)
@@ -336,4 +338,4 @@ def test_the_rtl_equals_golden(
 def test_no_samples_is_no_verdict(params: Params, tmp_path: Path) -> None:
     inputs = random_spike_times(4, 0, params)
     with pytest.raises(ToolError, match=r"^gatesim: no samples given: nothing would be compared"):
-        gatesim.run_rtl(params, inputs, lanes=(7, 4), job_dir=tmp_path)
+        gate_level.run_rtl(params, inputs, lanes=(7, 4), job_dir=tmp_path)

@@ -6,12 +6,12 @@ import numpy as np
 import pytest
 import torch
 
-from hwgen import learn
 from hwgen import recipe as recipe_file
 from hwgen.data import datasets
 from hwgen.golden import Golden
 from hwgen.golden.student import Student
-from hwgen.newborn import newborn
+from hwgen.onchip import run
+from hwgen.onchip.initial import newborn
 from hwgen.package_data import share
 from hwgen.training.online import FloatStudent
 
@@ -28,7 +28,7 @@ def first(sets):
 
 def times(params, dataset):
     return torch.from_numpy(
-        learn.latency(dataset.images, params.spec.input, params.spec.n_steps)
+        run.latency(dataset.images, params.spec.input, params.spec.n_steps)
     ).long()
 
 

@@ -14,9 +14,6 @@ from amaranth.hdl import Const, Module, Signal
 from samples import random_network, random_params, random_spike_times
 from stand_ins import needs
 
-from hwgen import cosim
-from hwgen.compare import NEVER, compare
-from hwgen.compiled import Compiled
 from hwgen.errors import ToolError
 from hwgen.golden import Golden
 from hwgen.hdl.bank import StateBank
@@ -25,6 +22,9 @@ from hwgen.hdl.verilog import to_verilog
 from hwgen.package_data import share
 from hwgen.protocol.words import Register
 from hwgen.toolchain import cxxrtl
+from hwgen.verification import compiled_core, cosim
+from hwgen.verification.compare import NEVER, compare
+from hwgen.verification.cxxrtl_session import Compiled
 
 pytestmark = pytest.mark.synth
 LANES = (4, 3)
@@ -42,7 +42,7 @@ def cache(tmp_path_factory):
 
 def build(net, lanes, cache, text=None, bench=None):
     text = text or to_verilog(net, lanes)
-    library = cxxrtl.library(text, net.spec.layers, cache=cache, bench=bench)
+    library = compiled_core.library(text, net.spec.layers, cache=cache, bench=bench)
     return Compiled(library, net, lanes)
 
 
@@ -331,7 +331,7 @@ def test_memory_contents_take_a_short_cut():
 
 def test_cache(net, core, cache, tmp_path):
     text, layers, phases = to_verilog(net, LANES), net.spec.layers, []
-    found = cxxrtl.library(text, layers, cache=cache, on_phase=phases.append)
+    found = compiled_core.library(text, layers, cache=cache, on_phase=phases.append)
     assert phases == []  # `core` has built it
     assert [path.name for path in found.parent.iterdir()] == [cxxrtl.LIBRARY]
     # Left by builds that were killed, one just now: neither is taken for a core.
@@ -344,7 +344,9 @@ def test_cache(net, core, cache, tmp_path):
 
     def make():
         try:
-            built.append(cxxrtl.library(text, layers, cache=tmp_path, on_phase=phases.append))
+            built.append(
+                compiled_core.library(text, layers, cache=tmp_path, on_phase=phases.append)
+            )
         except Exception as error:
             errors.append(error)
 
@@ -377,10 +379,10 @@ def test_what_the_cache_depends_on(net, cache, monkeypatch):
         {"bench": bench_with("bench.cpp", "enough to give up", "more than enough")},
     ):
         with pytest.raises(BuiltError):
-            cxxrtl.library(**{"verilog": text, "layers": layers, "cache": cache} | different)
+            compiled_core.library(**{"verilog": text, "layers": layers, "cache": cache} | different)
     monkeypatch.setattr(cxxrtl, "_FLAGS", (*cxxrtl._FLAGS, "-g"))
     with pytest.raises(BuiltError):
-        cxxrtl.library(text, layers, cache=cache)
+        compiled_core.library(text, layers, cache=cache)
 
 
 @pytest.mark.parametrize(
@@ -392,7 +394,7 @@ def test_what_the_cache_depends_on(net, cache, monkeypatch):
 )
 def test_broken_verilog_says_so(net, tmp_path, text, message):
     with pytest.raises(ToolError, match=message) as error:
-        cxxrtl.library(text, net.spec.layers, cache=tmp_path)
+        compiled_core.library(text, net.spec.layers, cache=tmp_path)
     log = str(error.value).rsplit("; see ")[-1]
     assert Path(log).read_text()
 
@@ -400,7 +402,7 @@ def test_broken_verilog_says_so(net, tmp_path, text, message):
 def test_missing_compiler(net, tmp_path, monkeypatch):
     monkeypatch.setenv("CXX", "nosuch++ -v")
     with pytest.raises(ToolError, match=r"^nosuch\+\+ not found; `apt-get install g\+\+`, or name"):
-        cxxrtl.library(to_verilog(net, LANES), net.spec.layers, cache=tmp_path)
+        compiled_core.library(to_verilog(net, LANES), net.spec.layers, cache=tmp_path)
 
 
 def test_damaged_library(net, tmp_path):

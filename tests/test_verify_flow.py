@@ -14,7 +14,6 @@ from test_cli import model_folder
 from test_models import need_real_data
 from typer.testing import CliRunner
 
-from hwgen import chunks, verify
 from hwgen.cli import app, main
 from hwgen.data import datasets
 from hwgen.data.encoding import latency
@@ -25,6 +24,7 @@ from hwgen.hdl.verilog import to_verilog
 from hwgen.model.folder import find
 from hwgen.network import params_file
 from hwgen.toolchain import cxxrtl
+from hwgen.verification import verify, worker
 
 pytestmark = pytest.mark.synth
 LANES = (4, 3)
@@ -173,7 +173,7 @@ def test_comparing_nothing_is_refused(net, inputs, tmp_path):
 
 def test_a_process_that_dies_is_an_error(net, inputs, tmp_path):
     with pytest.raises(ToolError, match=r"^a process of verify died \(status 1\); see .*log$"):
-        list(chunks.run(tmp_path, [(0, 10)], 2))
+        list(worker.run(tmp_path, [(0, 10)], 2))
     assert "job.json" in (tmp_path / "chunks.log").read_text()
 
 
@@ -184,17 +184,17 @@ def test_a_process_says_what_is_wrong(net, inputs, tmp_path):
     library.write_bytes(b"half")
     (tmp_path / "job.json").write_text(json.dumps(job | {"library": str(library)}))
     with pytest.raises(ToolError, match=r"core\.so: not a compiled core"):
-        list(chunks.run(tmp_path, [(0, 1)], 1))
+        list(worker.run(tmp_path, [(0, 1)], 1))
 
 
 def test_the_comparing_side_knows_no_hdl():
     """So what it expects cannot come from what made the core."""
-    script = "import hwgen.chunks, sys; print(*sys.modules)"
+    script = "import hwgen.verification.worker, sys; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     loaded = done.stdout.split()
-    assert "hwgen.compare" in loaded
+    assert "hwgen.verification.compare" in loaded
     assert [name for name in loaded if name.startswith(("hwgen.hdl", "amaranth"))] == []
 
 

@@ -14,9 +14,7 @@ from test_cli import model_folder
 from test_verify import build
 from typer.testing import CliRunner
 
-from hwgen import beside, verify_learning
 from hwgen.cli import app, main
-from hwgen.compiled import Compiled, Lessons
 from hwgen.data.labelled import Samples, choose
 from hwgen.errors import ToolError
 from hwgen.hdl.readback import Readback
@@ -24,6 +22,8 @@ from hwgen.hdl.verilog import to_verilog
 from hwgen.network import params_file
 from hwgen.network.learning import UNLABELLED, forward_weights, shadow_limits
 from hwgen.toolchain import cxxrtl
+from hwgen.verification import compiled_core, learning_worker, verify_learning
+from hwgen.verification.cxxrtl_session import Compiled, Lessons
 
 pytestmark = pytest.mark.synth
 LANES = (2, 4)
@@ -75,7 +75,7 @@ def core(net, cache):
 )
 def test_equal(net, core, lessons, options):
     calls = []
-    found = beside.run(net, core, *lessons, on_sample=calls.append, **options)
+    found = learning_worker.run(net, core, *lessons, on_sample=calls.append, **options)
     assert (found["mismatch"], found["n_mismatches"]) == (None, 0)
     every, n_shadows = options.get("every", 1), sum(x.size for x in net.shadows)
     assert calls == sorted({*range(every, 61, every), 60})
@@ -105,7 +105,7 @@ def test_other_cores(cache, shape, lanes, psp, bits, how):
     inputs, labels = lessons_of(net, 60)
     core = build(net, lanes, cache)
     for options in ({}, {"stall": 0.4}):
-        found = beside.run(net, core, inputs, labels, **options)
+        found = learning_worker.run(net, core, inputs, labels, **options)
         assert found["mismatch"] is None
         layers = net.spec.learning_layers
         assert found["n_compared"][SHADOWS] == 60 * sum(net.shadows[n].size for n in layers)
@@ -140,7 +140,7 @@ def test_no_bit_of_a_shadow_can_be_wrong(net, core):
             wrong = with_shadow(net, layer, place, int(shadows[place]) ^ 1 << bit)
             if wrong is None:
                 continue
-            found = beside.run(wrong, core, empty, none)["mismatch"]
+            found = learning_worker.run(wrong, core, empty, none)["mismatch"]
             assert (found["what"], found["sample"], found["layer"]) == (SHADOWS, 0, layer)
             assert (found["pre"], found["index"]) == place
             assert abs(found["expected"] - found["got"]) == 1 << bit
@@ -163,7 +163,7 @@ def test_no_bit_of_a_shadow_can_be_wrong(net, core):
 )
 def test_no_part_of_the_rule_can_be_wrong(net, core, lessons, field, value, from_sample):
     wrong = taught(net, **{field: value})
-    found = beside.run(wrong, core, *lessons)["mismatch"]
+    found = learning_worker.run(wrong, core, *lessons)["mismatch"]
     assert found["what"] == SHADOWS
     assert found["sample"] >= from_sample
     assert found["cycle"] > 0
@@ -176,7 +176,7 @@ def test_a_label_too_many_or_too_few_is_found(net, core, lessons, sample, every)
     other = labels.copy()
     other[sample] = 1 if labels[sample] == UNLABELLED else UNLABELLED
     for of_core, of_golden in ((labels, other), (other, labels)):
-        student = beside.Beside(net, inputs, of_golden)
+        student = learning_worker.Beside(net, inputs, of_golden)
         core.run(inputs, lessons=Lessons(labels=of_core, on_shadows=student.agrees, every=every))
         assert student.mismatch.sample == (sample if every == 1 else 14)
 
@@ -185,7 +185,7 @@ def test_the_run_ends_at_a_mismatch(net, core, lessons):
     """And what was done until then is whole."""
     wrong = taught(net, seed=2)
     done = []
-    found = beside.run(wrong, core, *lessons, on_sample=done.append)
+    found = learning_worker.run(wrong, core, *lessons, on_sample=done.append)
     n = found["mismatch"]["sample"] + 1
     assert done == list(range(1, n + 1))
     assert len(found["decisions"]) == len(found["waits"]) == n
@@ -208,14 +208,16 @@ def test_an_error_while_comparing_is_raised(core, lessons):
 def test_a_core_that_has_to_be_filled(cache, lanes, layers):
     net = learning_params("phased/ramp", 4, "1x9-7-4", shadow_bits=10, layers=layers)
     inputs, labels = lessons_of(net, 60)
-    library = cxxrtl.library(to_verilog(net, lanes, spram=True), net.spec.layers, cache=cache)
+    library = compiled_core.library(
+        to_verilog(net, lanes, spram=True), net.spec.layers, cache=cache
+    )
     core = Compiled(library, net, lanes)
     for options in ({}, {"stall": 0.4}):
-        found = beside.run(net, core, inputs, labels, spram=True, **options)
+        found = learning_worker.run(net, core, inputs, labels, spram=True, **options)
         assert found["mismatch"] is None
         assert found["n_compared"]["registers"] == 10 + (8 if "stall" in options else 0)
     # If it is not, it has other weights.
-    assert beside.run(net, core, inputs, labels)["mismatch"] is not None
+    assert learning_worker.run(net, core, inputs, labels)["mismatch"] is not None
 
 
 class EndsEarly(Readback):
@@ -245,7 +247,7 @@ class Flickers(Readback):
 )
 def test_a_faulty_port_is_found(net, lessons, cache, monkeypatch, fault, what):
     monkeypatch.setattr("hwgen.hdl.teacher.Readback", fault)
-    found = beside.run(net, build(net, LANES, cache), *lessons, stall=0.5)
+    found = learning_worker.run(net, build(net, LANES, cache), *lessons, stall=0.5)
     assert found["mismatch"]["what"] == what
 
 

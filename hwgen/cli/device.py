@@ -16,7 +16,7 @@ from hwgen.network.params import Params
 
 if TYPE_CHECKING:
     from hwgen.host import Transport
-    from hwgen.run import Batch, RunResult
+    from hwgen.host.run import Batch, RunResult
 
 BoardName = Annotated[str, typer.Option(help="Name (`hwgen boards`) or path of a .toml.")]
 SHOWN = 30  # rows of a table; more are a file's business (`--json`)
@@ -97,9 +97,9 @@ def run(
     Example: `hwgen run mnist-binary --simulate`, or
     `hwgen run mnist-up5k photos/ --invert --port /dev/ttyUSB1 --board icebreaker`
     """
-    from hwgen import run as flow
     from hwgen.boards import board as board_module
     from hwgen.host import Device, Recorder
+    from hwgen.host import run as flow
     from hwgen.network.params_file import save
 
     if sum((bool(port), simulate, replay is not None)) != 1:

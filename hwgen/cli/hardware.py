@@ -146,7 +146,7 @@ def cosim(
 
     Example: `hwgen cosim mnist-binary --samples 20`
     """
-    from hwgen import cosim as flow
+    from hwgen.verification import cosim as flow
 
     if simulator not in ("icarus", "verilator"):
         raise HwgenError(f"--simulator is {simulator!r}, expected icarus or verilator")
@@ -183,9 +183,9 @@ def cosim(
             on_progress=progress,
         )
     if record:
-        from hwgen import card
+        from hwgen.report import results
 
-        card.record(folder, result)
+        results.record(folder, result)
     if json:
         print_json(result.to_json())
     elif not result.mismatch:
@@ -262,9 +262,9 @@ def build(
             on_phase=phase,
         )
     if record:
-        from hwgen import card
+        from hwgen.report import results
 
-        card.record(folder, result)
+        results.record(folder, result)
     if json:
         print_json(result.to_json())
         return

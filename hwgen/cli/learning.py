@@ -79,7 +79,7 @@ def learn(
     Example: `hwgen learn models/mnist-learn/recipe.toml`, or, after the world has turned,
     `hwgen learn mnist-real --samples 900 --rotate 30`
     """
-    from hwgen import course
+    from hwgen.flows import learn
 
     if layers not in ("", "all", "last"):
         raise HwgenError(f"--layers is {layers!r}, expected all or last")
@@ -92,7 +92,7 @@ def learn(
 
     world = World(rotate_degrees=rotate, brightness=brightness, noise=noise)
     with bar("learn") as progress:
-        result, folder = course.run(
+        result, folder = learn.run(
             model,
             data_name=data,
             n_samples=samples,

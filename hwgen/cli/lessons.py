@@ -9,7 +9,7 @@ from hwgen.cli.console import bar, facts, out, percent, phases, print_json
 from hwgen.model.folder import ModelFolder
 
 if TYPE_CHECKING:
-    from hwgen.lessons import LearningResult
+    from hwgen.verification.learning_result import LearningResult
 
 
 def verify(
@@ -28,8 +28,8 @@ def verify(
     json: bool,
 ) -> None:
     """`hwgen verify MODEL --learning`."""
-    from hwgen import verify_learning as flow
     from hwgen.data.labelled import choose
+    from hwgen.verification import verify_learning as flow
 
     params = folder.params()
     samples = choose(params, n, name=data, seed=seed, data_dir=data_dir)
@@ -64,8 +64,8 @@ def cosim(
     json: bool,
 ) -> None:
     """`hwgen cosim MODEL --learning`."""
-    from hwgen import cosim_learning as flow
     from hwgen.data.labelled import choose
+    from hwgen.verification import cosim_learning as flow
 
     params = folder.params()
     samples = choose(params, n, seed=seed, data_dir=data_dir)
@@ -88,9 +88,9 @@ def _tell(
     folder: ModelFolder, title: str, result: LearningResult, *, record: bool, json: bool
 ) -> None:
     if record:
-        from hwgen import card
+        from hwgen.report import results
 
-        card.record(folder, result)
+        results.record(folder, result)
     if json:
         print_json(result.to_json())
     else:

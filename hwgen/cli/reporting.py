@@ -28,8 +28,8 @@ def report(
 
     Example: `hwgen report mnist-up5k --board icebreaker`
     """
-    from hwgen import report as flow
     from hwgen.boards import board as board_module
+    from hwgen.report import page as flow
 
     folder = model_module.find(model)
     target = board_module.load(board) if board else None

@@ -23,7 +23,7 @@ def demo(
 
     Example: `hwgen demo`
     """
-    from hwgen import demo as flow
+    from hwgen.flows import demo as flow
 
     with bar("train, SSTDP") as train, bar("cosim, icarus") as cosim, phases("synth") as phase:
         result = flow.run(
@@ -65,7 +65,7 @@ def train(
     Example: `hwgen train digits`, or `hwgen train my/recipe.toml --out models/mine`
     """
     from hwgen import recipe as recipe_module
-    from hwgen import train as flow
+    from hwgen.flows import train as flow
 
     if device not in ("auto", "cpu", "cuda"):
         raise HwgenError(f"--device is {device!r}, expected auto, cpu or cuda")
@@ -138,9 +138,9 @@ def evaluate(
     with bar("golden") as progress:
         result = flow.evaluate(params, dataset, progress)
     if record:
-        from hwgen import card
+        from hwgen.report import results
 
-        card.record(folder, result)
+        results.record(folder, result)
     if json:
         print_json(result.to_json())
         return

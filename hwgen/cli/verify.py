@@ -55,10 +55,10 @@ def verify(
 
     Example: `hwgen verify mnist-binary --board ulx3s_25f`
     """
-    from hwgen import verify as flow
     from hwgen.data import datasets as data_module
     from hwgen.data import for_network
     from hwgen.data.inputs import encoded
+    from hwgen.verification import verify as flow
 
     for name, number in (("--samples", samples), ("--jobs", jobs), ("--every", every)):
         if number is not None and number < 1:
@@ -111,9 +111,9 @@ def verify(
             on_progress=progress,
         )
     if record:
-        from hwgen import card
+        from hwgen.report import results
 
-        card.record(folder, result)
+        results.record(folder, result)
     if json:
         print_json(result.to_json())
     else:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from hwgen.errors import LinkError
-from hwgen.frames import Down, Unframer, Up
+from hwgen.host.frames import Down, Unframer, Up
 from hwgen.host.transport import Transport
 from hwgen.protocol.words import FRAME_WORDS, SESSIONS, WINDOW, Frame
 

@@ -1,9 +1,9 @@
 """What host and gateware must agree on (docs/link.md): words, registers, frames. No dependencies.
 
-Two streams of 16-bit words cross the line in frames (`hwgen.frames`). A word to the core is two
-bits of kind, fourteen of index. Kinds 0..2 are those of `hwgen.protocol.tokens.Kind`; kind 3 asks
-for the register whose number is the index, which is answered by two words, the high one first. Each
-sample is answered by one word: bit 15: decided by a spike; seven bits of label; eight of step.
+Two streams of 16-bit words cross the line in frames (`hwgen.host.frames`). A word to the core is
+two bits of kind, fourteen of index. Kinds 0..2 are those of `hwgen.protocol.tokens.Kind`; kind 3
+asks for the register whose number is the index, which is answered by two words, the high one first.
+Each sample is answered by one word: bit 15: decided by a spike; seven bits of label; eight of step.
 
 Of a core that learns, kind 3 with the index `READ_SHADOWS` plus the number of a layer that learns
 asks for its shadow weights: each a word, sign extended, in the order of

@@ -1,8 +1,9 @@
 """The Verilog of a core as a shared library: CXXRTL (yosys) and a C++ compiler, kept in a cache.
 
-The library is the core with the bench of `sim/cxxrtl/` around it; `hwgen.compiled` calls it. What
-it is made of decides its name in the cache, so it is never stale. It appears there whole or not at
-all: several processes may build the same one, and any may be killed.
+The library is the core with the bench of `sim/cxxrtl/` around it;
+`hwgen.verification.cxxrtl_session` calls it. What it is made of decides its name in the cache, so
+it is never stale. It appears there whole or not at all: several processes may build the same one,
+and any may be killed.
 """
 
 import hashlib
@@ -13,45 +14,18 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from hwgen.errors import ToolError
-from hwgen.hdl.verilog import TOP
-from hwgen.network.layers.kinds import LayerSpec
-from hwgen.network.layers.pool2d import PoolSpec
-from hwgen.package_data import share
 from hwgen.toolchain import tools
 
 LIBRARY = "core.so"
 PHASES = ("yosys", "C++ compiler")
 _FLAGS = ("-std=c++14", "-O3", "-DNDEBUG", "-fPIC", "-shared")
-_PORTS = ("o__valid", "o__ready", "o__payload")
-_PROBES = ("probe_strobe", "probe_block", "probe_word")
-# Ports of cores that learn, and what the bench calls a core that has them.
-_MAY_HAVE = {"shadows__payload": "LEARNS", "fill__payload": "FILLS"}
 _LEFT_S = 24 * 3600  # a folder as old as that was left by a build that was killed
 _INIT = re.compile(r"  initial begin\n((?:    \S+\[\d+\] = \d+'[hd][0-9a-f]+;\n)+)  end\n")
 _WORD = re.compile(r"    (\S+)\[(\d+)\] = \d+'([hd])([0-9a-f]+);\n")
-
-
-def library(
-    verilog: str,
-    layers: Sequence[LayerSpec],
-    *,
-    cache: Path | None = None,
-    bench: Mapping[str, str] | None = None,
-    on_phase: Callable[[str], None] = lambda phase: None,
-) -> Path:
-    """Path of the library for a core's Verilog; built if it is not in the cache.
-
-    `cache` is a folder, by default the user's. `bench` replaces files of `sim/cxxrtl/` (to plant a
-    fault). Raises `ToolError`.
-    """
-    files = {path.name: path.read_text() for path in sorted((share("sim") / "cxxrtl").iterdir())}
-    files |= dict(bench or {}) | memories(verilog)
-    files |= {"layers.h": _layers(layers, verilog), "core.ys": _script(layers)}
-    return build(files, "bench.cpp", cache=cache, on_phase=on_phase)
 
 
 def build(
@@ -141,27 +115,6 @@ def memories(verilog: str) -> dict[str, str]:
         return f'  initial $readmemh("{name}", {names.pop()});\n'
 
     return {"core.v": _INIT.sub(to_file, verilog)} | files
-
-
-def _layers(layers: Sequence[LayerSpec], verilog: str) -> str:
-    """`layers.h`: members of the C++ class that CXXRTL makes, as it spells their names."""
-    kinds = ["POOL" if isinstance(layer, PoolSpec) else "NEURONS" for layer in layers]
-    calls = " ".join(f"{kind}(p_layer__{index}_2e_)" for index, kind in enumerate(kinds))
-    has = [f"#define {name}\n" for port, name in _MAY_HAVE.items() if port in verilog]
-    return f"#define LAYERS(NEURONS, POOL) {calls}\n" + "".join(has)
-
-
-def _script(layers: Sequence[LayerSpec]) -> str:
-    """For yosys. What the bench looks at becomes outputs; the design itself is not touched."""
-    wires = ["readout.finished"]
-    for index, layer in enumerate(layers):
-        names = _PORTS if isinstance(layer, PoolSpec) else _PORTS + _PROBES
-        wires += [f"layer_{index}.{name}" for name in names]
-    shown = " ".join(f"w:{wire}" for wire in wires)
-    return (
-        f"read_verilog core.v\nhierarchy -top {TOP}\nproc\nflatten\n"
-        f"cd {TOP}\nexpose {shown}\ncd ..\nopt_clean\nwrite_cxxrtl -g0 core.cc\n"
-    )
 
 
 def _sweep(cache: Path) -> None:

@@ -1,7 +1,7 @@
 // Streams samples through a core and writes down all that comes out.
 //
 // This is the half of `hwgen verify` inside the simulator. It knows nothing of what should come
-// out: `hwgen.compare` does. `core.cc` is what yosys' write_cxxrtl made of the Verilog; `layers.h`
+// out: `hwgen.verification.compare` does. `core.cc` is what yosys' write_cxxrtl made of the Verilog; `layers.h`
 // names its layers: #define LAYERS(NEURONS, POOL) NEURONS(p_layer__0_2e_) POOL(p_layer__1_2e_) ...;
 // LEARNS is defined if it has a port for shadow weights, FILLS if one that takes them.
 

@@ -1,4 +1,4 @@
-// What `hwgen.compiled` hands over and gets back: same fields, same order, eight bytes each.
+// What `hwgen.verification.cxxrtl_session` hands over and gets back: same fields, same order, eight bytes each.
 #pragma once
 
 #include <cstdint>

@@ -5,7 +5,6 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Literal
 
-from hwgen import card, curves, learn
 from hwgen import recipe as recipe_file
 from hwgen.conformance.make_vectors import write_vectors
 from hwgen.data import datasets
@@ -15,14 +14,16 @@ from hwgen.data.shifts import World, only
 from hwgen.errors import DataError, ParamsError
 from hwgen.evaluation.accuracy import evaluate
 from hwgen.files import write_atomic
-from hwgen.learn import Course, OnPoint
 from hwgen.model import folder as model_folder
 from hwgen.model.folder import ModelFolder
 from hwgen.network import learning_unit, params_file
 from hwgen.network.learning import LearningSpec
 from hwgen.network.params import Params
-from hwgen.newborn import newborn
+from hwgen.onchip import run as onchip_run
+from hwgen.onchip.initial import newborn
+from hwgen.onchip.run import Course, OnPoint
 from hwgen.recipe import OnChipRecipe, Recipe
+from hwgen.report import curves, results
 
 _N_SAMPLES = 1000  # of a course that nobody says the length of
 TRAINED_SHIFT = -5  # of trained networks that are given a learning unit (docs/learning.md)
@@ -63,7 +64,7 @@ def run(
     test = there.seen(test, seed + 1)
     folder = ModelFolder(out or Path("runs") / f"{params.name}-learnt")
     checkpoint = folder.path / "checkpoint.safetensors"
-    course = learn.learn(
+    course = onchip_run.learn(
         params,
         only(there.seen(train, seed), labels),
         test,
@@ -78,7 +79,7 @@ def run(
     write_vectors(folder, course.params, test)
     write_atomic(folder.path / "curve.json", json.dumps(course.to_json(), indent=1) + "\n")
     curves.draw({params.name: course.curve}, folder.path / "curve.svg")
-    card.record(folder, evaluate(course.params, test))
+    results.record(folder, evaluate(course.params, test))
     checkpoint.unlink(missing_ok=True)
     return course, folder.path
 

@@ -12,15 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 import hwgen
-from hwgen import halfway
 from hwgen.data.dataset import Dataset
 from hwgen.data.encoding import latency
 from hwgen.data.for_network import check_input
 from hwgen.errors import DataError
 from hwgen.golden import Golden
 from hwgen.golden.student import Student
-from hwgen.halfway import Halfway, Point
 from hwgen.network.params import Params
+from hwgen.onchip import checkpoint as onchip_checkpoint
+from hwgen.onchip.checkpoint import Halfway, Point
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ def learn(
     }
     if checkpoint:
         plan["data"] = _digest(train, test)
-    before = halfway.load(checkpoint, plan) if checkpoint and resume else None
+    before = onchip_checkpoint.load(checkpoint, plan) if checkpoint and resume else None
     inputs = latency(train.images, spec.input, spec.n_steps)
     tests = latency(test.images, spec.input, spec.n_steps)
     order = _order(len(train), n_samples, seed)
@@ -110,7 +110,7 @@ def learn(
         online = float((progress.decisions == train.labels[chosen]).mean())
         note(int(end), online, curve[-1].n_updates + progress.n_updates)
         if checkpoint:
-            halfway.save(
+            onchip_checkpoint.save(
                 Halfway(
                     params=student.params,
                     state=student.state,

@@ -1,4 +1,4 @@
-"""What a compiled core did, written down: `hwgen.compiled` makes it, `hwgen.compare` reads it."""
+"""What a compiled core did: `cxxrtl_session` writes it, `compare` reads it."""
 
 from dataclasses import dataclass, replace
 from enum import IntEnum
@@ -6,7 +6,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.mismatch import Mismatch
+from hwgen.verification.mismatch import Mismatch
 
 UNSEEN = -(2**31)  # in place of a potential that did not come; no legal potential is so large
 

@@ -1,7 +1,8 @@
 """A whole test set through the compiled core: every spike, potential, decision, counter compared.
 
 The Verilog becomes machine code (`hwgen.toolchain.cxxrtl`); samples go through it in chunks, each
-from reset (`hwgen.chunks`). Finished chunks are kept in the build folder, so a run can be resumed.
+from reset (`hwgen.verification.worker`). Finished chunks are kept in the build folder, so a run can
+be resumed.
 """
 
 import hashlib
@@ -16,15 +17,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen import chunks as work
 from hwgen.errors import MismatchError, ToolError
 from hwgen.files import save_array, sealed, unsealed, write_atomic
 from hwgen.hdl.verilog import to_verilog
-from hwgen.mismatch import Mismatch
 from hwgen.network import params_file
 from hwgen.network.params import Params
 from hwgen.progress import Progress
-from hwgen.toolchain import cxxrtl
+from hwgen.verification import compiled_core
+from hwgen.verification import worker as work
+from hwgen.verification.mismatch import Mismatch
 
 CHUNK = 100  # samples: seconds of work, and longer than the core remembers anything
 DONE = "done.json"
@@ -101,7 +102,7 @@ def run(
     started = time.monotonic()
     on_phase("Verilog")
     text = verilog or to_verilog(params, lanes)
-    library = cxxrtl.library(text, params.spec.layers, on_phase=on_phase)
+    library = compiled_core.library(text, params.spec.layers, on_phase=on_phase)
     compiled = time.monotonic()
     build_dir = build_dir.resolve()
     job = {

@@ -3,16 +3,14 @@
 import ctypes
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from ctypes import c_double, c_int64, c_uint64, c_void_p
+from ctypes import c_void_p
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.errors import ToolError
-from hwgen.mismatch import HANG, HELD, Mismatch
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.layers.kinds import LayerSpec
 from hwgen.network.layers.pool2d import PoolSpec
@@ -20,7 +18,9 @@ from hwgen.network.params import Params
 from hwgen.network.spec import NetworkSpec
 from hwgen.protocol.memory import n_blocks, packed, unpacked
 from hwgen.protocol.words import Register
-from hwgen.recording import UNSEEN, Moment, Recording
+from hwgen.verification.core_trace import UNSEEN, Moment, Recording
+from hwgen.verification.cxxrtl_abi import FaultRecord, LayerJob, OnShadows, SessionJob
+from hwgen.verification.mismatch import HANG, HELD, Mismatch
 
 QUIET_CYCLES = 20_000  # nothing moves for so long, and for two more a neuron: the core hangs
 # What a `Mismatch` calls them, by `FaultKind` in sim/cxxrtl/job.h.
@@ -35,58 +35,6 @@ _FAULTS = (
     "counts of shadow weights",
     HANG,
 )
-
-
-def _fields(kind: Any, names: str) -> list[tuple[str, Any]]:
-    return [(name, kind) for name in names.split()]
-
-
-class _Layer(ctypes.Structure):
-    """As in sim/cxxrtl/job.h."""
-
-    _fields_ = [
-        *_fields(c_int64, "height width channels n_sharing lanes potential_bits lane_bits"),
-        *_fields(c_void_p, "times potentials step_cycles"),
-        ("n_shadows", c_int64),
-        *_fields(c_void_p, "shadows given"),
-    ]
-
-
-_OnShadows = ctypes.CFUNCTYPE(c_int64, c_int64)
-
-
-class _Fault(ctypes.Structure):
-    """As in sim/cxxrtl/job.h."""
-
-    _fields_ = _fields(c_int64, "kind sample layer step index expected got cycle")
-
-
-class _Job(ctypes.Structure):
-    """As in sim/cxxrtl/job.h."""
-
-    _fields_ = [
-        *_fields(c_int64, "n n_inputs n_steps label_bits"),
-        ("inputs", c_void_p),
-        *_fields(c_int64, "multi_spike early_exit quiet_cycles"),
-        ("stall", c_double),
-        ("spell", c_int64),
-        ("seed", c_uint64),
-        ("core", c_void_p),
-        ("n_cuts", c_int64),
-        *_fields(c_void_p, "cuts moments"),
-        ("n_cut", c_int64),
-        ("n_layers", c_int64),
-        ("layers", ctypes.POINTER(_Layer)),
-        ("lessons", c_void_p),
-        *_fields(c_int64, "every reads_first shadow_bits"),
-        ("on_shadows", _OnShadows),
-        ("n_registers", c_int64),
-        *_fields(c_void_p, "registers least greatest"),
-        *_fields(c_void_p, "labels steps by_spike started decided ended resumed"),
-        *_fields(c_uint64, "n_cycles busy_cycles n_dropped n_idle"),
-        ("n_faults", c_int64),
-        ("fault", _Fault),
-    ]
 
 
 Shadows = Mapping[int, NDArray[np.int64]]  # by layer: [n_pre, n_post]
@@ -162,7 +110,7 @@ class Compiled:
         ]
         step_cycles = [np.zeros((n, spec.n_steps), np.uint64) for _ in spec.layers]
         rows = zip(spec.layers, self._lanes, times, potentials, step_cycles, strict=True)
-        layers = (_Layer * len(spec.layers))(*(_layer(*row) for row in rows))
+        layers = (LayerJob * len(spec.layers))(*(_layer(*row) for row in rows))
         registers, labels = np.zeros(len(Register), np.uint32), np.zeros(n, np.uint32)
         least, greatest = ~np.zeros_like(registers), np.zeros_like(registers)
         steps, by_spike = np.zeros(n, np.uint8), np.zeros(n, np.uint8)
@@ -172,7 +120,7 @@ class Compiled:
         moments = np.zeros_like(lengths)
         quiet = QUIET_CYCLES + 2 * sum(layer.n_post for layer in spec.layers)
         quiet += 2 * sum(spec.layers[index].n_synapses for index in spec.learning_layers)
-        job = _Job(
+        job = SessionJob(
             n=n,
             n_inputs=spec.input.n_inputs,
             n_steps=spec.n_steps,
@@ -234,7 +182,7 @@ class _Reader:
     """Hands the shadow weights that a core sends to `Lessons.on_shadows`, in order."""
 
     def __init__(
-        self, spec: NetworkSpec, lanes: Sequence[int], lessons: Lessons, job: _Job
+        self, spec: NetworkSpec, lanes: Sequence[int], lessons: Lessons, job: SessionJob
     ) -> None:
         """Makes a job one of lessons. Must be kept until it has run."""
         assert spec.learning is not None
@@ -257,7 +205,7 @@ class _Reader:
         job.lessons, job.every = self._lessons.ctypes.data, lessons.every
         job.reads_first = lessons.reads_first
         job.shadow_bits = spec.learning.shadow_bits
-        job.on_shadows = self._callback = _OnShadows(self._read)
+        job.on_shadows = self._callback = OnShadows(self._read)
 
     def _read(self, sample: int) -> int:
         try:
@@ -284,8 +232,8 @@ def _layer(
     times: NDArray[np.uint8],
     potentials: NDArray[np.int32],
     step_cycles: NDArray[np.uint64],
-) -> _Layer:
-    result = _Layer(
+) -> LayerJob:
+    result = LayerJob(
         **layer.post._asdict(),
         times=times.ctypes.data,
         potentials=potentials.ctypes.data,
@@ -298,8 +246,8 @@ def _layer(
     return result
 
 
-def _fault(fault: _Fault) -> Mismatch:
-    values = {name: getattr(fault, name) for name, *_ in _Fault._fields_}
+def _fault(fault: FaultRecord) -> Mismatch:
+    values = {name: getattr(fault, name) for name, *_ in FaultRecord._fields_}
     kind = values.pop("kind")
     if kind >= len(_FAULTS):
         raise ToolError("the compiled core has a loop of logic, so one pass a cycle is too few")

@@ -6,20 +6,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from hwgen import card, cosim, train
 from hwgen.boards import board as board_module
 from hwgen.build import synthesis
 from hwgen.build.synthesis import SynthResult
-from hwgen.cosim import CosimResult
 from hwgen.data import datasets
 from hwgen.data.inputs import encoded
 from hwgen.estimate import lanes as estimate_lanes
 from hwgen.files import short, write_atomic
+from hwgen.flows import train
+from hwgen.flows.train import TrainResult
 from hwgen.hdl.verilog import to_verilog
 from hwgen.model import folder as model_folder
 from hwgen.model.folder import ModelFolder
 from hwgen.progress import Progress
-from hwgen.train import TrainResult
+from hwgen.report import results
+from hwgen.verification import cosim
+from hwgen.verification.cosim import CosimResult
 
 RECIPE, BOARD = "digits", "icebreaker"
 N_STALLED = 60  # samples also run with stalls; the whole test set runs at full speed
@@ -89,7 +91,7 @@ def run(
         on_progress=on_cosim,
     )
     compared.check()
-    card.record(folder, compared)
+    results.record(folder, compared)
     built = synthesis.build(
         params,
         target,
@@ -98,7 +100,7 @@ def run(
         early_exit=True,
         on_phase=on_phase,
     )
-    card.record(folder, built)
+    results.record(folder, built)
     n_right = int((test.labels == compared.decisions).sum())
     return DemoResult(
         training=trained,

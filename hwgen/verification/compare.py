@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.golden import Trace
-from hwgen.mismatch import HANG, Mismatch
 from hwgen.network.params import Params
 from hwgen.network.spec import NetworkSpec
 from hwgen.network.spikes import n_spikes
 from hwgen.protocol.words import VERSION, Register
-from hwgen.recording import Recording
+from hwgen.verification.core_trace import Recording
+from hwgen.verification.mismatch import HANG, Mismatch
 
 NEVER = -1  # in a mismatch of spikes, in place of a step
 _CONSTANTS = (Register.ID0, Register.ID1, Register.VERSION, Register.SHAPE)

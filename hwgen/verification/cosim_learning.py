@@ -10,16 +10,16 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from hwgen.cosim import simulate
 from hwgen.data.labelled import Samples
 from hwgen.errors import ToolError
 from hwgen.files import save_array, write_atomic
 from hwgen.hdl.verilog import TOP, to_verilog
-from hwgen.lessons import LearningResult, verdict
 from hwgen.network import params_file
 from hwgen.network.params import Params
 from hwgen.progress import Progress
 from hwgen.toolchain.simulator import Simulator, waveform
+from hwgen.verification.cosim import simulate
+from hwgen.verification.learning_result import LearningResult, verdict
 
 BENCH = "tb_learning"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwgen.errors import ToolError
 from hwgen.files import write_atomic
-from hwgen.halfway import Point
+from hwgen.onchip.checkpoint import Point
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen import curves
-from hwgen.halfway import Point
 from hwgen.network.spikes import fire
+from hwgen.onchip.checkpoint import Point
+from hwgen.report import curves
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -13,9 +13,9 @@ import numpy as np
 
 from hwgen.data.labelled import Samples
 from hwgen.errors import MismatchError, ToolError
-from hwgen.mismatch import Mismatch
 from hwgen.network.learning import UNLABELLED
 from hwgen.network.params import Params
+from hwgen.verification.mismatch import Mismatch
 
 KINDS = ("spikes", "potentials", "decisions", "shadow weights", "registers")
 N_PASSES = 2

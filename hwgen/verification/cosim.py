@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from hwgen.errors import MismatchError, ToolError
 from hwgen.files import save_array, write_atomic
 from hwgen.hdl.verilog import TOP, to_verilog
-from hwgen.mismatch import Mismatch
 from hwgen.network import params_file
 from hwgen.network.params import Params
 from hwgen.progress import Progress
 from hwgen.toolchain.simulator import Simulator, run_bench, waveform
+from hwgen.verification.mismatch import Mismatch
 
 BENCH = "tb_core"
 

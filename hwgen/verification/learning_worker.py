@@ -1,8 +1,8 @@
 """The work of `hwgen verify --learning`: a compiled core and golden's student, side by side.
 
-`python -m hwgen.beside JOB_DIR` prints lines of JSON: "done", the samples that were read and
-compared; in the end "passes", or "error". A crash of the compiled core takes this process, not the
-user's; it ends when nobody reads what it prints.
+`python -m hwgen.verification.learning_worker JOB_DIR` prints lines of JSON: "done", the samples
+that were read and compared; in the end "passes", or "error". A crash of the compiled core takes
+this process, not the user's; it ends when nobody reads what it prints.
 """
 
 import json
@@ -15,14 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.compare import compare, first
-from hwgen.compiled import Compiled, Lessons, Shadows
 from hwgen.errors import HwgenError
 from hwgen.golden.network import Trace, joined
 from hwgen.golden.student import Student
-from hwgen.mismatch import Mismatch
 from hwgen.network import params_file
 from hwgen.network.params import Params
+from hwgen.verification.compare import compare, first
+from hwgen.verification.cxxrtl_session import Compiled, Lessons, Shadows
+from hwgen.verification.mismatch import Mismatch
 
 
 class Beside:
@@ -82,8 +82,8 @@ def run(
     on_sample: Callable[[int], None] = lambda n: None,
 ) -> dict[str, Any]:
     """A pass, from reset to the first difference in shadow weights; returns what
-    `hwgen.lessons.verdict` takes. Arguments as of `Beside`, `Lessons`, `Compiled.run`; with
-    `spram`, the core is filled first."""
+    `hwgen.verification.learning_result.verdict` takes. Arguments as of `Beside`, `Lessons`,
+    `Compiled.run`; with `spram`, the core is filled first."""
     beside = Beside(params, inputs, labels)
 
     def on_shadows(sample: int, shadows: Shadows) -> bool:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import hwgen
-from hwgen import card
 from hwgen import recipe as recipe_file
 from hwgen.conformance.make_vectors import write_vectors
 from hwgen.data import datasets
@@ -16,6 +15,7 @@ from hwgen.files import write_atomic
 from hwgen.model.folder import ModelFolder
 from hwgen.network import learning_unit, params_file
 from hwgen.progress import Progress
+from hwgen.report import results
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,7 +111,7 @@ def train(
         write_vectors(folder, params, parts["test"])
         if not folder.recipe_path.is_file() or folder.recipe_path.read_bytes() != source:
             write_atomic(folder.recipe_path, source)
-        card.record(folder, test)
+        results.record(folder, test)
     distributed.leave()
     return TrainResult(
         folder=out,

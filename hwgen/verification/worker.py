@@ -1,8 +1,8 @@
 """The work of `hwgen verify`: chunks of samples through core and golden, in several processes.
 
-`python -m hwgen.chunks JOB_DIR` is such a process: it reads lines "start stop" and answers each by
-a line of JSON. It ends with its input, so nothing is left if the parent is killed. A crash of the
-compiled core takes a process of its own, not the user's.
+`python -m hwgen.verification.worker JOB_DIR` is such a process: it reads lines "start stop" and
+answers each by a line of JSON. It ends with its input, so nothing is left if the parent is killed.
+A crash of the compiled core takes a process of its own, not the user's.
 """
 
 import json
@@ -20,12 +20,12 @@ from typing import IO, Any
 
 import numpy as np
 
-from hwgen.compare import compare
-from hwgen.compiled import Compiled
 from hwgen.errors import HwgenError, ToolError
 from hwgen.golden import Golden
-from hwgen.mismatch import Mismatch
 from hwgen.network import params_file
+from hwgen.verification.compare import compare
+from hwgen.verification.cxxrtl_session import Compiled
+from hwgen.verification.mismatch import Mismatch
 
 Chunk = tuple[int, int]  # samples start .. stop - 1
 # The processes share the cores already.

@@ -1,7 +1,7 @@
 """Lessons in the compiled core: all weights after every sample, all else of every sample, compared.
 
 The Verilog becomes machine code (`hwgen.toolchain.cxxrtl`), a process of its own gives the lessons
-(`hwgen.beside`).
+(`hwgen.verification.learning_worker`).
 """
 
 import json
@@ -10,16 +10,16 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from hwgen.chunks import child_process
 from hwgen.data.labelled import Samples
 from hwgen.errors import ToolError
 from hwgen.files import save_array, write_atomic
 from hwgen.hdl.verilog import to_verilog
-from hwgen.lessons import LearningResult, verdict
 from hwgen.network import params_file
 from hwgen.network.params import Params
 from hwgen.progress import Progress
-from hwgen.toolchain import cxxrtl
+from hwgen.verification import compiled_core
+from hwgen.verification.learning_result import LearningResult, verdict
+from hwgen.verification.worker import child_process
 
 
 def run(
@@ -47,7 +47,7 @@ def run(
     started = time.monotonic()
     on_phase("Verilog")
     text = verilog or to_verilog(params, lanes, spram=spram)
-    library = cxxrtl.library(text, params.spec.layers, on_phase=on_phase)
+    library = compiled_core.library(text, params.spec.layers, on_phase=on_phase)
     passes = [
         {"every": every, "stall": stall, "seed": seed, "spram": spram},
         {"every": n, "stall": 0.0, "seed": seed, "spram": spram},
@@ -75,7 +75,10 @@ def run(
 def _give(job_dir: Path, n: int, on_progress: Progress | None) -> list[dict[str, Any]]:
     """What the process answers."""
     log = job_dir / "beside.log"
-    with log.open("wb") as errors, child_process("hwgen.beside", job_dir, errors) as child:
+    with (
+        log.open("wb") as errors,
+        child_process("hwgen.verification.learning_worker", job_dir, errors) as child,
+    ):
         try:
             assert child.stdout is not None
             for line in child.stdout:

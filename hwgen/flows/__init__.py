@@ -1,0 +1,1 @@
+"""What users ask for from beginning to end: train, learn, demo."""

@@ -1,0 +1,124 @@
+"""Results on record beside a model: `results.json`."""
+
+import json
+import statistics
+from pathlib import Path
+from typing import Any
+
+from hwgen.build.synthesis import SynthResult
+from hwgen.errors import ResultsError
+from hwgen.evaluation.accuracy import Evaluation
+from hwgen.files import reason, write_atomic
+from hwgen.model.folder import ModelFolder
+from hwgen.network.params import Params
+from hwgen.protocol.words import VERSION
+from hwgen.report.card import lanes_text, render
+from hwgen.verification.cosim import CosimResult
+from hwgen.verification.learning_result import LearningResult
+from hwgen.verification.verify import VerifyResult
+
+RESULTS = "results.json"
+
+
+def record(
+    folder: ModelFolder,
+    result: Evaluation | CosimResult | VerifyResult | LearningResult | SynthResult,
+) -> None:
+    """Add a result to the model's `results.json` and write its card anew.
+
+    Results of other params than those in the folder are dropped: they say nothing about these.
+    """
+    params = folder.params()
+    path = folder.path / RESULTS
+    kept = of(folder, params)
+    if isinstance(result, Evaluation):
+        kept["evaluation"] = result.to_json()
+    elif isinstance(result, CosimResult):
+        kept[f"cosim {lanes_text(result.lanes)}"] = _cosim(result)
+    elif isinstance(result, VerifyResult):
+        mode = ", early exit" * result.early_exit + f", stall {result.stall:g}" * (result.stall > 0)
+        kept[f"verify {lanes_text(result.lanes)}{mode}"] = _verify(result)
+    elif isinstance(result, LearningResult):
+        stall = f", stall {result.stall:g}" * (result.stall > 0)
+        kept[f"learning {result.bench} {lanes_text(result.lanes)}{stall}"] = _learning(result)
+    else:
+        kept[f"synth {result.board}"] = _synth(result)
+    try:
+        text = render(params, kept)
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise ResultsError(
+            f"{path}: damaged ({type(error).__name__}: {reason(error)}): the card cannot be "
+            "written; remove it, and record again"
+        ) from None
+    write_atomic(path, json.dumps(kept, indent=1, sort_keys=True) + "\n")
+    write_atomic(folder.card_path, text)
+
+
+def of(folder: ModelFolder, params: Params) -> dict[str, Any]:
+    """What is on record of these params in their folder, by kind and lanes, or board."""
+    return {key: x for key, x in _read(folder.path / RESULTS).items() if _is_of(x, params)}
+
+
+def _is_of(entry: Any, params: Params) -> bool:
+    return isinstance(entry, dict) and entry.get("digest") == params.digest
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        table = json.loads(path.read_text())
+    except (OSError, ValueError, RecursionError):  # absent or damaged: it is made anew
+        return {}
+    return table if isinstance(table, dict) else {}
+
+
+def _cosim(result: CosimResult) -> dict[str, Any]:
+    return {
+        "digest": result.digest,
+        "simulator": result.simulator,
+        "lanes": result.lanes,
+        "n_samples": result.n_samples,
+        "n_compared": result.n_compared,
+        "n_mismatches": result.n_mismatches,
+        "cycles_mean": statistics.mean(result.latency_cycles) if result.latency_cycles else None,
+        "cycles_worst": max(result.latency_cycles, default=None),
+        "cycles_per_sample": result.cycles_per_sample,
+        "latency_cycles": result.latency_cycles,
+    }
+
+
+def _verify(result: VerifyResult) -> dict[str, Any]:
+    return {
+        "digest": result.digest,
+        "lanes": result.lanes,
+        "early_exit": result.early_exit,
+        "n_samples": result.n_samples,
+        "n_correct": result.n_correct,
+        "n_compared": result.n_compared,
+        "n_mismatches": result.n_mismatches,
+        "cycles_per_sample": result.cycles_per_sample,
+        "latency_mean": result.latency_mean,
+        "latency_worst": result.latency_worst,
+    }
+
+
+def _learning(result: LearningResult) -> dict[str, Any]:
+    kept = result.to_json()
+    return {name: value for name, value in kept.items() if name not in ("mismatch", "seconds")}
+
+
+def _synth(result: SynthResult) -> dict[str, Any]:
+    return {
+        "digest": result.digest,
+        "part": result.part,
+        "lanes": result.lanes,
+        "luts": result.luts.used,
+        "ffs": result.ffs.used,
+        "brams": result.brams.used,
+        "brams_capacity": result.brams.capacity,
+        "luts_capacity": result.luts.capacity,
+        "sprams": result.sprams.used,
+        "dsps": result.dsps.used,
+        "fmax_hz": result.fmax_hz,
+        "clock_hz": result.clock_hz,
+        "protocol": VERSION,
+    }

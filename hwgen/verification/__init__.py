@@ -1,0 +1,1 @@
+"""Is a core equal to golden? Simulated, compiled, or as a netlist."""

@@ -1,0 +1,55 @@
+"""A core's Verilog as a library of machine code."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from hwgen.hdl.verilog import TOP
+from hwgen.network.layers.kinds import LayerSpec
+from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.package_data import share
+from hwgen.toolchain.cxxrtl import build, memories
+
+_PORTS = ("o__valid", "o__ready", "o__payload")
+_PROBES = ("probe_strobe", "probe_block", "probe_word")
+# Ports of cores that learn, and what the bench calls a core that has them.
+_MAY_HAVE = {"shadows__payload": "LEARNS", "fill__payload": "FILLS"}
+
+
+def library(
+    verilog: str,
+    layers: Sequence[LayerSpec],
+    *,
+    cache: Path | None = None,
+    bench: Mapping[str, str] | None = None,
+    on_phase: Callable[[str], None] = lambda phase: None,
+) -> Path:
+    """Path of the library for a core's Verilog; built if it is not in the cache.
+
+    `cache` is a folder, by default the user's. `bench` replaces files of `sim/cxxrtl/` (to plant a
+    fault). Raises `ToolError`.
+    """
+    files = {path.name: path.read_text() for path in sorted((share("sim") / "cxxrtl").iterdir())}
+    files |= dict(bench or {}) | memories(verilog)
+    files |= {"layers.h": _layers(layers, verilog), "core.ys": _script(layers)}
+    return build(files, "bench.cpp", cache=cache, on_phase=on_phase)
+
+
+def _layers(layers: Sequence[LayerSpec], verilog: str) -> str:
+    """`layers.h`: members of the C++ class that CXXRTL makes, as it spells their names."""
+    kinds = ["POOL" if isinstance(layer, PoolSpec) else "NEURONS" for layer in layers]
+    calls = " ".join(f"{kind}(p_layer__{index}_2e_)" for index, kind in enumerate(kinds))
+    has = [f"#define {name}\n" for port, name in _MAY_HAVE.items() if port in verilog]
+    return f"#define LAYERS(NEURONS, POOL) {calls}\n" + "".join(has)
+
+
+def _script(layers: Sequence[LayerSpec]) -> str:
+    """For yosys. What the bench looks at becomes outputs; the design itself is not touched."""
+    wires = ["readout.finished"]
+    for index, layer in enumerate(layers):
+        names = _PORTS if isinstance(layer, PoolSpec) else _PORTS + _PROBES
+        wires += [f"layer_{index}.{name}" for name in names]
+    shown = " ".join(f"w:{wire}" for wire in wires)
+    return (
+        f"read_verilog core.v\nhierarchy -top {TOP}\nproc\nflatten\n"
+        f"cd {TOP}\nexpose {shown}\ncd ..\nopt_clean\nwrite_cxxrtl -g0 core.cc\n"
+    )
