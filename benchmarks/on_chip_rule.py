@@ -15,7 +15,7 @@ from rich.progress import track
 from hwgen.data import datasets
 from hwgen.data.encoding import latency
 from hwgen.golden import Golden
-from hwgen.golden.student import Student
+from hwgen.golden.online import Student
 from hwgen.onchip.initial import newborn
 from hwgen.recipe import load
 from hwgen.training.online import FloatStudent

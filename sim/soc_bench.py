@@ -16,7 +16,7 @@ from cocotb.triggers import ClockCycles, Event, First, RisingEdge, SimTimeoutErr
 from tb_top import Comparison, expected_registers
 
 from hwgen.golden.network import Golden, joined
-from hwgen.golden.student import Student
+from hwgen.golden.online import Student
 from hwgen.network import params_file
 from hwgen.network.learning import UNLABELLED
 from hwgen.protocol import register_map

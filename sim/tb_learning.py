@@ -17,7 +17,7 @@ from scoreboard import BrokenError, Scoreboard
 from tb_core import JOB, Bench, check_registers, interrupt, reset, signed
 
 from hwgen.golden.network import joined
-from hwgen.golden.student import Student
+from hwgen.golden.online import Student
 from hwgen.network import params_file
 from hwgen.protocol.memory import n_blocks, packed, unpacked
 from hwgen.protocol.tokens import Kind, Token, sample_tokens

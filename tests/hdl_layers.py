@@ -11,7 +11,7 @@ from hdl_streams import LIMIT_CYCLES, collect, decoded, drive, simulate, until
 from numpy.typing import NDArray
 
 from hwgen.golden import neuron
-from hwgen.hdl.bank import StateBank
+from hwgen.hdl.memory.bank import StateBank
 from hwgen.network.layers.shape import Shape
 from hwgen.protocol.tokens import Kind
 

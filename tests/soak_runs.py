@@ -11,7 +11,7 @@ from soak_nets import Net
 from hwgen.errors import HwgenError
 from hwgen.golden import Golden
 from hwgen.golden.network import joined
-from hwgen.golden.student import Student
+from hwgen.golden.online import Student
 from hwgen.network.learning_unit import adopted
 from hwgen.network.params import Params
 from hwgen.verification.compare import compare, first

@@ -9,7 +9,7 @@ from samples import random_network, random_params, random_spike_times
 
 from hwgen.errors import MismatchError, ToolError
 from hwgen.golden import Golden
-from hwgen.hdl.pool import Pool
+from hwgen.hdl.layers.pool import Pool
 from hwgen.hdl.verilog import to_verilog
 from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.layers.shape import Shape
@@ -125,7 +125,7 @@ def pool_windows(net, monkeypatch):
 
 def no_count_of_additions(net, monkeypatch):
     elsewhere = {register.name: register.value for register in Register} | {"SYNAPTIC_OPS": 15}
-    monkeypatch.setattr("hwgen.hdl.registers.Register", SimpleNamespace(**elsewhere))
+    monkeypatch.setattr("hwgen.hdl.io.registers.Register", SimpleNamespace(**elsewhere))
     return net
 
 

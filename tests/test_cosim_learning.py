@@ -12,7 +12,7 @@ from test_verify_learning import SHADOWS, EndsEarly, Flickers, wrong_core
 
 from hwgen.data.labelled import Samples
 from hwgen.errors import MismatchError, ToolError
-from hwgen.hdl.gate import Gate
+from hwgen.hdl.io.gate import Gate
 from hwgen.hdl.verilog import to_verilog
 from hwgen.network.learning import UNLABELLED
 from hwgen.verification import cosim, cosim_learning
@@ -61,7 +61,7 @@ def test_a_core_that_has_to_be_filled(net, tmp_path, monkeypatch):
     samples = samples_of(net)
     options = {"lanes": LANES, "build_dir": tmp_path, "stall": 0.3, "spram": True}
     assert cosim_learning.run(net, samples, **options).mismatch is None
-    monkeypatch.setattr("hwgen.hdl.fill.Cat", lambda others, last: Cat(others, last ^ 1))
+    monkeypatch.setattr("hwgen.hdl.weights.fill.Cat", lambda others, last: Cat(others, last ^ 1))
     found = cosim_learning.run(net, samples, **options).mismatch
     assert (found.what, found.sample, found.layer) == (SHADOWS, 0, 0)
 
@@ -97,7 +97,7 @@ def threshold(net, monkeypatch):
 
 
 def port(net, monkeypatch):
-    monkeypatch.setattr("hwgen.hdl.teacher.Readback", EndsEarly)
+    monkeypatch.setattr("hwgen.hdl.learning.unit.Readback", EndsEarly)
     return to_verilog(net, LANES)
 
 
@@ -129,7 +129,7 @@ def test_planted_fault_is_found(net, tmp_path, monkeypatch, plant, what):
 
 
 def test_a_word_withdrawn_is_a_mismatch(net, tmp_path, monkeypatch):
-    monkeypatch.setattr("hwgen.hdl.teacher.Readback", Flickers)
+    monkeypatch.setattr("hwgen.hdl.learning.unit.Readback", Flickers)
     result = cosim_learning.run(net, samples_of(net), lanes=LANES, build_dir=tmp_path, stall=0.4)
     assert (result.mismatch.what, result.mismatch.got) == (HELD, -1)
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 from samples import random_network, random_spike_times
 
 from hwgen.golden import Golden, stdp
-from hwgen.golden.student import Student
+from hwgen.golden.online import Student
 from hwgen.network.learning import (
     LearningSpec,
     forward_weights,

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from hdl_streams import collect, drive, simulate, until
 
-from hwgen.hdl.bank import StateBank
-from hwgen.hdl.gate import Gate
-from hwgen.hdl.readout import Readout
-from hwgen.hdl.serializer import Serializer
+from hwgen.hdl.io.gate import Gate
+from hwgen.hdl.io.readout import Readout
+from hwgen.hdl.memory.bank import StateBank
+from hwgen.hdl.neurons.serializer import Serializer
 from hwgen.hdl.stream import vector
 from hwgen.protocol.tokens import Kind
 

@@ -12,8 +12,8 @@ from amaranth.sim import Simulator
 from samples import learning_params, random_spike_times
 
 from hwgen.golden.network import Trace
-from hwgen.golden.student import Student
-from hwgen.hdl.commands import Commands
+from hwgen.golden.online import Student
+from hwgen.hdl.bus.commands import Commands
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.stream import result_layout, token_stream, vector
 from hwgen.protocol import words as protocol_words

@@ -14,7 +14,7 @@ from hdl_layers import (
 from samples import random_network
 
 from hwgen.golden.layers import Neurons
-from hwgen.hdl.conv import Conv
+from hwgen.hdl.layers.conv import Conv
 from hwgen.network.layers.conv2d import ConvSpec
 
 N_STEPS = 5

@@ -19,9 +19,9 @@ from hdl_streams import LIMIT_CYCLES, collect, drive, simulate, until
 from samples import random_network, random_params, random_spike_times
 
 from hwgen.golden import Golden
+from hwgen.hdl.adapters.phases import Phases
 from hwgen.hdl.core import SpikeCore
-from hwgen.hdl.dense import Dense
-from hwgen.hdl.phases import Phases
+from hwgen.hdl.layers.dense import Dense
 from hwgen.hdl.stream import vector
 from hwgen.network.layers.conv2d import taps
 from hwgen.network.layers.pool2d import PoolSpec
@@ -188,24 +188,25 @@ def raise_threshold(params, _):
 
 
 def take_taps_in_order(params, monkeypatch):
-    monkeypatch.setattr("hwgen.hdl.walk.tap_order", lambda size, stride: [*range(size)])
+    monkeypatch.setattr("hwgen.hdl.layers.walk.tap_order", lambda size, stride: [*range(size)])
     return params
 
 
 def reach_one_too_far(params, monkeypatch):
     monkeypatch.setattr(
-        "hwgen.hdl.walk.taps", lambda layer, n, y: [(o, t) for o, t in taps(layer, n, y) if o]
+        "hwgen.hdl.layers.walk.taps",
+        lambda layer, n, y: [(o, t) for o, t in taps(layer, n, y) if o],
     )
     return params
 
 
 def never_wait(params, monkeypatch):
-    monkeypatch.setattr("hwgen.hdl.neurons.Neurons._wait", lambda *_: None)
+    monkeypatch.setattr("hwgen.hdl.neurons.pipeline.Neurons._wait", lambda *_: None)
     return params
 
 
 def forget_to_clear(params, monkeypatch):
-    monkeypatch.setattr("hwgen.hdl.walk.Walk._everything", lambda *_: [])
+    monkeypatch.setattr("hwgen.hdl.layers.walk.Walk._everything", lambda *_: [])
     return params
 
 
@@ -227,7 +228,7 @@ def fire_a_step_less(params, monkeypatch):
 
 
 def keep_the_slope(params, monkeypatch):
-    monkeypatch.setattr("hwgen.hdl.state.Mux", lambda chosen, one, other: other)
+    monkeypatch.setattr("hwgen.hdl.neurons.single_spike.Mux", lambda chosen, one, other: other)
     return params
 
 

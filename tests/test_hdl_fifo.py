@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.hdl.fifo import Fifo
+from hwgen.hdl.adapters.fifo import Fifo
 
 
 @pytest.mark.parametrize("depth", [2, 8, 256])

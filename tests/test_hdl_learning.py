@@ -11,12 +11,12 @@ from hdl_layers import random_times, use_hostile_banks
 from hdl_streams import LIMIT_CYCLES, collect, drive, simulate, until
 from samples import learning_params, random_network
 
-from hwgen.golden.student import Student
+from hwgen.golden.online import Student
 from hwgen.hdl.core import SpikeCore
-from hwgen.hdl.errors_below import ErrorsBelow
-from hwgen.hdl.output_errors import OutputErrors
-from hwgen.hdl.shadows import SpramShadows
-from hwgen.hdl.update import Update
+from hwgen.hdl.learning.error_feedback import ErrorsBelow
+from hwgen.hdl.learning.output_errors import OutputErrors
+from hwgen.hdl.learning.update import Update
+from hwgen.hdl.weights.shadows import SpramShadows
 from hwgen.network import learning_unit
 from hwgen.protocol.memory import packed, unpacked
 from hwgen.protocol.tokens import Kind
@@ -242,7 +242,7 @@ def rounds_down(monkeypatch):
 
 
 def never_stops(monkeypatch):
-    monkeypatch.setattr("hwgen.hdl.update.shadow_limits", lambda *_: (-(2**20), 2**20))
+    monkeypatch.setattr("hwgen.hdl.learning.update.shadow_limits", lambda *_: (-(2**20), 2**20))
 
 
 def counts_later_inputs(monkeypatch):
@@ -283,7 +283,7 @@ def margin_too_small(monkeypatch):
 
 
 def dither_stands_still(monkeypatch):
-    monkeypatch.setattr("hwgen.hdl.teacher.TAPS", 0)
+    monkeypatch.setattr("hwgen.hdl.learning.unit.TAPS", 0)
 
 
 @pytest.mark.parametrize(

@@ -13,9 +13,9 @@ from hdl_layers import (
 
 from hwgen.golden import neuron
 from hwgen.golden.layers import Pool as GoldenPool
-from hwgen.hdl.picture import Flatten, Unflatten
-from hwgen.hdl.pool import TAG_BITS, Pool
-from hwgen.hdl.replay import Replay
+from hwgen.hdl.adapters.flatten import Flatten, Unflatten
+from hwgen.hdl.adapters.replay import Replay
+from hwgen.hdl.layers.pool import TAG_BITS, Pool
 from hwgen.hdl.stream import vector
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.layers.pool2d import PoolSpec

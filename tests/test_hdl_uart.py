@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import pytest
 from amaranth.sim import Simulator
 
-from hwgen.hdl.uart import Receiver, Transmitter
+from hwgen.hdl.link.uart import Receiver, Transmitter
 
 DIVISORS = [4, 5, 12, 25, 104]
 # Start bit, eight data bits low to high, stop bit.

@@ -13,7 +13,7 @@ from stand_ins import needs
 
 from hwgen.errors import LinkError, ToolError
 from hwgen.golden import Golden
-from hwgen.golden.student import Student
+from hwgen.golden.online import Student
 from hwgen.host import Device, Recorder, Replay, SerialPort, simulated
 from hwgen.host.frames import Down, Unframer, Up
 from hwgen.host.line import Line

@@ -79,14 +79,14 @@ def test_imports(path):
     ("name", "module"),
     [
         ("hwgen/golden/network.py", "hwgen.hdl.core"),
-        ("hwgen/hdl/dense.py", "hwgen.golden"),
+        ("hwgen/hdl/layers/dense.py", "hwgen.golden"),
         ("hwgen/training/loop.py", "hwgen.golden.Golden"),
         ("hwgen/verification/cosim.py", "torch"),
         ("hwgen/golden/neuron.py", "amaranth.hdl"),
         ("sim/tb_core.py", "hwgen.hdl.core"),
         ("hwgen/network/spec.py", "hwgen.network.params"),
         ("hwgen/flows/demo.py", "models.digits"),
-        ("hwgen/hdl/dense.py", "amaranth.*"),
+        ("hwgen/hdl/layers/dense.py", "amaranth.*"),
     ],
 )
 def test_a_breach_is_found(name, module):

@@ -10,7 +10,7 @@ from formal.planted import Fault, planted
 from formal.runs import Job, Outcome, jobs_of, running
 from formal.table import PROOFS, STREAMS
 
-from hwgen.hdl import fifo
+from hwgen.hdl.adapters import fifo
 
 EVIDENCE = Path(__file__).parent.parent / "docs" / "evidence.md"
 

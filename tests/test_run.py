@@ -19,7 +19,7 @@ from hwgen.data.encoding import latency
 from hwgen.data.labelled import choose
 from hwgen.errors import DataError
 from hwgen.golden import Golden
-from hwgen.golden.student import Student
+from hwgen.golden.online import Student
 from hwgen.host import simulated
 from hwgen.network import params_file
 from hwgen.network.params import Params

@@ -16,9 +16,9 @@ from hwgen.errors import BoardError, LinkError
 from hwgen.estimate import lanes as estimate_lanes
 from hwgen.estimate import memories
 from hwgen.golden import Golden
+from hwgen.hdl.bus.words import WordCore
 from hwgen.hdl.core import SpikeCore
-from hwgen.hdl.shadows import SpramShadows
-from hwgen.hdl.words import WordCore
+from hwgen.hdl.weights.shadows import SpramShadows
 from hwgen.host import Device, simulated
 from hwgen.host import run as flow
 from hwgen.host.simulated import SimulatedBoard

@@ -14,7 +14,7 @@ from samples import learning_params, random_network, random_spike_times
 
 from hwgen.golden import Golden
 from hwgen.hdl.core import SpikeCore
-from hwgen.hdl.gate import Gate
+from hwgen.hdl.io.gate import Gate
 from hwgen.hdl.stream import vector
 from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.protocol.tokens import Kind
@@ -138,7 +138,7 @@ def test_a_sample_behind_nonsense_with_early_exit():
 
 def count_nothing(monkeypatch):
     elsewhere = {register.name: register.value for register in Register} | {"DROPPED": 15}
-    monkeypatch.setattr("hwgen.hdl.registers.Register", SimpleNamespace(**elsewhere))
+    monkeypatch.setattr("hwgen.hdl.io.registers.Register", SimpleNamespace(**elsewhere))
 
 
 def open_the_gate(monkeypatch):
@@ -151,11 +151,13 @@ def open_the_gate(monkeypatch):
 
 
 def forget_to_clear(monkeypatch):
-    monkeypatch.setattr("hwgen.hdl.walk.Walk._everything", lambda *_: [])
+    monkeypatch.setattr("hwgen.hdl.layers.walk.Walk._everything", lambda *_: [])
 
 
 def wait_for_ever(monkeypatch):
-    monkeypatch.setattr("hwgen.hdl.phases.Kind", SimpleNamespace(END_OF_SAMPLE=3, END_OF_STEP=1))
+    monkeypatch.setattr(
+        "hwgen.hdl.adapters.phases.Kind", SimpleNamespace(END_OF_SAMPLE=3, END_OF_STEP=1)
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import torch
 from hwgen import recipe as recipe_file
 from hwgen.data import datasets
 from hwgen.golden import Golden
-from hwgen.golden.student import Student
+from hwgen.golden.online import Student
 from hwgen.onchip import run
 from hwgen.onchip.initial import newborn
 from hwgen.package_data import share

@@ -16,8 +16,8 @@ from stand_ins import needs
 
 from hwgen.errors import ToolError
 from hwgen.golden import Golden
-from hwgen.hdl.bank import StateBank
-from hwgen.hdl.dense import Dense
+from hwgen.hdl.layers.dense import Dense
+from hwgen.hdl.memory.bank import StateBank
 from hwgen.hdl.verilog import to_verilog
 from hwgen.package_data import share
 from hwgen.protocol.words import Register
@@ -270,12 +270,12 @@ def uncounted(register):
 @pytest.mark.parametrize(
     ("place", "fault", "what", "layer"),
     [
-        ("hwgen.hdl.dense.StateBank", Stale, "potentials|spikes", 0),
-        ("hwgen.hdl.dense.StateBank", Forgetful, r"spikes \(the neuron fired before\)", 0),
+        ("hwgen.hdl.layers.dense.StateBank", Stale, "potentials|spikes", 0),
+        ("hwgen.hdl.layers.dense.StateBank", Forgetful, r"spikes \(the neuron fired before\)", 0),
         ("hwgen.hdl.core.Dense", Flickering, "tokens held back by the receiver", None),
-        ("hwgen.hdl.registers.Register", uncounted("SYNAPTIC_OPS"), "registers", -1),
-        ("hwgen.hdl.registers.Register", uncounted("CYCLES"), "registers", -1),
-        ("hwgen.hdl.registers.Register", uncounted("DROPPED"), "registers", -1),
+        ("hwgen.hdl.io.registers.Register", uncounted("SYNAPTIC_OPS"), "registers", -1),
+        ("hwgen.hdl.io.registers.Register", uncounted("CYCLES"), "registers", -1),
+        ("hwgen.hdl.io.registers.Register", uncounted("DROPPED"), "registers", -1),
     ],
 )
 def test_planted_fault_is_found(net, inputs, cache, monkeypatch, place, fault, what, layer):

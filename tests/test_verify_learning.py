@@ -17,8 +17,8 @@ from typer.testing import CliRunner
 from hwgen.cli import app, main
 from hwgen.data.labelled import Samples, choose
 from hwgen.errors import ToolError
-from hwgen.hdl.readback import Readback
 from hwgen.hdl.verilog import to_verilog
+from hwgen.hdl.weights.readback import Readback
 from hwgen.network import params_file
 from hwgen.network.learning import UNLABELLED, forward_weights, shadow_limits
 from hwgen.toolchain import cxxrtl
@@ -246,7 +246,7 @@ class Flickers(Readback):
     [(EndsEarly, "counts of shadow weights"), (Flickers, "tokens held back by the receiver")],
 )
 def test_a_faulty_port_is_found(net, lessons, cache, monkeypatch, fault, what):
-    monkeypatch.setattr("hwgen.hdl.teacher.Readback", fault)
+    monkeypatch.setattr("hwgen.hdl.learning.unit.Readback", fault)
     found = learning_worker.run(net, build(net, LANES, cache), *lessons, stall=0.5)
     assert found["mismatch"]["what"] == what
 

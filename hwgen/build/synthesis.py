@@ -18,9 +18,9 @@ from hwgen.build.utilisation import Resources, Usage, from_cells, from_report
 from hwgen.errors import BoardError, ToolError
 from hwgen.estimate import lanes as estimate_lanes
 from hwgen.estimate import memories
+from hwgen.hdl.bus.words import MAX_CLASSES
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.top import BoardTop
-from hwgen.hdl.words import MAX_CLASSES
 from hwgen.network.params import Params
 from hwgen.toolchain import tools
 

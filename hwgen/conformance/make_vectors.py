@@ -8,7 +8,7 @@ from hwgen.data.inputs import encoded
 from hwgen.errors import ParamsError
 from hwgen.golden import Golden
 from hwgen.golden.network import Trace, joined
-from hwgen.golden.student import Student
+from hwgen.golden.online import Student
 from hwgen.model import vectors as vectors_file
 from hwgen.model.folder import ModelFolder
 from hwgen.model.vectors import MAX_CLASSES, UNTAUGHT, Vectors

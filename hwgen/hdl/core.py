@@ -6,20 +6,20 @@ from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.hdl.conv import Conv
-from hwgen.hdl.dense import Dense
-from hwgen.hdl.fifo import Fifo
-from hwgen.hdl.gate import Gate
-from hwgen.hdl.loader import Loaded, Loader
-from hwgen.hdl.phases import Phases
-from hwgen.hdl.picture import Flatten, Unflatten
-from hwgen.hdl.pool import Pool
-from hwgen.hdl.readout import Readout
-from hwgen.hdl.registers import Registers
-from hwgen.hdl.replay import Replay
-from hwgen.hdl.spike_count import SpikeCount
+from hwgen.hdl.adapters.fifo import Fifo
+from hwgen.hdl.adapters.flatten import Flatten, Unflatten
+from hwgen.hdl.adapters.phases import Phases
+from hwgen.hdl.adapters.replay import Replay
+from hwgen.hdl.io.gate import Gate
+from hwgen.hdl.io.readout import Readout
+from hwgen.hdl.io.registers import Registers
+from hwgen.hdl.io.spike_count import SpikeCount
+from hwgen.hdl.layers.conv import Conv
+from hwgen.hdl.layers.dense import Dense
+from hwgen.hdl.layers.pool import Pool
+from hwgen.hdl.learning.unit import Teacher
 from hwgen.hdl.stream import is_picture, result_layout, token_layout, vector
-from hwgen.hdl.teacher import Teacher
+from hwgen.hdl.weights.loader import Loaded, Loader
 from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.layers.pool2d import PoolSpec

@@ -18,17 +18,17 @@ from amaranth.lib.wiring import In, Out
 
 from hwgen.boards.board import Board
 from hwgen.boards.pll import Pll
+from hwgen.hdl.bus.commands import Commands
 from hwgen.hdl.clock import PllClock
-from hwgen.hdl.commands import Commands
 from hwgen.hdl.core import SpikeCore
-from hwgen.hdl.link import Link
+from hwgen.hdl.link.link import Link
 from hwgen.network.params import Params
 
 TOP = "hwgen_uart"
 
 
 class UartTop(wiring.Component):
-    """A core behind a serial line: `rx` and `tx` as of `hwgen.hdl.link`, words as of `Commands`.
+    """A core behind a serial line: `rx` and `tx` as of `hdl.link.link`, words as of `Commands`.
 
     Members: `fault`: a frame was dropped since the session began; `session`: there is one;
     `toggle` changes with every sample answered.

@@ -6,9 +6,9 @@ from amaranth.back import verilog
 from amaranth.lib import wiring
 
 import hwgen
-from hwgen.hdl.axi import AxiTop
+from hwgen.hdl.bus.axi import AxiTop
+from hwgen.hdl.bus.wishbone import WishboneTop
 from hwgen.hdl.core import SpikeCore
-from hwgen.hdl.wishbone import WishboneTop
 from hwgen.network.params import Params
 from hwgen.protocol import register_map
 

@@ -15,7 +15,7 @@ from hwgen.data.inputs import encoded, of_pictures, of_recordings
 from hwgen.errors import DataError, LinkError, MismatchError
 from hwgen.golden import Golden
 from hwgen.golden.network import joined
-from hwgen.golden.student import Student
+from hwgen.golden.online import Student
 from hwgen.host import Device
 from hwgen.network.params import Params
 from hwgen.protocol.words import Register

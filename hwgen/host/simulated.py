@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from hwgen.errors import ToolError
+from hwgen.hdl.link.uart import MIN_DIVISOR
 from hwgen.hdl.top import TOP, uart_verilog
-from hwgen.hdl.uart import MIN_DIVISOR
 from hwgen.network.params import Params
 from hwgen.package_data import share
 from hwgen.toolchain import cxxrtl

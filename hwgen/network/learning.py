@@ -1,6 +1,6 @@
 """How a core learns: the choices, and the arithmetic of shadow weights. Standard library and numpy.
 
-The rule that uses them is stated in `docs/learning.md` and executable in `hwgen.golden.student`.
+The rule that uses them is stated in `docs/learning.md` and executable in `hwgen.golden.online`.
 """
 
 from dataclasses import dataclass

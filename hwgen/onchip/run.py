@@ -17,7 +17,7 @@ from hwgen.data.encoding import latency
 from hwgen.data.for_network import check_input
 from hwgen.errors import DataError
 from hwgen.golden import Golden
-from hwgen.golden.student import Student
+from hwgen.golden.online import Student
 from hwgen.network.params import Params
 from hwgen.onchip import checkpoint as onchip_checkpoint
 from hwgen.onchip.checkpoint import Halfway, Point

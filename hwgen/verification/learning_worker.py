@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hwgen.errors import HwgenError
 from hwgen.golden.network import Trace, joined
-from hwgen.golden.student import Student
+from hwgen.golden.online import Student
 from hwgen.network import params_file
 from hwgen.network.params import Params
 from hwgen.verification.compare import compare, first

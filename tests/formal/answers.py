@@ -7,9 +7,9 @@ from formal.bench import PATIENCE, Bench
 from samples import learning_params, random_network
 
 from hwgen.hdl.core import SpikeCore
-from hwgen.hdl.readout import Readout
-from hwgen.hdl.spike_count import SpikeCount
-from hwgen.hdl.uart import Receiver, Transmitter
+from hwgen.hdl.io.readout import Readout
+from hwgen.hdl.io.spike_count import SpikeCount
+from hwgen.hdl.link.uart import Receiver, Transmitter
 from hwgen.protocol.tokens import Kind
 
 BITS = 2  # of potentials

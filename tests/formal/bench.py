@@ -13,7 +13,7 @@ from amaranth.hdl import Assert, Assume, Elaboratable, Module, Mux, ResetSignal,
 from amaranth.hdl._ast import AnyConst, AnySeq
 from amaranth.lib import memory
 
-from hwgen.hdl.bank import StateBank
+from hwgen.hdl.memory.bank import StateBank
 
 PATIENCE = 1  # cycles for which a fair consumer keeps a token waiting
 

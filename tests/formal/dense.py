@@ -7,7 +7,7 @@ from formal.bench import Bench
 from formal.equation import WIDE
 from formal.pipelines import Pipeline, Slot, State, first
 
-from hwgen.hdl.slot import Op
+from hwgen.hdl.neurons.slot import Op
 
 Inside = dict[str, Any]
 

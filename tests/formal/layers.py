@@ -10,8 +10,8 @@ from formal.bench import PATIENCE, Bench, HostileBank
 from formal.dense import dense_lemmas, progress_lemmas
 from formal.equation import follow
 
-from hwgen.hdl.conv import Conv
-from hwgen.hdl.dense import Dense
+from hwgen.hdl.layers.conv import Conv
+from hwgen.hdl.layers.dense import Dense
 from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.layers.kinds import narrowest

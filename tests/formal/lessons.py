@@ -7,10 +7,10 @@ from amaranth.hdl import Array, Cat, Const, Mux, Signal
 from formal.bench import PATIENCE, Bench
 from samples import learning_params
 
-from hwgen.hdl.fill import Fill
-from hwgen.hdl.readback import Readback
-from hwgen.hdl.shadows import Shadows
-from hwgen.hdl.teacher import Teacher
+from hwgen.hdl.learning.unit import Teacher
+from hwgen.hdl.weights.fill import Fill
+from hwgen.hdl.weights.readback import Readback
+from hwgen.hdl.weights.shadows import Shadows
 from hwgen.protocol.memory import words
 
 

@@ -11,7 +11,7 @@ from amaranth.hdl import Array, Cat, Const, Mux, Signal, Value, signed
 from formal.bench import Bench
 from formal.equation import WIDE, after_step, bound, content
 
-from hwgen.hdl.slot import Op
+from hwgen.hdl.neurons.slot import Op
 from hwgen.protocol.memory import n_blocks
 from hwgen.protocol.tokens import Kind
 

@@ -3,7 +3,7 @@
 from amaranth.hdl import Cat, Mux, Signal
 from formal.bench import PATIENCE, Bench, HostileBank
 
-from hwgen.hdl.pool import Pool
+from hwgen.hdl.layers.pool import Pool
 from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.protocol.tokens import Kind
 
@@ -13,8 +13,8 @@ def pool(*, each_step: bool = False) -> Bench:
     for three neurons. Watched are the ends, and the spikes of one neuron, any."""
     bench = Bench()
     m = bench.m
-    bench.stands_in("hwgen.hdl.pool.StateBank", HostileBank)
-    bench.stands_in("hwgen.hdl.pool.TAG_BITS", 2)
+    bench.stands_in("hwgen.hdl.layers.pool.StateBank", HostileBank)
+    bench.stands_in("hwgen.hdl.layers.pool.TAG_BITS", 2)
     m.submodules.dut = dut = Pool(
         PoolSpec(height=2, width=7, channels=1, size=2), each_step=each_step
     )

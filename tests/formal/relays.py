@@ -3,12 +3,12 @@
 from amaranth.hdl import Cat, Const, Mux, Signal
 from formal.bench import PATIENCE, Bench
 
-from hwgen.hdl.fifo import Fifo
-from hwgen.hdl.gate import Gate
-from hwgen.hdl.phases import Phases
-from hwgen.hdl.picture import Flatten, Unflatten
-from hwgen.hdl.replay import Replay
-from hwgen.hdl.serializer import Serializer
+from hwgen.hdl.adapters.fifo import Fifo
+from hwgen.hdl.adapters.flatten import Flatten, Unflatten
+from hwgen.hdl.adapters.phases import Phases
+from hwgen.hdl.adapters.replay import Replay
+from hwgen.hdl.io.gate import Gate
+from hwgen.hdl.neurons.serializer import Serializer
 from hwgen.hdl.stream import vector
 from hwgen.network.layers.shape import Shape
 from hwgen.protocol.tokens import Kind

@@ -5,9 +5,9 @@ from typing import Any
 from amaranth.hdl import Array, Const, Mux, Signal, signed
 from formal.bench import Bench
 
-from hwgen.hdl.normalise import Normalise
-from hwgen.hdl.output_errors import OutputErrors
-from hwgen.hdl.update import Update, error_bits
+from hwgen.hdl.learning.normalise import Normalise
+from hwgen.hdl.learning.output_errors import OutputErrors
+from hwgen.hdl.learning.update import Update, error_bits
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.layers.kinds import narrowest
 from hwgen.network.learning import LearningSpec

@@ -6,10 +6,10 @@ from amaranth.hdl import Module, Value
 from amaranth.hdl._ast import AnySeq
 from formal.bench import PATIENCE, Bench
 
-from hwgen.hdl.neurons import Neurons
-from hwgen.hdl.slot import Op
-from hwgen.hdl.state import State
-from hwgen.hdl.walk import Walk
+from hwgen.hdl.layers.walk import Walk
+from hwgen.hdl.neurons.pipeline import Neurons
+from hwgen.hdl.neurons.single_spike import State
+from hwgen.hdl.neurons.slot import Op
 from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.kinds import narrowest
 from hwgen.protocol.tokens import Kind
@@ -32,7 +32,7 @@ def ends_token(slot: Any) -> Any:
 def neurons(lanes: int, *, cycles: int, **shape: Any) -> Bench:
     """Any slots: each is taken, and its token comes out, in so many cycles."""
     bench = Bench()
-    bench.stands_in("hwgen.hdl.neurons.State", AnyState)
+    bench.stands_in("hwgen.hdl.neurons.pipeline.State", AnyState)
     layer = narrowest(ConvSpec(weight_bits=1, potential_bits=0, **shape), 1)
     bench.m.submodules.dut = dut = Neurons(layer, [0] * layer.filters, [], lanes=lanes)
     inside = bench.opened(dut)

@@ -4,8 +4,8 @@ from amaranth.hdl import Array, Module, Mux, Signal, signed
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.hdl.later import falls, later
-from hwgen.hdl.normalise import Normalise
+from hwgen.hdl.learning.normalise import Normalise
+from hwgen.hdl.memory.delay import falls, later
 from hwgen.hdl.stream import index_bits
 from hwgen.protocol.tokens import Kind
 

@@ -16,10 +16,10 @@ from collections.abc import Sequence
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 
-from hwgen.hdl.bank import StateBank
-from hwgen.hdl.constants import read_constants
-from hwgen.hdl.lane_words import signed_weight
-from hwgen.hdl.slot import Op, n_state_words, state_members
+from hwgen.hdl.memory.bank import StateBank
+from hwgen.hdl.memory.constants import read_constants
+from hwgen.hdl.memory.lane_words import signed_weight
+from hwgen.hdl.neurons.slot import Op, n_state_words, state_members
 from hwgen.network.layers.kinds import WeightedSpec
 
 

@@ -18,7 +18,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.hdl.later import later
+from hwgen.hdl.memory.delay import later
 from hwgen.hdl.stream import index_bits
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.learning import LFSR_BITS, MAX_SHIFT, LearningSpec, shadow_limits

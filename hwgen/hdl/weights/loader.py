@@ -6,10 +6,10 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.hdl.fill import Fill
-from hwgen.hdl.later import falls
-from hwgen.hdl.shadows import SpramShadows
+from hwgen.hdl.memory.delay import falls
 from hwgen.hdl.stream import index_bits
+from hwgen.hdl.weights.fill import Fill
+from hwgen.hdl.weights.shadows import SpramShadows
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.protocol.memory import SPRAM_BITS, n_blocks
 from hwgen.protocol.words import MAX_UNLOADED

@@ -4,8 +4,8 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from hwgen.hdl.memory.table import look_up
 from hwgen.hdl.stream import token_stream, vector
-from hwgen.hdl.table import look_up
 from hwgen.network.layers.shape import Shape
 
 

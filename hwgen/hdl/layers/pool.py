@@ -18,9 +18,9 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.hdl.bank import StateBank
+from hwgen.hdl.memory.bank import StateBank
+from hwgen.hdl.memory.table import look_up
 from hwgen.hdl.stream import index_bits, is_picture, token_stream
-from hwgen.hdl.table import look_up
 from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.protocol.memory import TAG_BITS, tags_per_window
 from hwgen.protocol.tokens import Kind

@@ -2,7 +2,7 @@
 
 from amaranth.hdl import Array, Module, Signal, signed
 
-from hwgen.hdl.readout import Readout
+from hwgen.hdl.io.readout import Readout
 from hwgen.hdl.stream import STEP_BITS
 from hwgen.protocol.tokens import Kind
 

@@ -18,9 +18,9 @@ from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.hdl.slot import Op, slot_layout
+from hwgen.hdl.memory.table import look_up
+from hwgen.hdl.neurons.slot import Op, slot_layout
 from hwgen.hdl.stream import index_bits, mark_of, place, token_stream
-from hwgen.hdl.table import look_up
 from hwgen.network.layers.conv2d import ConvSpec, taps
 from hwgen.protocol.memory import n_blocks, tap_order
 from hwgen.protocol.tokens import Kind

@@ -24,7 +24,7 @@ def n_state_words(layer: WeightedSpec, lanes: int) -> int:
 
 
 def state_members(layer: WeightedSpec, *, lanes: int, is_output: bool) -> dict[str, wiring.Member]:
-    """Members of what keeps the state of a layer's neurons: see `hwgen.hdl.state.State`."""
+    """Members of what keeps the state of a layer's neurons: see `single_spike.State`."""
     slot = slot_layout(n_state_words(layer, lanes))
     members = {
         "advance": In(1),

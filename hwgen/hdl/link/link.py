@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import memory, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.hdl.frames import Deframer, Framer
-from hwgen.hdl.uart import Receiver, Transmitter
+from hwgen.hdl.link.frames import Deframer, Framer
+from hwgen.hdl.link.uart import Receiver, Transmitter
 from hwgen.protocol.words import WINDOW, Frame
 
 _TOLD_BITS = 3  # of how many words are used: when these change, the host is told

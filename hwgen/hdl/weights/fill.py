@@ -6,8 +6,8 @@ from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.hdl.shadows import Shadows
 from hwgen.hdl.stream import index_bits
+from hwgen.hdl.weights.shadows import Shadows
 
 
 class Fill(wiring.Component):

@@ -3,7 +3,7 @@
     output errors -> errors of layer L -> update L -> errors of layer L-1 -> update L-1 -> ...
 
 One after the other, and all for one sample; meanwhile the gate lets nothing in. `docs/learning.md`
-states what comes of it; `hwgen.golden.student` does the same.
+states what comes of it; `hwgen.golden.online` does the same.
 """
 
 from collections.abc import Sequence
@@ -12,16 +12,16 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.hdl.errors_below import ErrorsBelow
-from hwgen.hdl.fill import Fill
-from hwgen.hdl.lane_words import LaneWords
-from hwgen.hdl.later import falls
-from hwgen.hdl.output_errors import OutputErrors
-from hwgen.hdl.readback import Readback, readback_layout
-from hwgen.hdl.shadows import Shadows
-from hwgen.hdl.spike_log import SpikeLog
+from hwgen.hdl.learning.error_feedback import ErrorsBelow
+from hwgen.hdl.learning.output_errors import OutputErrors
+from hwgen.hdl.learning.spike_log import SpikeLog
+from hwgen.hdl.learning.update import Update, error_bits, passed_bits
+from hwgen.hdl.memory.delay import falls
+from hwgen.hdl.memory.lane_words import LaneWords
 from hwgen.hdl.stream import index_bits
-from hwgen.hdl.update import Update, error_bits, passed_bits
+from hwgen.hdl.weights.fill import Fill
+from hwgen.hdl.weights.readback import Readback, readback_layout
+from hwgen.hdl.weights.shadows import Shadows
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.learning import LFSR_BITS, TAPS
 from hwgen.network.spec import NetworkSpec

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, ClockDomain, ClockSignal, Module, ResetSignal, Sig
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.hdl.words import WordCore
+from hwgen.hdl.bus.words import WordCore
 from hwgen.protocol import register_map
 
 

@@ -14,9 +14,9 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
-from hwgen.hdl.neurons import Neurons
+from hwgen.hdl.layers.walk import Walk
+from hwgen.hdl.neurons.pipeline import Neurons
 from hwgen.hdl.stream import index_bits, mark_of, token_stream
-from hwgen.hdl.walk import Walk
 from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.protocol.memory import memory_image
 

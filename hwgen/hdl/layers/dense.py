@@ -20,15 +20,15 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 from numpy.typing import NDArray
 
-from hwgen.hdl.bank import StateBank
-from hwgen.hdl.constants import read_constants
-from hwgen.hdl.lane_words import signed_weight
-from hwgen.hdl.loader import Loaded
-from hwgen.hdl.neurons import Neurons
-from hwgen.hdl.serializer import Serializer
-from hwgen.hdl.shadows import Shadows, SpramShadows
-from hwgen.hdl.slot import Op
+from hwgen.hdl.memory.bank import StateBank
+from hwgen.hdl.memory.constants import read_constants
+from hwgen.hdl.memory.lane_words import signed_weight
+from hwgen.hdl.neurons.pipeline import Neurons
+from hwgen.hdl.neurons.serializer import Serializer
+from hwgen.hdl.neurons.slot import Op
 from hwgen.hdl.stream import index_bits, mark_of, token_stream
+from hwgen.hdl.weights.loader import Loaded
+from hwgen.hdl.weights.shadows import Shadows, SpramShadows
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.protocol.memory import memory_image, n_blocks, words
 from hwgen.protocol.tokens import Kind

@@ -4,8 +4,8 @@ from amaranth.hdl import Cat, Module, Signal, signed
 from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.hdl.later import falls, later
-from hwgen.hdl.normalise import Normalise
+from hwgen.hdl.learning.normalise import Normalise
+from hwgen.hdl.memory.delay import falls, later
 from hwgen.hdl.stream import index_bits
 from hwgen.protocol.memory import n_blocks
 

@@ -20,10 +20,10 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.hdl.leaky import LeakyState
-from hwgen.hdl.serializer import Serializer
-from hwgen.hdl.slot import Op, slot_layout
-from hwgen.hdl.state import State
+from hwgen.hdl.neurons.multi_spike import LeakyState
+from hwgen.hdl.neurons.serializer import Serializer
+from hwgen.hdl.neurons.single_spike import State
+from hwgen.hdl.neurons.slot import Op, slot_layout
 from hwgen.hdl.stream import index_bits, is_picture, token_stream
 from hwgen.network.layers.kinds import WeightedSpec
 from hwgen.protocol.memory import n_blocks

@@ -6,8 +6,8 @@ from amaranth.hdl import Array, Module, Signal, signed
 from amaranth.lib import data, stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.hdl.shadows import Shadows
 from hwgen.hdl.stream import index_bits
+from hwgen.hdl.weights.shadows import Shadows
 
 
 def readback_layout(shadow_bits: int) -> data.StructLayout:

@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.hdl.words import check_classes, fitted_index, result_word
+from hwgen.hdl.bus.words import check_classes, fitted_index, result_word
 from hwgen.protocol.tokens import Kind
 from hwgen.protocol.words import INDEX_BITS, READ_REGISTER, READ_SHADOWS, WRITE_SHADOWS, Register
 

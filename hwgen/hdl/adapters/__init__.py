@@ -1,0 +1,1 @@
+"""Between layers: from feature map to vector, from times to steps, queues."""

@@ -1,0 +1,1 @@
+"""The learning unit: errors of neurons, and updates of shadow weights."""

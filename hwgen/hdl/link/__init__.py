@@ -1,0 +1,1 @@
+"""The serial line: bits, bytes, frames."""

@@ -1,0 +1,1 @@
+"""Memories, and what reads them a cycle later."""

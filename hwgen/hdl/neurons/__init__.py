@@ -1,0 +1,1 @@
+"""Neurons: their state, their pipeline, and how their spikes leave it."""

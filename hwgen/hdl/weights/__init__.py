@@ -1,0 +1,1 @@
+"""Weights in memories: loaded, read back, learnt."""
