@@ -18,7 +18,7 @@ from hwgen.golden import Golden
 from hwgen.golden.online import Student
 from hwgen.onchip.initial import newborn
 from hwgen.recipe import load
-from hwgen.training.online import FloatStudent
+from hwgen.training.onchip_float import FloatStudent
 
 
 def main() -> None:

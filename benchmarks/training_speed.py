@@ -25,7 +25,7 @@ from hwgen.network.layers.kinds import LayerSpec
 from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.spec import InputSpec
 from hwgen.recipe import StidiRecipe
-from hwgen.training.deep import DeepNetwork
+from hwgen.training.autograd.stidi import DeepNetwork
 from hwgen.training.memory import keep_freed
 
 N_CLASSES = 10

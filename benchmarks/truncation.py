@@ -25,9 +25,10 @@ from hwgen.files import write_atomic
 from hwgen.network import notation
 from hwgen.network.spec import InputSpec, NetworkSpec
 from hwgen.recipe import DataRecipe, NetworkRecipe, Recipe, TruncatedRecipe
-from hwgen.training import cost, loop, measure
-from hwgen.training import learner as learners
-from hwgen.training.truncated import TruncatedNetwork
+from hwgen.training import accuracy as training_accuracy
+from hwgen.training import loop, rules
+from hwgen.training.multi_spike import cost
+from hwgen.training.multi_spike.truncated_bptt import TruncatedNetwork
 
 FILE = Path(__file__).with_suffix(".json")
 N_IMAGES = 5000  # to train on; 2000 of the test set
@@ -105,7 +106,7 @@ def one(recipe: Recipe, folder: Path | None, device: str) -> dict[str, float]:
     # The last epoch counts: what is measured on chooses none, so a few images stand in for it.
     trained = loop.train(recipe, train, train.first(10), device=device)
     trained.learner.network.load_state_dict(trained.last)
-    accuracy = measure.accuracy(trained.learner, test, trained.input_spec)
+    accuracy = training_accuracy.accuracy(trained.learner, test, trained.input_spec)
     seconds = sum(len(train) / epoch.images_per_s for epoch in trained.history)
     return {"accuracy": accuracy, "seconds": round(seconds, 1)}
 
@@ -120,7 +121,7 @@ def cost_of(recipe: Recipe, folder: Path | None, device: str) -> dict[str, int]:
     )
     inputs = torch.from_numpy(data_inputs.encoded(few, network)).to(device)
     generator = torch.Generator().manual_seed(recipe.seed)
-    learner = learners.make(recipe, given, N_CLASSES, inputs, generator)
+    learner = rules.make(recipe, given, N_CLASSES, inputs, generator)
     labels = torch.from_numpy(few.labels).to(device)
     return cost.measure(learner.network, inputs, labels, ask_allocator=True).to_json()
 

@@ -87,8 +87,8 @@ def load(verb: str) -> None:
         import torch
 
         import hwgen.flows.train
+        import hwgen.training.accuracy
         import hwgen.training.loop
-        import hwgen.training.measure
         import hwgen.training.quantize
 
         torch.optim.Adam([torch.zeros(1, requires_grad=True)])

@@ -16,12 +16,12 @@ from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.spec import InputSpec
 from hwgen.recipe import DataRecipe, NetworkRecipe, Recipe, SstdpRecipe, StidiRecipe
-from hwgen.training.deep import DeepNetwork
-from hwgen.training.firing import Kernel, fire
+from hwgen.training.accuracy import accuracy
+from hwgen.training.autograd.firing import Kernel, fire
+from hwgen.training.autograd.stidi import DeepNetwork
 from hwgen.training.loop import train
-from hwgen.training.measure import accuracy
+from hwgen.training.quantised import Weighted
 from hwgen.training.quantize import to_params
-from hwgen.training.weighted import Weighted
 
 INPUT = InputSpec(height=9, width=8, x_max=255)
 PSPS = [("step", 0), ("ramp", 0), ("triangle", 1), ("triangle", 2)]

@@ -9,7 +9,8 @@ from truncated_nets import network, network_spec
 from hwgen.data import datasets
 from hwgen.errors import RecipeError
 from hwgen.recipe import DataRecipe, NetworkRecipe, Recipe, SstdpRecipe, TruncatedRecipe
-from hwgen.training import loop, loud
+from hwgen.training import loop
+from hwgen.training.multi_spike import quantisation_error
 
 pytestmark = pytest.mark.train
 
@@ -34,8 +35,8 @@ def sets():
     [(1, 0, 1), (0.5, 1, 0.5), (0.6, 1, 0.5), (0.7, 2, 0.75), (0.94, 4, 0.9375), (0, 1, 0.5)],
 )
 def test_the_nearest_shift(leak, shift, kept):
-    assert loud.nearest_shift(leak) == shift
-    assert loud.kept(shift) == kept
+    assert quantisation_error.nearest_shift(leak) == shift
+    assert quantisation_error.kept(shift) == kept
 
 
 def test_a_leak_that_no_shift_gives_is_refused(sets):
@@ -48,7 +49,10 @@ def test_a_leak_that_no_shift_gives_is_refused(sets):
     lenient = TruncatedRecipe(rule="tt-lbptt", epochs=1, tolerance=0.06)
     trained = loop.train(recipe(lenient, leak=0.7), *sets)
     assert trained.learner.network.layers[0].spec.leak_shift == 2
-    said = [str(change) for change in loud.changes(trained.learner.network, recipe(leak=0.7))]
+    said = [
+        str(change)
+        for change in quantisation_error.changes(trained.learner.network, recipe(leak=0.7))
+    ]
     assert said[0] == "leak: requested 0.7, actual 0.75, error 0.05"
 
 
@@ -58,7 +62,7 @@ def test_what_a_layer_loses_is_the_worst_of_it():
     layer.level.data.fill_(2.0)
     layer.scale.fill_(4.0)
     layer.scale[3] = 4.45  # 8.9, and 8 of it
-    first, limit, last = loud.changes(made, recipe(leak=None, leak_shift=1))
+    first, limit, last = quantisation_error.changes(made, recipe(leak=None, leak_shift=1))
     assert limit.name == "layer 0, threshold 3, the worst of 9"
     assert (limit.requested, limit.actual) == (pytest.approx(8.9), 8)
     assert limit.error == pytest.approx(0.9)

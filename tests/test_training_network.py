@@ -12,12 +12,12 @@ from hwgen.data.encoding import latency
 from hwgen.golden import Golden
 from hwgen.network.spec import InputSpec
 from hwgen.recipe import AugmentRecipe, SstdpRecipe
-from hwgen.training import network as networks
-from hwgen.training.inputs import Encoder, augment
-from hwgen.training.learner import SstdpLearner
-from hwgen.training.measure import accuracy
-from hwgen.training.network import SpikingNetwork, decide
+from hwgen.training.accuracy import accuracy
+from hwgen.training.batches import Encoder, augment
 from hwgen.training.quantize import from_params, to_params
+from hwgen.training.sstdp import network as networks
+from hwgen.training.sstdp.learner import SstdpLearner
+from hwgen.training.sstdp.network import SpikingNetwork, decide
 
 SHAPES = [((12, 9, 4), 6), ((40, 30, 20, 10), 8), ((5, 3), 1), ((64, 33, 10), 16)]
 

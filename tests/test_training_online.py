@@ -13,7 +13,7 @@ from hwgen.golden.online import Student
 from hwgen.onchip import run
 from hwgen.onchip.initial import newborn
 from hwgen.package_data import share
-from hwgen.training.online import FloatStudent
+from hwgen.training.onchip_float import FloatStudent
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,8 @@ from hwgen.golden import Golden
 from hwgen.network import notation
 from hwgen.network.spec import InputSpec
 from hwgen.recipe import DataRecipe, NetworkRecipe, PhasedRecipe, Recipe
+from hwgen.training.autograd.phased import PhasedLayer, PhasedNetwork
 from hwgen.training.loop import train
-from hwgen.training.phased import PhasedLayer, PhasedNetwork
 from hwgen.training.quantize import to_params
 
 INPUT = InputSpec(height=9, width=8, x_max=255)

@@ -6,8 +6,8 @@ import torch
 from samples import random_params, random_spike_times
 
 from hwgen.recipe import SstdpRecipe
-from hwgen.training import sstdp, targets
 from hwgen.training.quantize import from_params
+from hwgen.training.sstdp import rule, targets
 
 N_STEPS = 6
 
@@ -180,11 +180,11 @@ def test_box_by_matmul_equals_its_table():
     inputs = torch.from_numpy(random_spike_times(9, 30, params)).long()
     trace = from_params(params).dense[0](inputs)
     error = torch.randn(30, 7, generator=torch.Generator().manual_seed(1))
-    table = sstdp.window_table(recipe, N_STEPS)
+    table = rule.window_table(recipe, N_STEPS)
     looked_up = -torch.einsum(
         "nji,nj->ij", table[trace.times[:, :, None], inputs[:, None, :]], error
     )
-    fast = sstdp.weight_gradient(trace, error, table, recipe)
+    fast = rule.weight_gradient(trace, error, table, recipe)
     torch.testing.assert_close(fast, looked_up, atol=1e-5, rtol=0)
 
 
@@ -212,11 +212,11 @@ def test_samples_without_error_change_no_gradient(window):
     net = from_params(params)
     traces = net(inputs)
     error = torch.randn(20, 5, generator=torch.Generator().manual_seed(1))
-    sstdp.backward(net.dense, traces, torch.zeros_like(error), recipe)
+    rule.backward(net.dense, traces, torch.zeros_like(error), recipe)
     assert all((layer.shadow.grad == 0).all() for layer in net.dense)
     error[10:] = 0
-    sstdp.backward(net.dense, traces, error, recipe)
+    rule.backward(net.dense, traces, error, recipe)
     whole = [layer.shadow.grad for layer in net.dense]
-    sstdp.backward(net.dense, net(inputs[:10]), error[:10], recipe)
+    rule.backward(net.dense, net(inputs[:10]), error[:10], recipe)
     for layer, gradient in zip(net.dense, whole, strict=True):
         torch.testing.assert_close(gradient, layer.shadow.grad / 2)

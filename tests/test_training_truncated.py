@@ -9,9 +9,9 @@ from torch.nn.functional import conv2d, cross_entropy, linear
 from truncated_nets import gradients, learnt, network, network_spec, spikes
 
 from hwgen.golden import Golden
-from hwgen.training import cost, lif
 from hwgen.training.allocated import peak_bytes
-from hwgen.training.lif import Dynamics
+from hwgen.training.multi_spike import cost, lif
+from hwgen.training.multi_spike.lif import Dynamics
 from hwgen.training.quantize import to_params
 
 pytestmark = pytest.mark.train

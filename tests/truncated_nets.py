@@ -5,7 +5,7 @@ import torch
 from hwgen.network import notation
 from hwgen.network.spec import InputSpec, NetworkSpec
 from hwgen.recipe import TruncatedRecipe
-from hwgen.training.truncated import TruncatedNetwork
+from hwgen.training.multi_spike.truncated_bptt import TruncatedNetwork
 
 
 def network_spec(hidden, *, side=6, readout="potential", reset="subtract", leak_shift=1, **fields):

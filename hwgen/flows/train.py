@@ -27,8 +27,12 @@ class TrainResult:
     accuracy: dict[str, float]
     evaluation: Evaluation
     seconds: float  # in training epochs, those before a resume included
-    cost: dict[str, int] | None = None  # of a batch, by rule "tt-lbptt" (`hwgen.training.cost`)
-    changes: tuple[str, ...] = ()  # what integers changed (`hwgen.training.loud`)
+    cost: dict[str, int] | None = (
+        None  # of a batch, by rule "tt-lbptt" (`hwgen.training.multi_spike.cost`)
+    )
+    changes: tuple[
+        str, ...
+    ] = ()  # what integers changed (`hwgen.training.multi_spike.quantisation_error`)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -51,7 +55,8 @@ def train(
     is called with (epochs done, epochs, validation accuracy). The test set is read after training.
     Of several processes, as `torchrun` starts them, the first alone writes.
     """
-    from hwgen.training import distributed, loop, measure, quantize  # torch takes seconds to import
+    from hwgen.training import accuracy as training_accuracy
+    from hwgen.training import distributed, loop, quantize  # torch takes seconds to import
 
     recipe = recipe_file.load(recipe_path)
     recipe = replace(recipe, seed=recipe.seed if seed is None else seed)
@@ -65,7 +70,7 @@ def train(
         )
         for split in ("train", "validation", "test")
     }
-    device = distributed.join(measure.choose_device(device))
+    device = distributed.join(training_accuracy.choose_device(device))
     trained = loop.train(
         recipe,
         parts["train"],
@@ -85,8 +90,10 @@ def train(
     test = evaluate(params, parts["test"], on_test)
     accuracy = {
         "golden, validation": evaluate(params, parts["validation"]).accuracy,
-        "float, test": measure.accuracy(learner, parts["test"], input_spec, rounded=False),
-        "fake-quantized, test": measure.accuracy(learner, parts["test"], input_spec),
+        "float, test": training_accuracy.accuracy(
+            learner, parts["test"], input_spec, rounded=False
+        ),
+        "fake-quantized, test": training_accuracy.accuracy(learner, parts["test"], input_spec),
         "golden, test": test.accuracy,
     }
     provenance = {
@@ -101,7 +108,7 @@ def train(
         "hwgen": hwgen.__version__,
         "parent": None,
     }
-    rule = measure.of_rule(learner, recipe, parts["train"], input_spec)
+    rule = training_accuracy.of_rule(learner, recipe, parts["train"], input_spec)
     provenance |= rule
     params = replace(params, provenance=provenance)
     if distributed.is_first():

@@ -15,10 +15,9 @@ from hwgen.errors import RecipeError
 from hwgen.network.spec import InputSpec
 from hwgen.recipe import Recipe, TruncatedRecipe
 from hwgen.training import checkpoint as checkpoints
-from hwgen.training import distributed, memory
-from hwgen.training import learner as learners
+from hwgen.training import distributed, memory, rules
+from hwgen.training.batches import Encoder, augment, kept
 from hwgen.training.checkpoint import State
-from hwgen.training.inputs import Encoder, augment, kept
 from hwgen.training.learner import Learner
 
 N_CALIBRATION = 1000  # samples from which initial thresholds are set
@@ -117,7 +116,7 @@ class _Run:
         n_classes = int(train_set.labels.max()) + 1
         self.encoder = Encoder(self.input_spec, n_steps, self.device, rasters=raster)
         few = self.encoder(self.images[:N_CALIBRATION])
-        self.learner = learners.make(recipe, self.input_spec, n_classes, few, self.generator)
+        self.learner = rules.make(recipe, self.input_spec, n_classes, few, self.generator)
         self.optimiser = _optimiser(self.learner, recipe)
         self.epoch = self.best_epoch = 0
         self.best = checkpoints.copy(self.learner.network.state_dict())

@@ -14,9 +14,9 @@ from hwgen.network.layers.kinds import dense
 from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.params import Params
 from hwgen.network.spec import InputSpec, NetworkSpec
-from hwgen.training.network import SpikingNetwork
-from hwgen.training.stack import Stack
-from hwgen.training.truncated import TruncatedNetwork
+from hwgen.training.autograd.stack import Stack
+from hwgen.training.multi_spike.truncated_bptt import TruncatedNetwork
+from hwgen.training.sstdp.network import SpikingNetwork
 
 
 def to_params(

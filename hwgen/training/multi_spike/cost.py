@@ -20,7 +20,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.training.allocated import peak_bytes
-from hwgen.training.truncated import TruncatedNetwork
+from hwgen.training.multi_spike.truncated_bptt import TruncatedNetwork
 
 
 @dataclass(frozen=True, kw_only=True)

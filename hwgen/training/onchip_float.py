@@ -9,7 +9,7 @@ from torch import Tensor
 
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.params import Params
-from hwgen.training.firing import Kernel
+from hwgen.training.autograd.firing import Kernel
 from hwgen.training.readout import first_crossing, first_spike
 
 

@@ -8,8 +8,8 @@ import torch
 
 from hwgen.errors import RecipeError
 from hwgen.recipe import Recipe, TruncatedRecipe
-from hwgen.training.lif import kept
-from hwgen.training.truncated import TruncatedNetwork
+from hwgen.training.multi_spike.lif import kept
+from hwgen.training.multi_spike.truncated_bptt import TruncatedNetwork
 
 _MAX_SHIFT = 15  # of the contract
 

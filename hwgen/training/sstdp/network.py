@@ -5,9 +5,9 @@ from torch import Tensor, nn
 
 from hwgen.network.spec import Readout
 from hwgen.recipe import SstdpRecipe
-from hwgen.training import sstdp, targets
-from hwgen.training.layers import Dense, LayerTrace
 from hwgen.training.readout import first_spike
+from hwgen.training.sstdp import rule, targets
+from hwgen.training.sstdp.layers import Dense, LayerTrace
 
 
 class SpikingNetwork(nn.Module):
@@ -39,7 +39,7 @@ class SpikingNetwork(nn.Module):
         traces = self(spike_times)
         threshold = self.dense[-1].integer_threshold()
         error = targets.output_error(traces[-1], threshold, labels, recipe)
-        sstdp.backward(self.dense, traces, error, recipe)
+        rule.backward(self.dense, traces, error, recipe)
         return traces, error
 
 

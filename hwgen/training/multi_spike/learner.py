@@ -9,9 +9,9 @@ from torch import Tensor
 from hwgen.errors import RecipeError
 from hwgen.network.spec import NetworkSpec
 from hwgen.recipe import Recipe, TruncatedRecipe
-from hwgen.training import loud
 from hwgen.training.learnt import Decided, Learnt
-from hwgen.training.truncated import TruncatedNetwork
+from hwgen.training.multi_spike import quantisation_error
+from hwgen.training.multi_spike.truncated_bptt import TruncatedNetwork
 
 _MAX_EXACT_BITS = 24  # of integers in float32, without the sign
 
@@ -46,8 +46,10 @@ def leak_shift(recipe: Recipe) -> int:
         return network.leak_shift
     if network.leak_shift:
         raise RecipeError(f"{recipe.name}: network has leak and leak_shift, expected one of them")
-    shift = loud.nearest_shift(network.leak)
-    loud.check([loud.leak(network.leak, shift, training.tolerance)], recipe.name)
+    shift = quantisation_error.nearest_shift(network.leak)
+    quantisation_error.check(
+        [quantisation_error.leak(network.leak, shift, training.tolerance)], recipe.name
+    )
     return shift
 
 

@@ -14,8 +14,8 @@ from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.kinds import LayerSpec
 from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.spec import InputSpec, Readout
+from hwgen.training.quantised import Weighted
 from hwgen.training.readout import first_crossing, first_spike
-from hwgen.training.weighted import Weighted
 
 
 class Stack(nn.Module, ABC):

@@ -5,7 +5,7 @@ from torch import Tensor
 from torch.nn.functional import one_hot
 
 from hwgen.recipe import SstdpRecipe
-from hwgen.training.layers import LayerTrace
+from hwgen.training.sstdp.layers import LayerTrace
 
 
 def output_error(

@@ -8,11 +8,11 @@ from hwgen.data.dataset import Dataset
 from hwgen.errors import ToolError
 from hwgen.network.spec import InputSpec
 from hwgen.recipe import Recipe
-from hwgen.training import cost, loud
-from hwgen.training.inputs import Encoder, kept
+from hwgen.training.batches import Encoder, kept
 from hwgen.training.learner import Learner
+from hwgen.training.multi_spike import cost, quantisation_error
+from hwgen.training.multi_spike.truncated_bptt import TruncatedNetwork
 from hwgen.training.rounding import rounding
-from hwgen.training.truncated import TruncatedNetwork
 
 _BATCH = 500
 
@@ -53,7 +53,7 @@ def of_rule(
     encoder = Encoder(input_spec, network.n_steps, device, rasters=True)
     labels = torch.from_numpy(train_set.labels[:n]).to(device)
     measured = cost.measure(network, encoder(torch.from_numpy(inputs).to(device)), labels)
-    changes = [c.to_json() | {"text": str(c)} for c in loud.changes(network, recipe)]
+    changes = [c.to_json() | {"text": str(c)} for c in quantisation_error.changes(network, recipe)]
     return {"cost": measured.to_json(), "changes": changes}
 
 

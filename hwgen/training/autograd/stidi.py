@@ -13,9 +13,9 @@ from torch import Tensor, nn
 from hwgen.network.layers.kinds import LayerSpec, WeightedSpec
 from hwgen.network.spec import InputSpec
 from hwgen.recipe import StidiRecipe
-from hwgen.training.firing import Kernel, fire
-from hwgen.training.stack import Stack, pools
-from hwgen.training.weighted import Weighted
+from hwgen.training.autograd.firing import Kernel, fire
+from hwgen.training.autograd.stack import Stack, pools
+from hwgen.training.quantised import Weighted
 
 _MOMENTUM = 0.05  # of the running spread
 

@@ -16,9 +16,9 @@ from torch.autograd import Function
 from hwgen.network.layers.kinds import LayerSpec, WeightedSpec
 from hwgen.network.spec import InputSpec
 from hwgen.recipe import PhasedRecipe
-from hwgen.training.firing import Kernel
-from hwgen.training.stack import Stack, pools
-from hwgen.training.weighted import Weighted
+from hwgen.training.autograd.firing import Kernel
+from hwgen.training.autograd.stack import Stack, pools
+from hwgen.training.quantised import Weighted
 
 _MOMENTUM = 0.05  # of the running mean and variance
 _GRACE = 0.5  # a neuron that missed its last step by as many drives still learns

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from hwgen.recipe import SstdpRecipe
-from hwgen.training.layers import Dense, LayerTrace
+from hwgen.training.sstdp.layers import Dense, LayerTrace
 
 
 def window_table(recipe: SstdpRecipe, n_steps: int) -> Tensor:

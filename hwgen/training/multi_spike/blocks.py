@@ -17,8 +17,8 @@ from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.layers.shape import Shape
 from hwgen.recipe import TruncatedRecipe
 from hwgen.training import distributed
-from hwgen.training.lif import Dynamics, pool, window
-from hwgen.training.weighted import Weighted
+from hwgen.training.multi_spike.lif import Dynamics, pool, window
+from hwgen.training.quantised import Weighted
 
 _MOMENTUM = 0.05  # of the running spread of currents
 MIN_LEVEL = 0.05  # a threshold of 0 cannot be subtracted

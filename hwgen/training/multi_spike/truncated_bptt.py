@@ -17,7 +17,7 @@ from hwgen.network.layers.kinds import LayerSpec
 from hwgen.network.spec import NetworkSpec, Readout
 from hwgen.recipe import TruncatedRecipe
 from hwgen.training import distributed
-from hwgen.training.blocks import MIN_LEVEL, Head, Spiking, blocks
+from hwgen.training.multi_spike.blocks import MIN_LEVEL, Head, Spiking, blocks
 
 _CALIBRATION = 128  # samples from which the first thresholds are set
 _SHADOW = 0.1  # largest initial shadow weight: small, so that they can change early

@@ -1,0 +1,1 @@
+"""Rules that torch differentiates: STiDi-BP, its surrogate, two-phase networks."""

@@ -1,0 +1,1 @@
+"""TT-LBPTT: networks whose neurons fire often, trained window by window, block by block."""

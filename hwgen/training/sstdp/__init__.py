@@ -1,0 +1,1 @@
+"""SSTDP: dense layers, updates by spike times."""

@@ -1,0 +1,85 @@
+"""The learner of SSTDP."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from hwgen.recipe import SstdpRecipe
+from hwgen.training.learnt import Decided, Learnt
+from hwgen.training.readout import lowest_threshold
+from hwgen.training.sstdp.layers import Dense
+from hwgen.training.sstdp.network import SpikingNetwork, decide, redraw
+
+
+class SstdpLearner:
+    """Dense layers, by SSTDP."""
+
+    def __init__(self, network: SpikingNetwork, recipe: SstdpRecipe) -> None:
+        self._network, self.recipe = network, recipe
+        self._forget()
+
+    @property
+    def network(self) -> SpikingNetwork:
+        return self._network
+
+    def _forget(self) -> None:
+        hidden = self.network.dense[:-1]
+        self._n_seen = 0
+        self._n_fired = [torch.zeros(x.n_post, device=x.shadow.device) for x in hidden]
+
+    def learn(
+        self,
+        spike_times: Tensor,
+        labels: Tensor,
+        epoch: int,
+        step: Callable[[], None] = lambda: None,
+    ) -> Learnt:
+        traces, error = self.network.set_gradients(spike_times, labels, self.recipe)
+        self._n_seen += len(labels)
+        for count, trace in zip(self._n_fired, traces, strict=False):
+            count += (trace.times < self.network.n_steps).sum(dim=0)
+        step()
+        return Learnt(int((error != 0).any(dim=1).sum()))
+
+    def clip(self) -> None:
+        for layer in self.network.dense:
+            layer.clip()
+
+    def end_epoch(self, progress: float, generator: torch.Generator) -> int:
+        n_rescued = 0
+        if progress <= 0.5:  # a new neuron needs time to find its place
+            for layer, count in zip(self.network.dense, self._n_fired, strict=False):
+                dead = (count / self._n_seen < self.recipe.rescue).cpu()
+                redraw(layer, dead, self.recipe, False, generator)
+                n_rescued += int(dead.sum())
+        self._forget()
+        return n_rescued
+
+    def decide(self, spike_times: Tensor) -> Decided:
+        traces = self.network(spike_times)
+        fired = [(trace.times < self.network.n_steps).float().mean() for trace in traces[:-1]]
+        firing = float(sum(fired)) / max(1, len(fired))
+        return Decided(decide(traces[-1]), traces[-1].times.min(dim=1).values, firing)
+
+    def lower_output_threshold(self, batches: list[Tensor], labels: Tensor) -> None:
+        output = self.network.dense[-1]
+        potentials = torch.cat([self.network(batch)[-1].potentials for batch in batches])
+        present = int(output.integer_threshold().max())
+        lowest = lowest_threshold(potentials, labels, present, self.recipe.early_loss)
+        output.threshold.fill_(float(lowest))
+
+    def parameter_groups(self) -> list[dict[str, Any]]:
+        groups = []
+        for layer in self.network.dense:
+            rate = self.recipe.learning_rate
+            groups.append({"params": [layer.shadow], "full_rate": rate})
+            scaled = rate * self._threshold_rate(layer)
+            groups.append({"params": [layer.threshold], "full_rate": scaled})
+        return groups
+
+    def _threshold_rate(self, layer: Dense) -> float:
+        """Thresholds count in units of the largest weight, and grow as random sums do."""
+        return self.recipe.threshold_rate * layer.max_weight * math.sqrt(layer.n_pre)
