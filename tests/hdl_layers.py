@@ -105,7 +105,7 @@ class HostileBank(StateBank):
 
 def use_hostile_banks(monkeypatch: Any) -> None:
     """In all layers that are elaborated from now on."""
-    for module in ("dense", "state", "pool"):
+    for module in ("layers.dense", "neurons.single_spike", "layers.pool"):
         monkeypatch.setattr(f"hwgen.hdl.{module}.StateBank", HostileBank)
 
 

@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 import hwgen
 from hwgen.cli import app
-from hwgen.cli.hardware import parse_lanes
+from hwgen.cli.design import parse_lanes
 from hwgen.conformance.make_vectors import make_vectors
 from hwgen.data import datasets
 from hwgen.model.vectors import save as save_vectors

@@ -45,9 +45,9 @@ def test_each_fits_in_one_place(mutant: Mutant) -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"file": "dense.py", "old": "no such text"}, "has 0 times 'no such text'"),
+        ({"file": "layers/dense.py", "old": "no such text"}, "has 0 times 'no such text'"),
         ({"file": GENERATED, "old": "assign"}, "has [0-9]+ times 'assign'"),
-        ({"file": "dense.py", "old": "Stage C: new", "new": "Stage D: new"}, "is as it was"),
+        ({"file": "layers/dense.py", "old": "Stage C: new", "new": "Stage D: new"}, "is as it was"),
         ({"new": "weights[0][5, 7]"}, "is as it was"),
         ({"new": "99"}, "expected within"),
     ],

@@ -5,15 +5,24 @@ import sys
 import typer
 
 import hwgen
-import hwgen.cli.checking as checking
-import hwgen.cli.device as device
-import hwgen.cli.hardware as hardware
-import hwgen.cli.learning as learning
-import hwgen.cli.listing as listing
-import hwgen.cli.reporting as reporting
-import hwgen.cli.training as training
-import hwgen.cli.vectors as vectors
-import hwgen.cli.verify as verifying
+from hwgen.cli import (
+    boards,
+    build,
+    check,
+    cosim,
+    demo,
+    evaluate,
+    flash,
+    info,
+    learn,
+    models,
+    report,
+    run,
+    train,
+    vectors,
+    verify,
+    verilog,
+)
 from hwgen.cli.console import err
 from hwgen.errors import HwgenError, MismatchError
 
@@ -27,21 +36,21 @@ app = typer.Typer(
     "Start with `hwgen demo`. The same steps one at a time: `train`, `verilog`, `cosim`, `build`.",
 )
 for verb in (
-    training.demo,
-    training.train,
-    training.evaluate,
-    learning.learn,
-    hardware.verilog,
-    hardware.cosim,
-    verifying.verify,
-    checking.check,
-    hardware.build,
-    device.flash,
-    device.run,
-    reporting.report,
-    listing.info,
-    listing.models,
-    checking.boards,
+    demo.demo,
+    train.train,
+    evaluate.evaluate,
+    learn.learn,
+    verilog.verilog,
+    cosim.cosim,
+    verify.verify,
+    check.check,
+    build.build,
+    flash.flash,
+    run.run,
+    report.report,
+    info.info,
+    models.models,
+    boards.boards,
 ):
     app.command()(verb)
 app.add_typer(vectors.app, name="vectors")

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from hwgen.cli import lessons, options
+from hwgen.cli import learning_result, options
 from hwgen.cli.console import bar, err, facts, out, percent, phases, print_json
-from hwgen.cli.hardware import BoardOption, Record, in_spram, parse_lanes
+from hwgen.cli.design import BoardOption, Record, in_spram, parse_lanes
 from hwgen.errors import HwgenError
 from hwgen.model import folder as model_module
 
@@ -69,7 +69,7 @@ def verify(
         folder = model_module.find(model)
         params = folder.params()
         chosen = parse_lanes(lanes, params, board)
-        lessons.verify(
+        learning_result.verify(
             folder,
             chosen,
             spram=bool(in_spram(chosen, params, board)),

@@ -102,7 +102,9 @@ def dense(
     """A dense layer of any weights, thresholds and drives; `kind` as in `_layer`."""
     bench = Bench()
     layer = _layer(kind, n_pre, n_post, n_steps, weight_bits)
-    module = "state" if layer.slope_bits else "dense" if layer.reset == "never" else "leaky"
+    often = layer.reset != "never"
+    module = "neurons.multi_spike" if often else "layers.dense"
+    module = "neurons.single_spike" if layer.slope_bits else module
     bench.stands_in(f"hwgen.hdl.{module}.StateBank", HostileBank)
     bits = layer.potential_bits - 1
     limits = [Cat(bench.fixed(bits, "threshold"), 0) for _ in range(n_post)]
@@ -167,7 +169,8 @@ def conv(lanes: int, *, seed: int, n_steps: int = 1, **shape: Any) -> Bench:
     bench = Bench(resets=False)
     wide = ConvSpec(weight_bits=3, potential_bits=0, **shape)
     often = wide.reset != "never"
-    bench.stands_in(f"hwgen.hdl.{'leaky' if often else 'state'}.StateBank", HostileBank)
+    kind = "multi_spike" if often else "single_spike"
+    bench.stands_in(f"hwgen.hdl.neurons.{kind}.StateBank", HostileBank)
     layer = narrowest(wide, n_steps, multi_spike=often)
     rng = np.random.default_rng(seed)
     largest = layer.max_weight

@@ -10,7 +10,7 @@ from types import CodeType, FunctionType, ModuleType
 
 @dataclass(frozen=True)
 class Fault:
-    """In `module` of `hwgen.hdl`, `new` in place of `old`, which must be there once."""
+    """In `module` of `hwgen/hdl`, such as "layers/dense", `new` for `old`, which is there once."""
 
     module: str
     old: str
@@ -27,7 +27,7 @@ def planted(fault: Fault | None) -> Iterator[None]:
     if fault is None:
         yield
         return
-    module = importlib.import_module(f"hwgen.hdl.{fault.module}")
+    module = importlib.import_module("hwgen.hdl." + fault.module.replace("/", "."))
     text = inspect.getsource(module)
     if text.count(fault.old) != 1:
         raise ValueError(f"{fault.module}.py has {text.count(fault.old)} times {fault.old!r}")

@@ -5,9 +5,9 @@ from formal.proof import proof
 
 _SMALL = {"height": 2, "width": 3, "channels": 1, "filters": 2, "size": 2}
 
-_STRICT = ("dense", "(potential > threshold)", "(potential >= threshold)")
-_TWICE = ("neurons", "state.exceeds & ~state.fired & present", "state.exceeds & present")
-_HAZARD = ("neurons", "in_d.eq(same(self.i, c))", "in_d.eq(0)")
+_STRICT = ("layers/dense", "(potential > threshold)", "(potential >= threshold)")
+_TWICE = ("neurons/pipeline", "state.exceeds & ~state.fired & present", "state.exceeds & present")
+_HAZARD = ("neurons/pipeline", "in_d.eq(same(self.i, c))", "in_d.eq(0)")
 
 NEURONS = (
     proof(
@@ -16,7 +16,7 @@ NEURONS = (
         "prove",
         2,
         _STRICT,
-        ("dense", "address.eq(address + n_pre)", "address.eq(address + 1)"),
+        ("layers/dense", "address.eq(address + n_pre)", "address.eq(address + 1)"),
         fault_depth=14,
     ),
     proof(
@@ -24,7 +24,7 @@ NEURONS = (
         lambda: layers.dense("step", is_output=True, weight_bits=1),
         "prove",
         2,
-        ("dense", "shown = present &", "shown ="),
+        ("layers/dense", "shown = present &", "shown ="),
         fault_depth=14,
     ),
     proof(
@@ -32,7 +32,7 @@ NEURONS = (
         lambda: layers.dense("step", n_post=2, is_output=True),
         "prove",
         2,
-        ("dense", "Mux(clears, 0, kept)[:bits]", "kept[:bits]"),
+        ("layers/dense", "Mux(clears, 0, kept)[:bits]", "kept[:bits]"),
         fault_depth=14,
     ),
     proof("dense, ramp", lambda: layers.dense("ramp"), "prove", 2, _HAZARD, fault_depth=16),
@@ -41,7 +41,7 @@ NEURONS = (
         lambda: layers.dense("ramp", n_post=2, is_output=True),
         "prove",
         2,
-        ("state", "slope = Mux(does[Op.COMPARE], before, 0)", "slope = before"),
+        ("neurons/single_spike", "slope = Mux(does[Op.COMPARE], before, 0)", "slope = before"),
         _TWICE,
         fault_depth=16,
     ),
@@ -51,7 +51,7 @@ NEURONS = (
         "prove",
         2,
         (
-            "state",
+            "neurons/single_spike",
             "weight = Mux(self.c.knee, ~(weight << 1), weight)",
             "weight = Mux(self.c.knee, ~weight, weight)",
         ),
@@ -63,11 +63,15 @@ NEURONS = (
         "prove",
         2,
         (
-            "neurons",
+            "neurons/pipeline",
             "(d.op == Op.COMPARE) & (d.drive | (not self._layer.phased))",
             "(d.op == Op.COMPARE)",
         ),
-        ("dense", "Mux(touched | drive, Op.COMPARE, Op.PASS)", "Mux(touched, Op.COMPARE, Op.PASS)"),
+        (
+            "layers/dense",
+            "Mux(touched | drive, Op.COMPARE, Op.PASS)",
+            "Mux(touched, Op.COMPARE, Op.PASS)",
+        ),
         fault_depth=16,
     ),
     proof(
@@ -75,21 +79,21 @@ NEURONS = (
         lambda: layers.conv(1, seed=1, **_SMALL),
         "bmc",
         19,
-        ("walk", "order.index(tap) * weight_step", "order.index(tap)"),
+        ("layers/walk", "order.index(tap) * weight_step", "order.index(tap)"),
     ),
     proof(
         "conv, filter of 1 x 1",
         lambda: layers.conv(1, seed=1, height=1, width=2, channels=2, filters=1, size=1),
         "bmc",
         17,
-        ("neurons", "in_c.eq(same(self.i, b))", "in_c.eq(0)"),
+        ("neurons/pipeline", "in_c.eq(same(self.i, b))", "in_c.eq(0)"),
     ),
     proof(
         "conv, two rows",
         lambda: layers.conv(1, seed=1, height=3, width=2, channels=1, filters=1, size=2),
         "bmc",
         16,
-        ("walk", "row_weight + self._row_weights", "row_weight + 1"),
+        ("layers/walk", "row_weight + self._row_weights", "row_weight + 1"),
     ),
     proof(
         "conv, stride and padding",
@@ -98,7 +102,7 @@ NEURONS = (
         ),
         "bmc",
         16,
-        ("walk", "max(1, len(reached)) * slots - 1", "len(reached) * slots"),
+        ("layers/walk", "max(1, len(reached)) * slots - 1", "len(reached) * slots"),
     ),
 )
 
@@ -110,7 +114,7 @@ MULTI_SPIKE = (
         lambda: layers.dense("zero"),
         "prove",
         2,
-        ("leaky", "before > threshold", "before >= threshold"),
+        ("neurons/multi_spike", "before > threshold", "before >= threshold"),
         fault_depth=16,
     ),
     proof(
@@ -118,7 +122,7 @@ MULTI_SPIKE = (
         lambda: layers.dense("zero", n_post=2, is_output=True),
         "prove",
         2,
-        ("leaky", "clears |= above & ~adds", "clears |= 0"),
+        ("neurons/multi_spike", "clears |= above & ~adds", "clears |= 0"),
         fault_depth=16,
     ),
     proof(
@@ -134,9 +138,9 @@ MULTI_SPIKE = (
         lambda: layers.dense("subtract", n_post=2, is_output=True),
         "prove",
         2,
-        ("leaky", "(before - threshold)[", "(before - threshold - 1)["),
-        ("leaky", "Cat(~adds, Mux(adds", "Cat(0, Mux(adds"),
-        ("leaky", "clears = self.c.op == Op.CLEAR", "clears = 0"),
+        ("neurons/multi_spike", "(before - threshold)[", "(before - threshold - 1)["),
+        ("neurons/multi_spike", "Cat(~adds, Mux(adds", "Cat(0, Mux(adds"),
+        ("neurons/multi_spike", "clears = self.c.op == Op.CLEAR", "clears = 0"),
         fault_depth=16,
     ),
     proof(
@@ -144,21 +148,25 @@ MULTI_SPIKE = (
         lambda: layers.conv(1, seed=2, height=1, width=2, channels=1, filters=1, size=1, **_LEAKY),
         "bmc",
         17,
-        ("neurons", "in_c.eq(same(self.i, b))", "in_c.eq(0)"),
+        ("neurons/pipeline", "in_c.eq(same(self.i, b))", "in_c.eq(0)"),
     ),
     proof(
         "pool, each step",
         lambda: pool.pool(each_step=True),
         "prove",
         9,
-        ("pool", "Kind.END_OF_STEP if each_step else", "Kind.END_OF_SAMPLE if each_step else"),
+        (
+            "layers/pool",
+            "Kind.END_OF_STEP if each_step else",
+            "Kind.END_OF_SAMPLE if each_step else",
+        ),
     ),
     proof(
         "spike count",
         answers.spike_count,
         "bmc",
         15,
-        ("spike_count", "(token.potential > potential)", "(token.potential >= potential)"),
-        ("spike_count", "*(each.eq(0) for each in counts)", ""),
+        ("io/spike_count", "(token.potential > potential)", "(token.potential >= potential)"),
+        ("io/spike_count", "*(each.eq(0) for each in counts)", ""),
     ),
 )

@@ -12,7 +12,7 @@ PROGRESS = (
         lambda: layers.dense_progress("step", cycles=11),
         "prove",
         12,
-        ("dense", "started & (~a.valid | last)", "started & last"),
+        ("layers/dense", "started & (~a.valid | last)", "started & last"),
         fault_depth=26,
     ),
     *(
@@ -21,7 +21,7 @@ PROGRESS = (
             lambda psp=psp: layers.dense_progress(psp, cycles=14),
             "prove",
             15,
-            ("neurons", "in_c.eq(0), in_d.eq(in_c)", "in_c.eq(0), in_d.eq(in_d)"),
+            ("neurons/pipeline", "in_c.eq(0), in_d.eq(in_c)", "in_c.eq(0), in_d.eq(in_d)"),
             fault_depth=26,
         )
         for psp in ("ramp", "triangle", "phased", "subtract")
@@ -31,7 +31,7 @@ PROGRESS = (
         lambda: slots.walk(1, cycles=26, **_SMALL),
         "prove",
         27,
-        ("walk", "(run_left == 0) & (rows_left == 0)", "(run_left == 0) & (rows_left == 1)"),
+        ("layers/walk", "(run_left == 0) & (rows_left == 0)", "(run_left == 0) & (rows_left == 1)"),
         fault_depth=40,
     ),
     proof(
@@ -39,7 +39,7 @@ PROGRESS = (
         lambda: slots.neurons(1, cycles=12, **_SMALL),
         "prove",
         13,
-        ("neurons", "in_c.eq(0), in_d.eq(in_c)", "in_c.eq(0), in_d.eq(in_d)"),
+        ("neurons/pipeline", "in_c.eq(0), in_d.eq(in_c)", "in_c.eq(0), in_d.eq(in_d)"),
     ),
     proof(
         "progress, learning unit",
@@ -47,7 +47,7 @@ PROGRESS = (
         "bmc",
         38,
         (
-            "teacher",
+            "learning/unit",
             "eq(errors.done & ~errors.any),\n        ]\n        begins",
             "eq(0),\n        ]\n        begins",
         ),
@@ -58,7 +58,7 @@ PROGRESS = (
         lambda: answers.core("1x2-2-2", (1, 2), n_steps=2, cycles=20),
         "bmc",
         32,
-        ("readout", "answers.eq(~self.decided), self.finished", "answers.eq(0), self.finished"),
+        ("io/readout", "answers.eq(~self.decided), self.finished", "answers.eq(0), self.finished"),
         fault_depth=40,
     ),
 )

@@ -1,4 +1,4 @@
-"""The verbs of a board: `flash`, and `run`, for one that is simulated, too."""
+"""The verb `run`: samples on a board, or on a simulated one."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwgen.cli import options
-from hwgen.cli.console import bar, err, facts, out, percent, phases, print_json, table
-from hwgen.cli.hardware import BoardOption, build_folder, in_spram, parse_lanes
+from hwgen.cli.console import bar, facts, percent, phases, print_json, table
+from hwgen.cli.design import BoardOption, in_spram, parse_lanes
 from hwgen.errors import HwgenError
 from hwgen.model import folder as model_module
 from hwgen.network.params import Params
@@ -20,35 +20,6 @@ if TYPE_CHECKING:
 
 BoardName = Annotated[str, typer.Option(help="Name (`hwgen boards`) or path of a .toml.")]
 SHOWN = 30  # rows of a table; more are a file's business (`--json`)
-
-
-def flash(
-    model: options.Model,
-    board: BoardName,
-    bitstream: Annotated[
-        Path | None, typer.Option(help="Default: what `hwgen build` left in build/NAME-BOARD.")
-    ] = None,
-    json: options.Json = False,
-) -> None:
-    """Load a bitstream onto a board that is connected: with iceprog, openFPGALoader or dfu-util.
-
-    Not tried on any board yet.
-
-    Example: `hwgen flash mnist-up5k --board icebreaker`
-    """
-    from hwgen.boards import board as board_module
-    from hwgen.build import flash as flow
-
-    target = board_module.load(board)
-    folder = build_folder(model_module.find(model).params(), target)
-    chosen = bitstream or folder / f"top{board_module.BITSTREAM_SUFFIX[target.family]}"
-    command = flow.command(target, chosen)
-    err.print(" ".join(command), markup=False)
-    flow.flash(target, chosen)
-    if json:
-        print_json({"board": target.name, "bitstream": chosen, "command": command})
-    else:
-        out.print(f"{chosen}: loaded onto {target.title}", markup=False)
 
 
 def run(

@@ -1,0 +1,34 @@
+"""The verb `demo`: each step once, on 8x8 digits."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hwgen.cli import options
+from hwgen.cli.console import bar, facts, percent, phases, print_json
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for all that is made.")] = Path("build/demo"),
+    json: options.Json = False,
+) -> None:
+    """Do the whole road once, on 8x8 digits: train, Verilog, co-simulate, place and route.
+
+    Takes a few minutes on two cores and needs no data and no board.
+
+    Example: `hwgen demo`
+    """
+    from hwgen.flows import demo as flow
+
+    with bar("train, SSTDP") as train, bar("cosim, icarus") as cosim, phases("synth") as phase:
+        result = flow.run(
+            out,
+            on_epoch=lambda done, total, accuracy: train(done, total, percent(accuracy)),
+            on_cosim=cosim,
+            on_phase=phase,
+        )
+    if json:
+        print_json(result.to_json())
+    else:
+        facts(f"digits on {result.synth.board} ({result.synth.part})", result.rows())

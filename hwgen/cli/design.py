@@ -1,0 +1,57 @@
+"""What verbs of hardware share: lanes, SPRAM, tables."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from hwgen.errors import HwgenError
+from hwgen.network.params import Params
+
+if TYPE_CHECKING:
+    from hwgen.boards.board import Board
+
+DEFAULT_LANES = 16  # where no board decides
+_UPDATED = {"dense": "neurons", "conv2d": "filters", "pool2d": "lane, as it pools"}
+Record = Annotated[
+    bool, typer.Option("--record", help="Add the result to the model's folder and to its card.")
+]
+BoardOption = Annotated[
+    str, typer.Option(help="Board whose default lanes to use (`hwgen boards`).")
+]
+
+
+def parse_lanes(text: str, params: Params, board: str = "") -> tuple[int, ...]:
+    """Lanes from '16,10', or the default for these params and, if named, this board."""
+    layers = params.spec.layers
+    if not text and board:
+        from hwgen.boards import board as board_module
+        from hwgen.estimate import lanes as estimate_lanes
+
+        return estimate_lanes.default_lanes(params, board_module.load(board))
+    if not text:
+        return tuple(min(DEFAULT_LANES, layer.max_lanes) for layer in layers)
+    parts = text.split(",")
+    if len(parts) != len(layers) or not all(part.strip().isdecimal() for part in parts):
+        raise HwgenError(f"--lanes is {text!r}, expected {len(layers)} numbers as in 16,10")
+    lanes = tuple(int(part) for part in parts)
+    for index, (number, layer) in enumerate(zip(lanes, layers, strict=True)):
+        if not 1 <= number <= layer.max_lanes:
+            raise HwgenError(
+                f"--lanes is {text!r}: layer {index} has {layer.max_lanes} "
+                f"{_UPDATED[layer.kind]}, so its lanes must be 1..{layer.max_lanes}, not {number}"
+            )
+    return lanes
+
+
+def in_spram(lanes: tuple[int, ...], params: Params, board: str) -> tuple[int, ...]:
+    """Layers whose weights lie in SPRAM in a core for this board, if there is one."""
+    from hwgen.boards import board as board_module
+    from hwgen.estimate import memories
+
+    return memories.spram_layers(params, lanes, board_module.load(board)) if board else ()
+
+
+def build_folder(params: Params, board: "Board") -> Path:
+    """Where `build` puts a design, and `flash` looks for it, if nothing else is said."""
+    return Path("build") / f"{params.name}-{board.name}"

@@ -1,0 +1,41 @@
+"""The verb `flash`: a bitstream onto a board."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hwgen.cli import options
+from hwgen.cli.console import err, out, print_json
+from hwgen.cli.design import build_folder
+from hwgen.cli.run import BoardName
+from hwgen.model import folder as model_module
+
+
+def flash(
+    model: options.Model,
+    board: BoardName,
+    bitstream: Annotated[
+        Path | None, typer.Option(help="Default: what `hwgen build` left in build/NAME-BOARD.")
+    ] = None,
+    json: options.Json = False,
+) -> None:
+    """Load a bitstream onto a board that is connected: with iceprog, openFPGALoader or dfu-util.
+
+    Not tried on any board yet.
+
+    Example: `hwgen flash mnist-up5k --board icebreaker`
+    """
+    from hwgen.boards import board as board_module
+    from hwgen.build import flash as flow
+
+    target = board_module.load(board)
+    folder = build_folder(model_module.find(model).params(), target)
+    chosen = bitstream or folder / f"top{board_module.BITSTREAM_SUFFIX[target.family]}"
+    command = flow.command(target, chosen)
+    err.print(" ".join(command), markup=False)
+    flow.flash(target, chosen)
+    if json:
+        print_json({"board": target.name, "bitstream": chosen, "command": command})
+    else:
+        out.print(f"{chosen}: loaded onto {target.title}", markup=False)

@@ -1,0 +1,76 @@
+"""The verb `verilog`: a core as Verilog."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from hwgen.cli import options
+from hwgen.cli.console import out, phases, print_json
+from hwgen.cli.design import BoardOption, in_spram, parse_lanes
+from hwgen.errors import HwgenError
+from hwgen.model import folder as model_module
+from hwgen.network.params import Params
+from hwgen.protocol.register_map import BUSES, TOPS, Bus
+
+
+def verilog(
+    model: options.Model,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write. Default: NAME.v here.")
+    ] = None,
+    lanes: options.Lanes = "",
+    board: BoardOption = "",
+    wrapper: Annotated[
+        str, typer.Option(help="axi or wishbone: the core with a bus, a .core and a .h beside it.")
+    ] = "",
+    json: options.Json = False,
+) -> None:
+    """Write the core of a model as Verilog, module `hwgen_core`.
+
+    With `--wrapper`, module `hwgen_axi` or `hwgen_wishbone` (docs/soc.md); and beside it a
+    description for FuseSoC and a C header.
+
+    Example: `hwgen verilog mnist-binary --lanes 32,10 -o core.v`
+    """
+    from hwgen.files import write_atomic
+    from hwgen.hdl.verilog import TOP, to_verilog
+
+    if wrapper and wrapper not in BUSES:
+        raise HwgenError(f"--wrapper is {wrapper!r}, expected axi or wishbone")
+    params = model_module.find(model).params()
+    chosen = parse_lanes(lanes, params, board)
+    path = output or Path(f"{params.name}.v")
+    if wrapper:
+        # On a bus, only weights that learn can be in SPRAM.
+        spram = bool(params.spec.learning and in_spram(chosen, params, board))
+        _wrapped(params, chosen, wrapper, path, spram=spram, json=json)
+        return
+    with phases("verilog") as phase:
+        phase("elaborate")
+        text = to_verilog(params, chosen, spram=in_spram(chosen, params, board))
+        write_atomic(path, text)
+    result = {"path": path, "top": TOP, "digest": params.digest, "lanes": chosen}
+    if json:
+        print_json(result | {"n_lines": text.count("\n")})
+    else:
+        out.print(f"{path}: module {TOP}, {text.count(chr(10))} lines, params {params.digest[:16]}")
+
+
+def _wrapped(
+    params: Params, lanes: tuple[int, ...], bus: Bus, path: Path, *, spram: bool, json: bool
+) -> None:
+    from hwgen.build import ip_core
+
+    with phases("verilog") as phase:
+        phase("elaborate")
+        written = ip_core.write(params, lanes, bus, path, spram=spram)
+    if json:
+        about = {"top": TOPS[bus], "digest": params.digest, "lanes": lanes}
+        files = {"path": path, "core": written.core, "header": written.header}
+        print_json(files | about | {"n_lines": written.n_lines})
+        return
+    out.print(
+        f"{path}: module {TOPS[bus]}, {written.n_lines} lines, params {params.digest[:16]}; "
+        f"{written.core.name} for FuseSoC, {written.header.name} for C"
+    )
