@@ -10,6 +10,7 @@ BIN := .venv/bin
 EXAMPLES ?= 3000
 SECONDS_EACH ?= 60
 PYTHON ?= python3
+TESTS := tests:tests/helpers:tests/mutation:tests/soak
 
 .PHONY: help demo test lint setup clean conformance fuzz mutate prove
 
@@ -31,13 +32,13 @@ conformance: .venv/ready
 	sh tools/conformance.sh
 
 prove: .venv/ready
-	PYTHONPATH=tests $(BIN)/python -m formal
+	PYTHONPATH=$(TESTS) $(BIN)/python -m formal
 
 mutate: .venv/ready
-	$(BIN)/python tests/mutate.py
+	PYTHONPATH=$(TESTS) $(BIN)/python tests/mutation/mutate.py
 
 fuzz: .venv/ready
-	HWGEN_FUZZ=$(EXAMPLES) $(BIN)/pytest -q tests/test_fuzz.py tests/test_streams.py tests/test_killed.py
+	HWGEN_FUZZ=$(EXAMPLES) $(BIN)/pytest -q tests/robustness/test_fuzz.py tests/robustness/test_streams.py tests/robustness/test_killed.py
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps atheris==3.0.0
 	for kind in params vectors idx; do \
 		$(BIN)/python tools/fuzz_files.py $$kind -max_total_time=$(SECONDS_EACH) || exit 1; \
@@ -45,7 +46,7 @@ fuzz: .venv/ready
 
 .PHONY: soak
 soak: .venv/ready
-	$(BIN)/python tests/soak.py
+	PYTHONPATH=$(TESTS) $(BIN)/python tests/soak/soak.py
 
 setup: .venv/ready
 

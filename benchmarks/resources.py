@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "tests"))
+sys.path.insert(0, str(ROOT / "tests" / "helpers"))
 
 from multi_spike_nets import multi_spike  # noqa: E402
 from samples import learning_params, random_network, random_params  # noqa: E402

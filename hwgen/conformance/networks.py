@@ -1,6 +1,6 @@
 """Small networks that ship with vectors, in `conformance/`: all that the contract knows is in one.
 
-`tests/make_kit.py` makes them. The models that ship are networks to check against, too.
+`tests/conformance/make_kit.py` makes them. The models that ship are networks to check against, too.
 """
 
 from hwgen.model import folder as model_folder
