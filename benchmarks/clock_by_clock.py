@@ -12,7 +12,7 @@ import json
 from pathlib import Path
 
 from hwgen.boards import board
-from hwgen.estimate import lanes as estimate_lanes
+from hwgen.estimate.design import for_board
 from hwgen.model import folder as model_folder
 from hwgen.network.params import Params
 from hwgen.network.spikes import n_spikes
@@ -43,9 +43,7 @@ def main() -> None:
     folder = model_folder.find(options.model)
     params = folder.params()
     given = options.lanes.split(",") if options.lanes else []
-    lanes = [int(n) for n in given] or list(
-        estimate_lanes.default_lanes(params, board.load(options.board))
-    )
+    lanes = [int(n) for n in given] or list(for_board(params, board.load(options.board)).lanes)
     inputs = folder.vectors(params).inputs[: options.samples]
     found = verify.run(params, inputs, lanes=lanes, build_dir=Path("build") / "clock-by-clock")
     found.check()

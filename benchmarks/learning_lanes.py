@@ -16,8 +16,7 @@ from hwgen.boards import board
 from hwgen.build import synthesis
 from hwgen.cli.console import bar, phases
 from hwgen.data import labelled
-from hwgen.estimate import lanes as estimate_lanes
-from hwgen.estimate import memories
+from hwgen.estimate.design import for_board
 from hwgen.files import write_atomic
 from hwgen.model import folder as model_folder
 from hwgen.network.params import Params
@@ -37,15 +36,16 @@ def measured(
         row: dict[str, Any] = json.loads(kept.read_text())
         if row["digest"] == params.digest:
             return row
+    design = for_board(params, target, lanes)
     with phases(f"{lanes}") as phase:
-        routed = synthesis.build(params, target, lanes=lanes, build_dir=folder, on_phase=phase)
+        routed = synthesis.build(design, target, build_dir=folder, on_phase=phase)
     with bar(f"{lanes} learns") as progress:
         learnt = verify_learning.run(
             params,
             labelled.choose(params, n, data_dir=options.data_dir),
             lanes=lanes,
             every=n,
-            spram=memories.in_spram(params, lanes, target),
+            spram=design.is_filled,
             build_dir=folder / "verify",
             on_progress=progress,
         )
@@ -75,7 +75,7 @@ def main() -> None:
     params, target = model_folder.find(options.model).params(), board.load(options.board)
     rows = []
     for number in options.lanes:
-        lanes = (number, *estimate_lanes.default_lanes(params, target)[1:])
+        lanes = (number, *for_board(params, target).lanes[1:])
         row = measured(params, lanes, target, options.samples, options)
         rows.append(
             f"| {','.join(map(str, lanes))} | {row['lut']} | {row['bram']} | {row['dsp']} "

@@ -22,8 +22,9 @@ from hwgen.boards import board  # noqa: E402
 from hwgen.build import synthesis  # noqa: E402
 from hwgen.errors import HwgenError  # noqa: E402
 from hwgen.estimate import cycles, memories  # noqa: E402
-from hwgen.estimate import lanes as estimate_lanes  # noqa: E402
+from hwgen.estimate.design import for_board  # noqa: E402
 from hwgen.model import folder as model_folder  # noqa: E402
+from hwgen.network.design import Design  # noqa: E402
 from hwgen.network.params import Params  # noqa: E402
 from hwgen.protocol.words import VERSION  # noqa: E402
 
@@ -78,7 +79,7 @@ def main() -> int:
         jobs = []
         for name, _, target in (wish.partition("/") for wish in wanted):
             params = model_folder.find(name).params()
-            jobs.append((params, estimate_lanes.default_lanes(params, TARGETS[target]), target))
+            jobs.append((params, for_board(params, TARGETS[target]).lanes, target))
     for params, lanes, name in jobs:
         rows = tables["routed"]
         known = [r for r in rows if _design(r) == (params.digest, list(lanes), name)]
@@ -121,7 +122,7 @@ def counted() -> list[dict[str, object]]:
                         "model": name,
                         "lanes": entry["lanes"],
                         "cycles": entry["cycles_per_sample"],
-                        "features": cycles.features(params, inputs, entry["lanes"]),
+                        "features": cycles.features(Design(params, entry["lanes"]), inputs),
                     }
                 )
     return rows
@@ -129,11 +130,11 @@ def counted() -> list[dict[str, object]]:
 
 def route(params: Params, lanes: tuple[int, ...], name: str) -> dict[str, object] | None:
     """A row; None if the design does not fit."""
+    design = for_board(params, TARGETS[name], lanes)
     try:
         built = synthesis.build(
-            params,
+            design,
             TARGETS[name],
-            lanes=lanes,
             build_dir=ROOT / "build" / "resources" / f"{params.digest[:12]}-{name}",
             early_exit=True,
         )
@@ -151,7 +152,7 @@ def route(params: Params, lanes: tuple[int, ...], name: str) -> dict[str, object
         "brams": built.brams.used,
         "sprams": built.sprams.used,
         "loaded_layers": list(built.loaded_layers),
-        "memory_tables": memories.memory_tables(params, lanes, TARGETS[name], built.loaded_layers),
+        "memory_tables": memories.memory_tables(design, TARGETS[name]),
         "fmax_hz": built.fmax_hz,
         "protocol": VERSION,
         "spec": params.spec.to_json(),

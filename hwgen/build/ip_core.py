@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import hwgen
 from hwgen.errors import HwgenError
 from hwgen.files import write_atomic
 from hwgen.hdl.verilog import soc_verilog
+from hwgen.network.design import Design
 from hwgen.network.params import Params
 from hwgen.protocol import register_map
 from hwgen.protocol import words as protocol_words
@@ -32,22 +32,15 @@ class IpCore:
     n_lines: int  # of Verilog
 
 
-def write(
-    params: Params,
-    lanes: Sequence[int],
-    bus: register_map.Bus,
-    verilog: Path,
-    *,
-    spram: bool = False,
-) -> IpCore:
+def write(design: Design, bus: register_map.Bus, verilog: Path) -> IpCore:
     """Write `verilog`, whose name ends in .v, and beside it a .core and a .h of the same name."""
     if verilog.suffix != ".v":
         raise HwgenError(f"--output is '{verilog}', expected a name that ends in .v")
     core, header = verilog.with_suffix(".core"), verilog.with_suffix(".h")
-    text = soc_verilog(params, lanes, bus, spram=spram)
+    text = soc_verilog(design, bus)
     write_atomic(verilog, text)
-    write_atomic(core, core_text(params, bus, verilog.name, header.name))
-    write_atomic(header, header_text(params, bus, spram=spram))
+    write_atomic(core, core_text(design.params, bus, verilog.name, header.name))
+    write_atomic(header, header_text(design, bus))
     return IpCore(verilog, core, header, text.count("\n"))
 
 
@@ -87,12 +80,11 @@ targets:
 """
 
 
-def header_text(params: Params, bus: register_map.Bus, *, spram: bool = False) -> str:
+def header_text(design: Design, bus: register_map.Bus) -> str:
     """A C header: the map, words, and what is particular to this network."""
+    params, learns, fills = design.params, design.learns, design.is_filled
     spec, prefix = params.spec, _identifier(params.name).upper()
-    places = register_map.register_map(
-        bus, learns=bool(spec.learning), fills=bool(spec.learning) and spram
-    )
+    places = register_map.register_map(bus, learns=learns, fills=learns and fills)
     guard = f"HWGEN_{prefix}_{bus.upper()}_H"
     lines = [
         f"/* {register_map.TOPS[bus]}: {params.name}, {spec.shape}. "
@@ -105,7 +97,7 @@ def header_text(params: Params, bus: register_map.Bus, *, spram: bool = False) -
     for place in places:
         comment = f"/* {place.access}: {place.text} */"
         lines.append(f"#define HWGEN_{place.name:12} 0x{place.address:02X}u {comment}")
-    lines += ["", *_bits(bus, bool(spec.learning), spram), ""]
+    lines += ["", *_bits(bus, learns, fills), ""]
     values = {
         "ID0": f"0x{params.digest[:8].upper()}u",
         "ID1": f"0x{params.digest[8:16].upper()}u",
@@ -117,7 +109,7 @@ def header_text(params: Params, bus: register_map.Bus, *, spram: bool = False) -
     return "\n".join([*lines, "", "#endif", ""])
 
 
-def _bits(bus: register_map.Bus, learns: bool, spram: bool) -> list[str]:
+def _bits(bus: register_map.Bus, learns: bool, fills: bool) -> list[str]:
     """Bits of registers, and words to the core and back."""
     bits = {
         "CONTROL_EARLY_EXIT": register_map.EARLY_EXIT_BIT,
@@ -126,7 +118,7 @@ def _bits(bus: register_map.Bus, learns: bool, spram: bool) -> list[str]:
     if bus == "wishbone":
         bits |= {"STATUS_ROOM": register_map.ROOM_BIT, "STATUS_RESULT": register_map.ANSWER_BIT}
         bits |= {"STATUS_SHADOW": register_map.SHADOW_BIT} if learns else {}
-        bits |= {"STATUS_FILL": register_map.FILL_BIT} if learns and spram else {}
+        bits |= {"STATUS_FILL": register_map.FILL_BIT} if learns and fills else {}
         bits |= {"VALID": register_map.VALID_BIT}
     words = {
         "SPIKE(input)": f"(0x{Kind.SPIKE << protocol_words.INDEX_BITS:04X}u | (input))",
@@ -137,7 +129,7 @@ def _bits(bus: register_map.Bus, learns: bool, spram: bool) -> list[str]:
         first = f"0x{Kind.END_OF_SAMPLE << protocol_words.INDEX_BITS:04X}u"
         words["LESSON(label)"] = f"({first} | ((label) + 1u))"
         words["READ_SHADOWS(layer)"] = f"(0x{protocol_words.shadows_request(0):04X}u | (layer))"
-    if learns and spram:
+    if learns and fills:
         request = protocol_words.shadows_request(0, write=True)
         words["WRITE_SHADOWS(layer)"] = f"(0x{request:04X}u | (layer))"
     mask = (1 << protocol_words.LABEL_BITS) - 1

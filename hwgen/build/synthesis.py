@@ -16,12 +16,11 @@ from hwgen.boards import pll
 from hwgen.boards.board import BITSTREAM_SUFFIX, Board
 from hwgen.build.utilisation import Resources, Usage, from_cells, from_report
 from hwgen.errors import BoardError, ToolError
-from hwgen.estimate import lanes as estimate_lanes
 from hwgen.estimate import memories
 from hwgen.hdl.bus.words import MAX_CLASSES
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.top import BoardTop
-from hwgen.network.params import Params
+from hwgen.network.design import Design
 from hwgen.toolchain import tools
 
 NAME = "top"  # of the design, and the stem of its files
@@ -71,10 +70,9 @@ class SynthResult:
 
 
 def build(
-    params: Params,
+    design: Design,
     board: Board,
     *,
-    lanes: Sequence[int] | None = None,
     build_dir: Path,
     early_exit: bool = False,
     divisor: int | None = None,
@@ -84,29 +82,26 @@ def build(
 ) -> SynthResult:
     """Make a bitstream in `build_dir`.
 
-    lanes: neurons updated at once, one number a layer (default: `fit.default_lanes`). divisor:
-    clock cycles a bit of the serial line (default: from the board's baud rate; small ones make
-    simulation fast). clock_hz: what a PLL shall make of the board's clock (default: that clock as
-    it is); the result has what it makes. seed: of the placer. on_phase: called with each of
+    divisor: clock cycles a bit of the serial line (default: from the board's baud rate; small ones
+    make simulation fast). clock_hz: what a PLL shall make of the board's clock (default: that clock
+    as it is); the result has what it makes. seed: of the placer. on_phase: called with each of
     `PHASES` as it begins. Raises `BoardError` if the design does not fit the board or its clock,
     `ToolError` if a tool is missing or fails.
     """
-    start = time.monotonic()
+    start, params = time.monotonic(), design.params
     memories.check_memory(params, board)
     if params.spec.n_classes > MAX_CLASSES:
         raise BoardError(
             f"{board.name}: {params.spec.n_classes} classes, but a serial answer has room for "
             f"{MAX_CLASSES}; use the core's Verilog with a link of your own"
         )
-    lanes = tuple(lanes) if lanes is not None else estimate_lanes.default_lanes(params, board)
     clock = pll.find(board, clock_hz) if clock_hz and clock_hz != board.clock_hz else None
     core_hz = clock.output_hz if clock else board.clock_hz
     divisor = divisor or board.divisor(core_hz)
     build_dir = build_dir.resolve()
 
     on_phase(PHASES[0])
-    core = SpikeCore(params, lanes, spram=memories.spram_layers(params, lanes, board))
-    top = BoardTop(core, board, divisor=divisor, early_exit=early_exit, pll=clock)
+    top = BoardTop(SpikeCore(design), board, divisor=divisor, early_exit=early_exit, pll=clock)
     commands = _prepare(top, board, build_dir, seed, core_hz)
     subject = f"{board.name}: {params.spec.shape}"
 
@@ -139,7 +134,7 @@ def build(
         digest=params.digest,
         board=board.name,
         part=board.part,
-        lanes=lanes,
+        lanes=design.lanes,
         early_exit=early_exit,
         divisor=divisor,
         bitstream=bitstream,
@@ -153,7 +148,7 @@ def build(
         fmax_hz=fmax_hz,
         clock_hz=core_hz,
         seconds=time.monotonic() - start,
-        loaded_layers=core.loaded_layers,
+        loaded_layers=() if design.learns else design.loaded_layers,
     )
 
 

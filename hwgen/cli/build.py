@@ -6,7 +6,7 @@ import typer
 
 from hwgen.cli import options
 from hwgen.cli.console import err, facts, phases, print_json
-from hwgen.cli.design import Record, build_folder, parse_lanes
+from hwgen.cli.design import Record, build_folder, choose
 from hwgen.model import folder as model_module
 
 
@@ -38,9 +38,8 @@ def build(
     params = folder.params()
     with phases(f"build for {target.name}") as phase:
         result = flow.build(
-            params,
+            choose(params, lanes, board),
             target,
-            lanes=parse_lanes(lanes, params, board),
             build_dir=build_dir or build_folder(params, target),
             early_exit=early_exit,
             clock_hz=round(clock_mhz * 1e6) if clock_mhz else None,

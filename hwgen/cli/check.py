@@ -6,7 +6,7 @@ import typer
 
 from hwgen.cli import options
 from hwgen.cli.console import err, facts, print_json
-from hwgen.cli.design import parse_lanes
+from hwgen.cli.design import choose
 from hwgen.model import folder as model_module
 from hwgen.network.params import Params
 
@@ -34,9 +34,9 @@ def check(
     target = board_module.load(board)
     folder = model_module.find(model)
     params = folder.params()
-    chosen = parse_lanes(lanes, params, board)
+    design = choose(params, lanes, board)
     clock_hz = round(clock_mhz * 1e6) if clock_mhz else None
-    result = flow.run(folder, params, target, lanes=chosen, clock_hz=clock_hz)
+    result = flow.run(folder, design, target, clock_hz=clock_hz)
     if json:
         print_json(result.to_json())
     else:

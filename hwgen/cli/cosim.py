@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from hwgen.cli import learning_result, options
 from hwgen.cli.console import bar, facts, print_json
-from hwgen.cli.design import BoardOption, Record, in_spram, parse_lanes
+from hwgen.cli.design import BoardOption, Record, choose
 from hwgen.errors import HwgenError
 from hwgen.model import folder as model_module
 from hwgen.model.folder import ModelFolder
@@ -49,14 +49,15 @@ def cosim(
         raise HwgenError(f"--samples is {samples}, expected at least 1")
     folder = model_module.find(model)
     params = folder.params()
-    chosen = parse_lanes(lanes, params, board)
+    design = choose(params, lanes, board)
+    chosen = design.lanes
     if learning:
         learning_result.cosim(
             folder,
             chosen,
             n=samples,
             simulator=simulator,
-            spram=bool(in_spram(chosen, params, board)),
+            spram=design.is_filled,
             stall=stall,
             seed=seed,
             data_dir=data_dir,

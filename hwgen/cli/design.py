@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwgen.errors import HwgenError
+from hwgen.network.design import Design
 from hwgen.network.params import Params
 
 if TYPE_CHECKING:
@@ -21,16 +22,20 @@ BoardOption = Annotated[
 ]
 
 
-def parse_lanes(text: str, params: Params, board: str = "") -> tuple[int, ...]:
-    """Lanes from '16,10', or the default for these params and, if named, this board."""
-    layers = params.spec.layers
-    if not text and board:
+def choose(params: Params, lanes: str = "", board: str = "") -> Design:
+    """The design for a board, if one is named; `lanes` as in '16,10', if any are given."""
+    chosen = _parse_lanes(lanes, params) if lanes else None
+    if board:
         from hwgen.boards import board as board_module
-        from hwgen.estimate import lanes as estimate_lanes
+        from hwgen.estimate.design import for_board
 
-        return estimate_lanes.default_lanes(params, board_module.load(board))
-    if not text:
-        return tuple(min(DEFAULT_LANES, layer.max_lanes) for layer in layers)
+        return for_board(params, board_module.load(board), chosen)
+    few = tuple(min(DEFAULT_LANES, layer.max_lanes) for layer in params.spec.layers)
+    return Design(params, chosen or few)
+
+
+def _parse_lanes(text: str, params: Params) -> tuple[int, ...]:
+    layers = params.spec.layers
     parts = text.split(",")
     if len(parts) != len(layers) or not all(part.strip().isdecimal() for part in parts):
         raise HwgenError(f"--lanes is {text!r}, expected {len(layers)} numbers as in 16,10")
@@ -42,14 +47,6 @@ def parse_lanes(text: str, params: Params, board: str = "") -> tuple[int, ...]:
                 f"{_UPDATED[layer.kind]}, so its lanes must be 1..{layer.max_lanes}, not {number}"
             )
     return lanes
-
-
-def in_spram(lanes: tuple[int, ...], params: Params, board: str) -> tuple[int, ...]:
-    """Layers whose weights lie in SPRAM in a core for this board, if there is one."""
-    from hwgen.boards import board as board_module
-    from hwgen.estimate import memories
-
-    return memories.spram_layers(params, lanes, board_module.load(board)) if board else ()
 
 
 def build_folder(params: Params, board: "Board") -> Path:

@@ -9,9 +9,10 @@ import typer
 
 from hwgen.cli import options
 from hwgen.cli.console import bar, facts, percent, phases, print_json, table
-from hwgen.cli.design import BoardOption, in_spram, parse_lanes
+from hwgen.cli.design import BoardOption, choose
 from hwgen.errors import HwgenError
 from hwgen.model import folder as model_module
+from hwgen.network.design import Design
 from hwgen.network.params import Params
 
 if TYPE_CHECKING:
@@ -80,8 +81,7 @@ def run(
     if output and not learn:
         raise HwgenError(f"--output is {str(output)!r}, but without --learn nothing is learnt")
     params = model_module.find(model).params()
-    chosen = parse_lanes(lanes, params, board)
-    spram = in_spram(chosen, params, board)
+    design = choose(params, lanes, board)
     if images:
         batch = flow.of_files(params, images, invert=invert)
     elif learn:
@@ -89,20 +89,20 @@ def run(
     else:
         batch = flow.of_test_set(params, samples, data_dir)
     baud = board_module.load(board).uart.baud
-    library = _compiled(params, chosen, spram) if simulate else None
+    library = _compiled(design) if simulate else None
     with (
         _transport(port, baud, replay, library) as transport,
         Device(
             Recorder(transport, record) if record else transport,
             params,
-            lanes=chosen,
+            lanes=design.lanes,
             session=1 + seed % 63 if record or replay else None,
         ) as device,
         bar("run") as progress,
     ):
         n = len(batch.inputs)
         result = flow.run(
-            device, params, batch, fill=bool(spram), on_sample=lambda done: progress(done, n)
+            device, params, batch, fill=design.is_filled, on_sample=lambda done: progress(done, n)
         )
     if output and result.learnt:
         save(result.learnt, output)
@@ -113,12 +113,12 @@ def run(
     result.check()
 
 
-def _compiled(params: Params, lanes: tuple[int, ...], spram: tuple[int, ...]) -> Path:
+def _compiled(design: Design) -> Path:
     from hwgen.host import simulated
 
     with phases("simulated board") as phase:
         phase("elaborate")
-        return simulated.compile_board(params, lanes, spram=spram, on_phase=phase)
+        return simulated.compile_board(design, on_phase=phase)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ import typer
 
 from hwgen.cli import learning_result, options
 from hwgen.cli.console import bar, err, facts, out, percent, phases, print_json
-from hwgen.cli.design import BoardOption, Record, in_spram, parse_lanes
+from hwgen.cli.design import BoardOption, Record, choose
 from hwgen.errors import HwgenError
 from hwgen.model import folder as model_module
 
@@ -68,11 +68,12 @@ def verify(
             raise HwgenError("--early-exit, --resume and --jobs do not go with --learning")
         folder = model_module.find(model)
         params = folder.params()
-        chosen = parse_lanes(lanes, params, board)
+        design = choose(params, lanes, board)
+        chosen = design.lanes
         learning_result.verify(
             folder,
             chosen,
-            spram=bool(in_spram(chosen, params, board)),
+            spram=design.is_filled,
             n=samples or N_LEARNT,
             every=every or 1,
             data=data,
@@ -88,7 +89,7 @@ def verify(
         raise HwgenError("--every goes with --learning only")
     folder = model_module.find(model)
     params = folder.params()
-    chosen = parse_lanes(lanes, params, board)
+    chosen = choose(params, lanes, board).lanes
     if data:
         dataset = data_module.load(data, "test", data_dir=data_dir)
     else:

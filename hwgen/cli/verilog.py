@@ -7,10 +7,10 @@ import typer
 
 from hwgen.cli import options
 from hwgen.cli.console import out, phases, print_json
-from hwgen.cli.design import BoardOption, in_spram, parse_lanes
+from hwgen.cli.design import BoardOption, choose
 from hwgen.errors import HwgenError
 from hwgen.model import folder as model_module
-from hwgen.network.params import Params
+from hwgen.network.design import Design
 from hwgen.protocol.register_map import BUSES, TOPS, Bus
 
 
@@ -39,38 +39,36 @@ def verilog(
     if wrapper and wrapper not in BUSES:
         raise HwgenError(f"--wrapper is {wrapper!r}, expected axi or wishbone")
     params = model_module.find(model).params()
-    chosen = parse_lanes(lanes, params, board)
+    design = choose(params, lanes, board)
     path = output or Path(f"{params.name}.v")
     if wrapper:
         # On a bus, only weights that learn can be in SPRAM.
-        spram = bool(params.spec.learning and in_spram(chosen, params, board))
-        _wrapped(params, chosen, wrapper, path, spram=spram, json=json)
+        _wrapped(design if design.learns else Design(params, design.lanes), wrapper, path, json)
         return
     with phases("verilog") as phase:
         phase("elaborate")
-        text = to_verilog(params, chosen, spram=in_spram(chosen, params, board))
+        text = to_verilog(design)
         write_atomic(path, text)
-    result = {"path": path, "top": TOP, "digest": params.digest, "lanes": chosen}
+    result = {"path": path, "top": TOP, "digest": params.digest, "lanes": design.lanes}
     if json:
         print_json(result | {"n_lines": text.count("\n")})
     else:
         out.print(f"{path}: module {TOP}, {text.count(chr(10))} lines, params {params.digest[:16]}")
 
 
-def _wrapped(
-    params: Params, lanes: tuple[int, ...], bus: Bus, path: Path, *, spram: bool, json: bool
-) -> None:
+def _wrapped(design: Design, bus: Bus, path: Path, json: bool) -> None:
     from hwgen.build import ip_core
 
     with phases("verilog") as phase:
         phase("elaborate")
-        written = ip_core.write(params, lanes, bus, path, spram=spram)
+        written = ip_core.write(design, bus, path)
+    digest = design.params.digest
     if json:
-        about = {"top": TOPS[bus], "digest": params.digest, "lanes": lanes}
+        about = {"top": TOPS[bus], "digest": digest, "lanes": design.lanes}
         files = {"path": path, "core": written.core, "header": written.header}
         print_json(files | about | {"n_lines": written.n_lines})
         return
     out.print(
-        f"{path}: module {TOPS[bus]}, {written.n_lines} lines, params {params.digest[:16]}; "
+        f"{path}: module {TOPS[bus]}, {written.n_lines} lines, params {digest[:16]}; "
         f"{written.core.name} for FuseSoC, {written.header.name} for C"
     )

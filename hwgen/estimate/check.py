@@ -1,6 +1,5 @@
 """Will it fit, how fast will it be? Before synthesis, from a model of resources and of cycles."""
 
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -9,9 +8,10 @@ from hwgen.boards import pll
 from hwgen.boards.board import Board
 from hwgen.errors import BoardError
 from hwgen.estimate import cycles, memories, resources
-from hwgen.estimate import lanes as estimate_lanes
+from hwgen.estimate.design import for_board
 from hwgen.estimate.resources import Prediction
 from hwgen.model.folder import ModelFolder
+from hwgen.network.design import Design
 from hwgen.network.params import Params
 
 _BITS_A_WORD = 20  # two bytes, each with a start and a stop bit
@@ -65,24 +65,16 @@ def _problems(p: Prediction, luts: int, brams: int, clock_hz: int) -> list[str]:
     return found
 
 
-def run(
-    folder: ModelFolder,
-    params: Params,
-    board: Board,
-    *,
-    lanes: Sequence[int] | None = None,
-    clock_hz: int | None = None,
-) -> Check:
+def run(folder: ModelFolder, design: Design, board: Board, *, clock_hz: int | None = None) -> Check:
     """Predict; what does not fit is the caller's to refuse (`require`)."""
     if clock_hz and clock_hz != board.clock_hz:
         clock_hz = pll.find(board, clock_hz).output_hz
     clock_hz = clock_hz or board.clock_hz
-    lanes = tuple(lanes) if lanes is not None else estimate_lanes.default_lanes(params, board)
-    counted = cycles.predict(folder, params, lanes)
+    counted = cycles.predict(folder, design)
     return Check(
         board=board.name,
         part=board.part,
-        shape=params.spec.shape,
+        shape=design.params.spec.shape,
         clock_hz=clock_hz,
         luts_capacity=board.capacity.lut,
         brams_capacity=board.capacity.bram,
@@ -90,7 +82,7 @@ def run(
         cycles_error=counted.error if counted else None,
         core_s=counted.cycles / clock_hz if counted else None,
         line_s=counted.words * _BITS_A_WORD / board.uart.baud if counted else None,
-        predicted=resources.predict(params, lanes, board),
+        predicted=resources.predict(design, board),
     )
 
 
@@ -111,8 +103,7 @@ def fits(params: Params, board: Board, *, clock_hz: int | None = None) -> bool:
     """Whether it does, by the same estimates, with the board's default lanes."""
     try:
         memories.check_memory(params, board)
-        lanes = estimate_lanes.default_lanes(params, board)
-        predicted = resources.predict(params, lanes, board)
+        predicted = resources.predict(for_board(params, board), board)
     except BoardError:
         return False
     capacity = board.capacity

@@ -1,7 +1,6 @@
 """How many clock cycles an image takes, before any simulation: golden's spikes, and the table of
 costs in docs/architecture.md. Layers work side by side, so that the slowest one counts."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -12,10 +11,10 @@ from hwgen.estimate.regression import Model, damaged, fitted, table
 from hwgen.golden import Golden
 from hwgen.golden.network import Trace
 from hwgen.model.folder import ModelFolder
+from hwgen.network.design import Design
 from hwgen.network.layers.conv2d import ConvSpec, taps
 from hwgen.network.layers.kinds import LayerSpec
 from hwgen.network.layers.pool2d import PoolSpec
-from hwgen.network.params import Params
 from hwgen.network.spikes import n_spikes
 from hwgen.protocol.memory import n_blocks
 
@@ -32,15 +31,16 @@ class Cycles:
     words: int
 
 
-def predict(folder: ModelFolder, params: Params, lanes: Sequence[int]) -> Cycles | None:
+def predict(folder: ModelFolder, design: Design) -> Cycles | None:
     """None without test vectors: nobody knows then how many spikes there will be."""
     if not folder.vectors_path.is_file():
         return None
+    params = design.params
     inputs = folder.vectors(params).inputs[:N_SAMPLES]
     calibrated = _calibrated()
     events = float(n_spikes(inputs, params.spec.n_steps).mean())
     return Cycles(
-        cycles=round(calibrated(features(params, inputs, lanes), "")),
+        cycles=round(calibrated(features(design, inputs), "")),
         error=calibrated.typical_error,
         words=round(events) + params.spec.n_steps + 2,
     )
@@ -57,16 +57,14 @@ def _calibrated() -> Model:
         raise damaged(error) from None
 
 
-def features(
-    params: Params, inputs: NDArray[np.uint8], lanes: Sequence[int]
-) -> tuple[float, float, float]:
+def features(design: Design, inputs: NDArray[np.uint8]) -> tuple[float, float, float]:
     """Cycles of the slowest layer; of pictures, where layers wait for one another, what it would do
     more without early exit, and the cycles of all others. The means over samples."""
-    trace = Golden(params).run(inputs)
-    exits = _busy_layers(params, inputs, trace, lanes, early_exit=True)
-    whole = _busy_layers(params, inputs, trace, lanes, early_exit=False)
+    trace = Golden(design.params).run(inputs)
+    exits = _busy_layers(design, inputs, trace, early_exit=True)
+    whole = _busy_layers(design, inputs, trace, early_exit=False)
     slowest = float(exits.max(axis=0).mean())
-    if all(layer.kind == "dense" for layer in params.spec.layers):
+    if all(layer.kind == "dense" for layer in design.params.spec.layers):
         return slowest, 0.0, 0.0
     return (
         slowest,
@@ -76,15 +74,14 @@ def features(
 
 
 def _busy_layers(
-    params: Params,
+    design: Design,
     inputs: NDArray[np.uint8],
     trace: Trace,
-    lanes: Sequence[int],
     *,
     early_exit: bool,
 ) -> NDArray[np.floating]:
     """Cycles [1 + layers, samples] of the gate and each layer."""
-    spec = params.spec
+    spec, lanes = design.params.spec, design.lanes
     last = trace.decision_steps.astype(np.int64)[:, None]
     # Phases are steps of their own, so that all of the input's come before the decision.
     if not early_exit or any(layer.phased for layer in spec.weighted):

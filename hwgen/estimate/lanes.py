@@ -1,9 +1,10 @@
-"""Does it fit? What can be said from the parameters alone, before any tool runs."""
+"""How many lanes each layer of a design has on a board, if nobody says."""
 
 from collections.abc import Iterator
 
 from hwgen.boards.board import Board, Family
 from hwgen.estimate.memories import LINK_BLOCKS, in_spram, memory_blocks, spram_layers
+from hwgen.network.design import Design
 from hwgen.network.layers.conv2d import ConvSpec, taps
 from hwgen.network.layers.kinds import LayerSpec
 from hwgen.network.layers.pool2d import PoolSpec
@@ -49,7 +50,8 @@ def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
 
 
 def _fits(params: Params, lanes: tuple[int, ...], board: Board) -> bool:
-    return sum(memory_blocks(params, lanes, board)) + LINK_BLOCKS <= board.capacity.bram
+    design = Design(params, lanes, spram_layers(params, lanes, board))
+    return sum(memory_blocks(design, board)) + LINK_BLOCKS <= board.capacity.bram
 
 
 def _with_spram(params: Params, board: Board) -> tuple[int, ...] | None:

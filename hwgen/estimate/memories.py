@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from hwgen.boards.board import Board
 from hwgen.errors import BoardError
 from hwgen.estimate.block_rams import chosen, n_brams
+from hwgen.network.design import Design
 from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.layers.kinds import LayerSpec
@@ -44,7 +45,7 @@ def spram_layers(params: Params, lanes: Sequence[int], board: Board) -> tuple[in
         return tuple(params.spec.learning_layers) if in_spram(params, lanes, board) else ()
     counted = [
         [n_brams(m.n_words, m.width, board.family, written=m.written) for m in memories]
-        for memories in _all_memories(params, lanes, board, ())
+        for memories in _all_memories(Design(params, tuple(lanes)))
     ]
     over = sum(map(sum, counted)) + LINK_BLOCKS - board.capacity.bram
     left, chosen = board.capacity.spram, []
@@ -78,7 +79,7 @@ def learning_sprams(params: Params, lanes: Sequence[int], board: Board) -> int:
     return n_taken if n_taken <= board.capacity.spram else 0
 
 
-def memory_blocks(params: Params, lanes: tuple[int, ...], board: Board) -> list[int]:
+def memory_blocks(design: Design, board: Board) -> list[int]:
     """Estimated memory blocks of each layer (see `hwgen.hdl`), without what lies in SPRAM.
 
     Counted are weights; state, unless it is one word only, in registers; thresholds and drives,
@@ -86,20 +87,17 @@ def memory_blocks(params: Params, lanes: tuple[int, ...], board: Board) -> list[
     layer; the queue before a layer; and the table that finds the place of an input pixel. Other
     tables are too small for blocks.
     """
-    spram = spram_layers(params, lanes, board)
     return [
         sum(n_brams(m.n_words, m.width, board.family, written=m.written) for m in memories)
-        for memories in _all_memories(params, lanes, board, spram)
+        for memories in _all_memories(design)
     ]
 
 
-def memory_tables(
-    params: Params, lanes: Sequence[int], board: Board, spram: Sequence[int]
-) -> tuple[int, int]:
+def memory_tables(design: Design, board: Board) -> tuple[int, int]:
     """What memories take of tables: bits of the words of those without blocks, for each 16 words;
     bits selected behind rows of blocks."""
     columns = selected = 0
-    for memories in _all_memories(params, lanes, board, spram):
+    for memories in _all_memories(design):
         for m in memories:
             blocks, behind = chosen(m.n_words, m.width, board.family, written=m.written)
             columns += 0 if blocks else m.width * -(-m.n_words // 16)
@@ -107,10 +105,9 @@ def memory_tables(
     return columns, selected
 
 
-def _all_memories(
-    params: Params, lanes: Sequence[int], board: Board, spram: Sequence[int]
-) -> Iterator[list["_Memory"]]:
+def _all_memories(design: Design) -> Iterator[list["_Memory"]]:
     """Of each layer, its weights first, unless they lie in SPRAM."""
+    params, lanes = design.params, design.lanes
     spec = params.spec
     for index, layer in enumerate(spec.layers):
         constants = params.thresholds[index], params.drives[index]
@@ -122,7 +119,7 @@ def _all_memories(
             # The first is that of the weights, which shadows take the place of.
             own = _of_learning(spec, index, layer, lanes[index])
             memories = [*own, *memories[1:]]
-        if index in spram:
+        if index in design.loaded_layers:
             memories = memories[1:]
         if index and is_queued(layer, lanes[index]):
             width = 2 + _place_bits(spec.layers[index - 1].post)

@@ -2,7 +2,7 @@
 
 Two sums of a few terms, whose coefficients come from designs that nextpnr has routed: those of
 `benchmarks/resources.json`, and what stands in the `results.json` of the models that ship. Memory
-blocks need no such sum: `hwgen.estimate.lanes` counts them.
+blocks need no such sum: `hwgen.estimate.memories` counts them.
 """
 
 import json
@@ -17,13 +17,14 @@ from hwgen.boards.board import Board, Family
 from hwgen.boards.board import load as load_board
 from hwgen.errors import HwgenError, ResultsError
 from hwgen.estimate import memories
+from hwgen.estimate.design import for_board
 from hwgen.estimate.regression import Model, damaged, fitted, table
 from hwgen.model import folder as model_folder
+from hwgen.network.design import Design
 from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.layers.kinds import WeightedSpec
 from hwgen.network.layers.pool2d import PoolSpec
-from hwgen.network.params import Params
 from hwgen.network.spec import NetworkSpec
 from hwgen.protocol.memory import n_blocks, n_sprams
 from hwgen.protocol.words import VERSION
@@ -40,7 +41,7 @@ class _Row:
     luts: int | None
     fmax_hz: int
     spec: NetworkSpec
-    memory_tables: tuple[int, ...] = (0, 0)  # `fit.memory_tables`
+    memory_tables: tuple[int, ...] = (0, 0)  # `memories.memory_tables`
     spram: tuple[int, ...] = ()  # layers whose weights lie there
 
 
@@ -58,21 +59,21 @@ class Prediction:
     loaded_layers: tuple[int, ...] = ()  # of a network that does not learn: weights in SPRAM
 
 
-def predict(params: Params, lanes: Sequence[int], board: Board) -> Prediction:
+def predict(design: Design, board: Board) -> Prediction:
     """From the parameters alone."""
+    params, lanes, spram = design.params, design.lanes, design.loaded_layers
     tables, period = models()
     speed = speed_of(board)
     if speed not in period.factors:  # the slowest of its family that is known
         same = [name for name in period.factors if name.startswith(board.family)]
         speed = max(same, key=lambda name: period.factors[name])
-    spram = memories.spram_layers(params, lanes, board)
     weighted = [] if params.spec.learning else _weighted(params.spec, lanes)
-    held = memories.memory_tables(params, lanes, board, spram)
+    held = memories.memory_tables(design, board)
     loaded = [row for row in weighted if row[0] in spram]
     ns = period(_period_features(params.spec, lanes, board.family, spram), speed)
-    blocks = sum(memories.memory_blocks(params, tuple(lanes), board)) + memories.LINK_BLOCKS
+    blocks = sum(memories.memory_blocks(design, board)) + memories.LINK_BLOCKS
     return Prediction(
-        lanes=tuple(lanes),
+        lanes=lanes,
         luts=round(tables(_table_features(params.spec, lanes, spram, held), board.family)),
         luts_error=tables.typical_error,
         brams=blocks,
@@ -133,9 +134,9 @@ def _shipped() -> list[_Row]:
                 if key.startswith("synth "):
                     row = _row(entry, spec, key.removeprefix("synth "))
                     target = load_board(row.board)
-                    where = memories.spram_layers(params, row.lanes, target)
-                    held = memories.memory_tables(params, row.lanes, target, where)
-                    rows.append(replace(row, memory_tables=held, spram=where))
+                    design = for_board(params, target, row.lanes)
+                    held = memories.memory_tables(design, target)
+                    rows.append(replace(row, memory_tables=held, spram=design.loaded_layers))
         except (OSError, ValueError, KeyError, TypeError, AttributeError, HwgenError):
             continue
     return rows

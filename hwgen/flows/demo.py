@@ -11,7 +11,7 @@ from hwgen.build import synthesis
 from hwgen.build.synthesis import SynthResult
 from hwgen.data import datasets
 from hwgen.data.inputs import encoded
-from hwgen.estimate import lanes as estimate_lanes
+from hwgen.estimate.design import for_board
 from hwgen.files import short, write_atomic
 from hwgen.flows import train
 from hwgen.flows.train import TrainResult
@@ -78,14 +78,14 @@ def run(
     folder = ModelFolder(out / "model")
     params = folder.params()
     target = board_module.load(BOARD)
-    lanes = estimate_lanes.default_lanes(params, target)
+    design = for_board(params, target)
     verilog = out / "hwgen_core.v"
-    write_atomic(verilog, to_verilog(params, lanes))
+    write_atomic(verilog, to_verilog(design))
     test = datasets.load(RECIPE, "test", seed=int(params.provenance["seed"]))
     compared = cosim.run(
         params,
         encoded(test, params.spec),
-        lanes=lanes,
+        lanes=design.lanes,
         build_dir=out / "cosim",
         n_stalled=N_STALLED,
         on_progress=on_cosim,
@@ -93,9 +93,8 @@ def run(
     compared.check()
     results.record(folder, compared)
     built = synthesis.build(
-        params,
+        design,
         target,
-        lanes=lanes,
         build_dir=out / "synth",
         early_exit=True,
         on_phase=on_phase,

@@ -1,6 +1,6 @@
 """The core: gate, layers with what adapts their streams, readout and registers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from amaranth.hdl import Module
 from amaranth.lib import stream, wiring
@@ -20,11 +20,11 @@ from hwgen.hdl.layers.pool import Pool
 from hwgen.hdl.learning.unit import Teacher
 from hwgen.hdl.stream import is_picture, result_layout, token_layout, vector
 from hwgen.hdl.weights.loader import Loaded, Loader
+from hwgen.network.design import Design
 from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.layers.shape import Shape
-from hwgen.network.params import Params
 from hwgen.network.spec import NetworkSpec
 from hwgen.protocol.memory import QUEUE_DEPTH, is_queued
 from hwgen.protocol.tokens import Kind
@@ -44,43 +44,18 @@ class SpikeCore(wiring.Component):
     `reg_data` is the register at `reg_addr` (`hwgen.protocol.words.Register`) of the cycle before.
     """
 
-    def __init__(
-        self,
-        params: Params,
-        lanes: Sequence[int],
-        *,
-        learning: bool | None = None,
-        spram: bool | Sequence[int] = False,
-    ) -> None:
-        """lanes: one number a layer: neurons, or filters, updated at once; 1 of a pooling layer.
-
-        `learning` says whether there is a learning unit; default: if the params say how to learn.
-        `spram`: weights that learn are in the large memories of an iCE40UP5K. Of a core that does
-        not learn, those of these dense layers, which `fill` loads; True: of all.
-        """
+    def __init__(self, design: Design) -> None:
+        """Raises `ParamsError` if its params break the contract."""
+        params, lanes = design.params, design.lanes
         params.check()
-        self._learns = bool(params.spec.learning) if learning is None else learning
-        if self._learns and not params.spec.learning:
-            raise ValueError("a learning unit needs params with spec.learning")
         layers = params.spec.layers
-        if len(lanes) != len(layers):
-            raise ValueError(f"lanes must have {len(layers)} numbers, not {list(lanes)!r}")
-        self._params = params
-        self.lanes = tuple(lanes)
-        self.learning_layers = params.spec.learning_layers if self._learns else range(0)
-        self._spram = bool(spram) and self._learns
-        self.loaded_layers = () if self._learns else _loaded(params.spec, spram)
+        self._params, self._learns = params, design.learns
+        self.lanes = lanes
+        self.learning_layers = design.learning_layers
+        self._spram = design.is_filled and design.learns
+        self.loaded_layers = () if self._learns else design.loaded_layers
         self.fillable_layers = self.learning_layers if self._spram else self.loaded_layers
-        self._layers = [
-            _layer(
-                params,
-                index,
-                lanes[index],
-                learns=self._learns,
-                spram=self._spram or index in self.loaded_layers,
-            )
-            for index in range(len(layers))
-        ]
+        self._layers = [_layer(design, index) for index in range(len(layers))]
         self._loader = self._make_loader() if self.loaded_layers else None
         self._teacher = self._make_teacher() if self._learns else None
         self._gate = Gate(
@@ -203,16 +178,6 @@ class SpikeCore(wiring.Component):
         return Teacher(self._params.spec, self.lanes, stores, can_fill=self._spram)
 
 
-def _loaded(spec: NetworkSpec, spram: bool | Sequence[int]) -> tuple[int, ...]:
-    """The layers whose weights are loaded."""
-    dense = [n for n, layer in enumerate(spec.layers) if isinstance(layer, DenseSpec)]
-    if isinstance(spram, bool):
-        return tuple(dense) if spram else ()
-    if not set(spram) <= set(dense):
-        raise ValueError(f"layers {list(spram)!r} in SPRAM, but dense ones are {dense!r}")
-    return tuple(sorted(spram))
-
-
 def _watch(m: Module, watcher, tokens) -> None:
     """Show a component the tokens of a stream as they are handed over."""
     m.d.comb += [
@@ -224,9 +189,8 @@ def _watch(m: Module, watcher, tokens) -> None:
         m.d.comb += watcher.drive.eq(tokens.payload.drive)
 
 
-def _layer(
-    params: Params, index: int, lanes: int, *, learns: bool, spram: bool
-) -> Dense | Conv | Pool:
+def _layer(design: Design, index: int) -> Dense | Conv | Pool:
+    params, lanes = design.params, design.lanes[index]
     layer = params.spec.layers[index]
     is_output = index == len(params.spec.layers) - 1
     tensors = params.weights[index], params.thresholds[index], params.drives[index]
@@ -236,10 +200,9 @@ def _layer(
         return Pool(layer, each_step=params.spec.multi_spike)
     if isinstance(layer, ConvSpec):
         return Conv(layer, *tensors, lanes=lanes)
-    learning = params.spec.learning if learns else None
-    if learning is None or index not in params.spec.learning_layers:
-        loaded = spram and not learns
-        return Dense(layer, *tensors, lanes=lanes, is_output=is_output, spram=loaded)
+    spram, learning = index in design.loaded_layers, params.spec.learning
+    if learning is None or index not in design.learning_layers:
+        return Dense(layer, *tensors, lanes=lanes, is_output=is_output, spram=spram)
     return Dense(
         layer,
         *tensors,

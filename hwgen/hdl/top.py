@@ -1,6 +1,5 @@
 """The core behind a serial line, and that on a board."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from amaranth.back import verilog
@@ -22,7 +21,7 @@ from hwgen.hdl.bus.commands import Commands
 from hwgen.hdl.clock import PllClock
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.link.link import Link
-from hwgen.network.params import Params
+from hwgen.network.design import Design
 
 TOP = "hwgen_uart"
 
@@ -64,16 +63,9 @@ class UartTop(wiring.Component):
         return m
 
 
-def uart_verilog(
-    params: Params,
-    lanes: Sequence[int],
-    divisor: int,
-    *,
-    early_exit: bool = False,
-    spram: bool | Sequence[int] = False,
-) -> str:
+def uart_verilog(design: Design, divisor: int, *, early_exit: bool = False) -> str:
     """`UartTop` as Verilog, module `hwgen_uart`: ports clk, rst, rx, tx, fault, session, toggle."""
-    top = UartTop(SpikeCore(params, lanes, spram=spram), divisor, early_exit=early_exit)
+    top = UartTop(SpikeCore(design), divisor, early_exit=early_exit)
     return str(verilog.convert(top, name=TOP, emit_src=False, strip_internal_attrs=True))
 
 

@@ -4,14 +4,14 @@ import ctypes
 import os
 import threading
 import tty
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from hwgen.errors import ToolError
 from hwgen.hdl.link.uart import MIN_DIVISOR
 from hwgen.hdl.top import TOP, uart_verilog
-from hwgen.network.params import Params
+from hwgen.network.design import Design
 from hwgen.package_data import share
 from hwgen.toolchain import cxxrtl
 
@@ -22,16 +22,14 @@ _SCRIPT = f"read_verilog core.v\nhierarchy -top {TOP}\nproc\nflatten\nwrite_cxxr
 
 
 def compile_board(
-    params: Params,
-    lanes: Sequence[int],
+    design: Design,
     *,
     early_exit: bool = True,
-    spram: bool | Sequence[int] = False,
     cache: Path | None = None,
     on_phase: Callable[[str], None] = lambda phase: None,
 ) -> Path:
     """Path of a library of `UartTop`, from the cache if it is there. Raises `ToolError`."""
-    verilog = uart_verilog(params, lanes, MIN_DIVISOR, early_exit=early_exit, spram=spram)
+    verilog = uart_verilog(design, MIN_DIVISOR, early_exit=early_exit)
     source = share("sim") / "board" / "board.cpp"
     files = {"board.cpp": source.read_text(), "core.ys": _SCRIPT} | cxxrtl.memories(verilog)
     return cxxrtl.build(files, "board.cpp", cache=cache, on_phase=on_phase)

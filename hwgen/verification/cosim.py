@@ -20,6 +20,7 @@ from hwgen.errors import MismatchError, ToolError
 from hwgen.files import save_array, write_atomic
 from hwgen.hdl.verilog import TOP, to_verilog
 from hwgen.network import params_file
+from hwgen.network.design import Design
 from hwgen.network.params import Params
 from hwgen.progress import Progress
 from hwgen.toolchain.simulator import Simulator, run_bench, waveform
@@ -83,7 +84,7 @@ def run(
         {"stall": 0.0, "early_exit": True, "n_samples": len(inputs)},
     ]
     job = {"lanes": list(lanes), "seed": seed, "passes": passes}
-    write_atomic(build_dir / "core.v", verilog or to_verilog(params, lanes))
+    write_atomic(build_dir / "core.v", verilog or to_verilog(Design(params, tuple(lanes))))
     write_atomic(build_dir / "job.json", json.dumps(job))
     params_file.save(params, build_dir / "params.safetensors")
     save_array(build_dir / "inputs.npy", inputs)

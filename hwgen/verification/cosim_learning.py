@@ -15,6 +15,7 @@ from hwgen.errors import ToolError
 from hwgen.files import save_array, write_atomic
 from hwgen.hdl.verilog import TOP, to_verilog
 from hwgen.network import params_file
+from hwgen.network.design import Design
 from hwgen.network.params import Params
 from hwgen.progress import Progress
 from hwgen.toolchain.simulator import Simulator, waveform
@@ -42,7 +43,7 @@ def run(
     `spram`: as of `SpikeCore`. `verilog` replaces the generated text (to plant a fault). A mismatch
     is reported, not raised: see `check`; it is run again to record a waveform. Raises `ToolError`.
     """
-    n = len(samples.inputs)
+    n, design = len(samples.inputs), Design(params, tuple(lanes))
     if not n:
         raise ToolError("cosim: no samples given: nothing would be compared; give at least one")
     build_dir = build_dir.resolve()
@@ -51,7 +52,9 @@ def run(
         {"every": 1, "stall": stall, "seed": seed},
         {"every": n, "stall": 0.0, "seed": seed},
     ]
-    write_atomic(build_dir / "core.v", verilog or to_verilog(params, lanes, spram=spram))
+    write_atomic(
+        build_dir / "core.v", verilog or to_verilog(design.all_loaded() if spram else design)
+    )
     write_atomic(build_dir / "job.json", json.dumps({"lanes": list(lanes), "passes": passes}))
     params_file.save(params, build_dir / "params.safetensors")
     save_array(build_dir / "inputs.npy", samples.inputs)

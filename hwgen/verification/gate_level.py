@@ -22,6 +22,7 @@ from hwgen.errors import MismatchError, ToolError
 from hwgen.files import save_array, write_atomic
 from hwgen.hdl.top import TOP, uart_verilog
 from hwgen.network import params_file
+from hwgen.network.design import Design
 from hwgen.network.params import Params
 from hwgen.package_data import share
 from hwgen.toolchain import tools
@@ -84,7 +85,7 @@ def run_rtl(
 ) -> GateSimResult:
     """Simulate `UartTop` as Verilog on input spike times uint8 [n, n_inputs]."""
     source = job_dir / "top.v"
-    write_atomic(source, uart_verilog(params, lanes, divisor, early_exit=early_exit))
+    write_atomic(source, uart_verilog(Design(params, tuple(lanes)), divisor, early_exit=early_exit))
     pins = _Pins(clock="clk", rx="rx", tx="tx", reset="rst")
     job = _Job("rtl", TOP, (source,), pins, divisor, early_exit, tuple(lanes))
     return _run(params, inputs, job, job_dir)

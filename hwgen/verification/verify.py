@@ -21,6 +21,7 @@ from hwgen.errors import MismatchError, ToolError
 from hwgen.files import save_array, sealed, unsealed, write_atomic
 from hwgen.hdl.verilog import to_verilog
 from hwgen.network import params_file
+from hwgen.network.design import Design
 from hwgen.network.params import Params
 from hwgen.progress import Progress
 from hwgen.verification import compiled_core
@@ -101,7 +102,7 @@ def run(
         raise ToolError("verify: no samples given: nothing would be compared; give at least one")
     started = time.monotonic()
     on_phase("Verilog")
-    text = verilog or to_verilog(params, lanes)
+    text = verilog or to_verilog(Design(params, tuple(lanes)))
     library = compiled_core.library(text, params.spec.layers, on_phase=on_phase)
     compiled = time.monotonic()
     build_dir = build_dir.resolve()

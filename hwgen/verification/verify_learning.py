@@ -15,6 +15,7 @@ from hwgen.errors import ToolError
 from hwgen.files import save_array, write_atomic
 from hwgen.hdl.verilog import to_verilog
 from hwgen.network import params_file
+from hwgen.network.design import Design
 from hwgen.network.params import Params
 from hwgen.progress import Progress
 from hwgen.verification import compiled_core
@@ -41,12 +42,12 @@ def run(
     `spram`: as of `SpikeCore`. `verilog` replaces the generated text (to plant a fault). A mismatch
     is reported, not raised: see `check`. Raises `ToolError`.
     """
-    n = len(samples.inputs)
+    n, design = len(samples.inputs), Design(params, tuple(lanes))
     if not n:
         raise ToolError("verify: no samples given: nothing would be compared; give at least one")
     started = time.monotonic()
     on_phase("Verilog")
-    text = verilog or to_verilog(params, lanes, spram=spram)
+    text = verilog or to_verilog(design.all_loaded() if spram else design)
     library = compiled_core.library(text, params.spec.layers, on_phase=on_phase)
     passes = [
         {"every": every, "stall": stall, "seed": seed, "spram": spram},

@@ -17,6 +17,7 @@ from hwgen.cli import app
 from hwgen.files import save_array
 from hwgen.hdl.verilog import soc_verilog
 from hwgen.network import params_file
+from hwgen.network.design import Design
 from hwgen.package_data import share
 from hwgen.protocol import register_map, words
 from hwgen.toolchain.simulator import run_bench, verilator_wrapper
@@ -49,7 +50,8 @@ def run(bus, make, folder, fault=None, stall=0.3):
     """What the bench of this bus says."""
     params, lanes, inputs, labels = make()
     with planted(fault):
-        text = soc_verilog(params, lanes, bus, spram=labels is not None)
+        design = Design(params, lanes)
+        text = soc_verilog(design.all_loaded() if labels is not None else design, bus)
     (folder / "top.v").write_text(text)
     (folder / "job.json").write_text(json.dumps({"lanes": lanes, "seed": 1, "stall": stall}))
     params_file.save(params, folder / "params.safetensors")
@@ -109,7 +111,7 @@ def test_planted_faults_are_found(bus, fault, tmp_path):
 @pytest.mark.parametrize("bus", BUSES)
 def test_lint(bus, tmp_path):
     params, lanes, _, _ = learning(spram=False)
-    (tmp_path / "top.v").write_text(soc_verilog(params, lanes, bus))
+    (tmp_path / "top.v").write_text(soc_verilog(Design(params, lanes), bus))
     command = [str(verilator_wrapper(tmp_path)), "--lint-only", "-Wall"]
     command += [f"-Wno-{name}" for name in ip_core.WAIVERS]
     done = subprocess.run(
@@ -172,7 +174,7 @@ def test_files_for_a_system(bus, model, tmp_path):
 @pytest.mark.parametrize("bus", BUSES)
 def test_the_header_says_what_the_words_are(bus, tmp_path):
     params = learning()[0]
-    (tmp_path / "core.h").write_text(ip_core.header_text(params, bus, spram=True))
+    (tmp_path / "core.h").write_text(ip_core.header_text(Design(params, bus).all_loaded()))
     lesson, request = 0x8000 | 2 + 1, words.shadows_request(1, write=True)
     checks = {
         "HWGEN_SPIKE(3)": "3",

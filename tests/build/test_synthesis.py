@@ -16,8 +16,10 @@ from hwgen.build.synthesis import PHASES, SynthResult
 from hwgen.build.utilisation import Usage
 from hwgen.errors import BoardError, MismatchError, ToolError
 from hwgen.estimate import memories
+from hwgen.estimate.design import for_board
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.top import BoardTop
+from hwgen.network.design import Design
 from hwgen.network.params import Params
 from hwgen.verification import gate_level
 
@@ -43,7 +45,10 @@ def stand_ins(no_tools: Path) -> Path:
 
 def build(folder: Path, params: Params | None = None, **changes) -> SynthResult:
     return synthesis.build(
-        params or random_params(0), ICEBREAKER, build_dir=folder / "build", **changes
+        for_board(params or random_params(0), ICEBREAKER),
+        ICEBREAKER,
+        build_dir=folder / "build",
+        **changes,
     )
 
 
@@ -117,7 +122,7 @@ def test_a_clock_of_a_pll(stand_ins: Path, tmp_path: Path) -> None:
 )
 def test_no_programmer_is_needed(name: str, tools: list[str], tmp_path: Path) -> None:
     target = board.load(name)
-    top = BoardTop(SpikeCore(random_params(0), (5, 4)), target)
+    top = BoardTop(SpikeCore(Design(random_params(0), (5, 4))), target)
     commands = synthesis._prepare(top, target, tmp_path, 1, 50_000_000)
     assert [command[0] for command in commands] == tools
     # Gowin's clock is in no file.
@@ -185,7 +190,7 @@ def built(request, params: Params, tmp_path_factory) -> SynthResult:
     target, names, lanes = FAMILIES[request.param]
     needs(*names)
     folder = tmp_path_factory.mktemp(request.param)
-    return synthesis.build(params, target, lanes=lanes, build_dir=folder, divisor=4)
+    return synthesis.build(for_board(params, target, lanes), target, build_dir=folder, divisor=4)
 
 
 @pytest.mark.synth
@@ -196,7 +201,9 @@ def test_a_real_build(built: SynthResult, params: Params) -> None:
     assert 200 < built.luts.used < 3000
     assert 100 < built.ffs.used < 2000
     # weights of layer 0, words of the line
-    estimate = memories.memory_blocks(params, built.lanes, FAMILIES[built.board][0])
+    estimate = memories.memory_blocks(
+        for_board(params, FAMILIES[built.board][0], built.lanes), FAMILIES[built.board][0]
+    )
     assert built.brams.used == sum(estimate) + 1 >= 2
     assert (built.sprams.used, built.dsps.used) == (0, 0)
     cells = json.loads((built.netlist.parent / "top.stat.json").read_text())
@@ -271,7 +278,11 @@ def test_the_netlist_behind_a_pll_equals_golden(params: Params, tmp_path: Path) 
     """The reset waits for its lock, which a model gives; the clock of the model is the board's."""
     needs("yosys", "nextpnr-ice40", "icepack", "iverilog")
     built = synthesis.build(
-        params, ICEBREAKER, lanes=(8, 4), build_dir=tmp_path, divisor=4, clock_hz=18_000_000
+        for_board(params, ICEBREAKER, (8, 4)),
+        ICEBREAKER,
+        build_dir=tmp_path,
+        divisor=4,
+        clock_hz=18_000_000,
     )
     assert built.clock_hz == 18_000_000 < built.fmax_hz
     report = json.loads((tmp_path / "top.report.json").read_text())
@@ -290,9 +301,9 @@ def test_the_netlist_of_pictures_equals_golden(pictures: Params, tmp_path: Path)
     """All kinds of layers and of postsynaptic potentials, through the tools."""
     needs("yosys", "nextpnr-ice40", "icepack", "iverilog")
     built = synthesis.build(
-        pictures, ICEBREAKER, lanes=PICTURE_LANES, build_dir=tmp_path, divisor=4
+        for_board(pictures, ICEBREAKER, PICTURE_LANES), ICEBREAKER, build_dir=tmp_path, divisor=4
     )
-    estimate = memories.memory_blocks(pictures, PICTURE_LANES, ICEBREAKER)
+    estimate = memories.memory_blocks(for_board(pictures, ICEBREAKER, PICTURE_LANES), ICEBREAKER)
     assert built.brams.used == sum(estimate) + 1
     inputs = random_spike_times(5, 2, pictures)
     result = gate_level.run_netlist(

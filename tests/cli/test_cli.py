@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 import hwgen
 from hwgen.cli import app
-from hwgen.cli.design import parse_lanes
+from hwgen.cli.design import choose
 from hwgen.network import params_file
 
 VERBS = ["demo", "train", "evaluate", "verilog", "cosim", "verify", "build", "check", "info"]
@@ -84,9 +84,9 @@ def test_lanes_of_pictures(pictures, lanes, message):
 
 def test_default_lanes_of_pictures(pictures):
     params = params_file.load(pictures / "params.safetensors")
-    assert parse_lanes("", params) == (5, 1, 10)
-    assert parse_lanes("2,1,3", params) == (2, 1, 3)
-    assert parse_lanes("", params, "icebreaker") == (5, 1, 10)
+    assert choose(params).lanes == (5, 1, 10)
+    assert choose(params, "2,1,3").lanes == (2, 1, 3)
+    assert choose(params, "", "icebreaker").lanes == (5, 1, 10)
 
 
 def test_damaged_file_is_one_line(folder):

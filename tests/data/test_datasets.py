@@ -68,7 +68,10 @@ def test_missing_data_says_where_it_looked(tmp_path, monkeypatch):
     ("content", "message"),
     [
         (b"no gzip", "not a whole gzip file: .*; fetch it again"),
-        (gzip.compress(b"\0\0\x0d\x01", mtime=0), "header is '00000d01', expected an idx file of bytes"),
+        (
+            gzip.compress(b"\0\0\x0d\x01", mtime=0),
+            "header is '00000d01', expected an idx file of bytes",
+        ),
         (
             gzip.compress(b"\0\0\x08\x01\0\0\0\x09abc", mtime=0),
             "3 bytes of data, expected 9 for 9; fetch it again",

@@ -14,10 +14,12 @@ from hwgen.boards import board
 from hwgen.boards.board import Board
 from hwgen.errors import BoardError, ResultsError
 from hwgen.estimate import check, cycles, memories, regression, resources
+from hwgen.estimate.design import for_board
 from hwgen.estimate.regression import fitted
 from hwgen.golden import Golden
 from hwgen.model import folder as model_folder
 from hwgen.model.folder import ModelFolder
+from hwgen.network.design import Design
 from hwgen.network.params_file import save
 
 ICEBREAKER, ULX3S = board.load("icebreaker"), board.load("ulx3s_25f")
@@ -84,7 +86,9 @@ def test_predictions_are_as_good_as_they_say() -> None:
     ids=lambda value: getattr(value, "name", None),
 )
 def test_a_network_that_was_routed(target: Board, luts: int, brams: int, mhz: float) -> None:
-    predicted = resources.predict(random_params(5, (64, 48, 4), uniform=True), (8, 4), target)
+    predicted = resources.predict(
+        for_board(random_params(5, (64, 48, 4), uniform=True), target, (8, 4)), target
+    )
     assert predicted.brams == brams
     assert predicted.luts == pytest.approx(luts, rel=0.2)
     assert predicted.fmax_hz / 1e6 == pytest.approx(mhz, rel=0.25)
@@ -92,14 +96,18 @@ def test_a_network_that_was_routed(target: Board, luts: int, brams: int, mhz: fl
 
 def test_more_lanes_take_more() -> None:
     params = random_network(0, "16x16-64-10", weight_bits=4)
-    few, many = (resources.predict(params, lanes, ULX3S) for lanes in ((4, 10), (32, 10)))
+    few, many = (
+        resources.predict(for_board(params, ULX3S, lanes), ULX3S) for lanes in ((4, 10), (32, 10))
+    )
     assert few.luts < many.luts
 
 
 def test_a_board_of_ones_own_is_as_slow_as_the_slowest_known() -> None:
     own = dataclasses.replace(ULX3S, name="mine", part="LFE5U-25F-7BG381C")
     params = random_params(5, (64, 48, 4))
-    slow, known = (resources.predict(params, (8, 4), target) for target in (own, ULX3S))
+    slow, known = (
+        resources.predict(for_board(params, target, (8, 4)), target) for target in (own, ULX3S)
+    )
     assert slow.fmax_hz == known.fmax_hz
 
 
@@ -115,7 +123,7 @@ def test_cycles_of_a_dense_network_are_counted() -> None:
     params = random_params(5, (64, 48, 4), uniform=True)
     inputs = np.zeros((1, 64), np.uint8)
     trace = Golden(params).run(inputs)
-    busy = cycles._busy_layers(params, inputs, trace, (8, 4), early_exit=False)
+    busy = cycles._busy_layers(Design(params, (8, 4)), inputs, trace, early_exit=False)
     n_spikes = int((trace.spike_times[0] < 6).sum())
     assert busy[:, 0].tolist()[:2] == [64 + 6 + 1, 64 * 6 + 6 * 6 + 6 + n_spikes]
 
@@ -125,14 +133,14 @@ def test_cycles_of_models_that_were_simulated(name: str) -> None:
     there = model_folder.find(name)
     entries = json.loads((there.path / "results.json").read_text())
     (key,) = [key for key in entries if key.startswith("cosim ")]
-    predicted = cycles.predict(there, there.params(), entries[key]["lanes"])
+    predicted = cycles.predict(there, Design(there.params(), entries[key]["lanes"]))
     assert predicted is not None
     assert predicted.cycles == pytest.approx(entries[key]["cycles_per_sample"], rel=0.3)
     assert 0.01 < predicted.error < 0.3
 
 
 def test_without_vectors_cycles_are_unknown(folder: ModelFolder) -> None:
-    result = check.run(folder, folder.params(), ICEBREAKER)
+    result = check.run(folder, for_board(folder.params(), ICEBREAKER), ICEBREAKER)
     assert (result.cycles, result.core_s, result.line_s) == (None, None, None)
     assert result.to_json()["fits"] is True
     check.require(result, folder.params())
@@ -148,7 +156,7 @@ def test_memory_blocks_are_those_of_models_that_were_routed(name: str) -> None:
                 board.load(key.removeprefix("synth ")),
                 model_folder.find(name).params(),
             )
-            predicted = resources.predict(params, tuple(entry["lanes"]), target)
+            predicted = resources.predict(for_board(params, target, tuple(entry["lanes"])), target)
             assert (predicted.brams, predicted.sprams) == (entry["brams"], entry["sprams"])
 
 
@@ -158,7 +166,7 @@ def test_memory_blocks_are_those_of_models_that_were_routed(name: str) -> None:
 def test_what_does_not_fit_is_refused_with_what_would() -> None:
     folder = model_folder.find("mnist-csnn-25f")
     params = folder.params()
-    result = check.run(folder, params, ICEBREAKER)
+    result = check.run(folder, for_board(params, ICEBREAKER), ICEBREAKER)
     assert result.to_json()["fits"] is False
     with pytest.raises(BoardError) as caught:
         check.require(result, params)
@@ -171,19 +179,19 @@ def test_what_does_not_fit_is_refused_with_what_would() -> None:
 
 def test_a_clock_too_fast_and_one_out_of_reach(folder: ModelFolder) -> None:
     params = folder.params()
-    result = check.run(folder, params, ICEBREAKER, clock_hz=96_000_000)
+    result = check.run(folder, for_board(params, ICEBREAKER), ICEBREAKER, clock_hz=96_000_000)
     with pytest.raises(
         BoardError, match=r"MHz for a clock of 96 MHz; it fits .*orangecrab"
     ) as caught:
         check.require(result, params, clock_hz=96_000_000)
     assert "upduino" not in str(caught.value)
     with pytest.raises(BoardError, match=r"cannot be made within 1 %"):
-        check.run(folder, params, ICEBREAKER, clock_hz=3_000_000)
+        check.run(folder, for_board(params, ICEBREAKER), ICEBREAKER, clock_hz=3_000_000)
 
 
 def test_a_close_call_is_named(folder: ModelFolder) -> None:
     params = folder.params()
-    result = check.run(folder, params, ICEBREAKER)
+    result = check.run(folder, for_board(params, ICEBREAKER), ICEBREAKER)
     tight = dataclasses.replace(result, luts_capacity=round(result.predicted.luts * 1.01))
     assert (tight.problems(), tight.close_calls()) == ([], ["LUTs"])
     slow = dataclasses.replace(result, clock_hz=round(result.predicted.fmax_hz * 0.99))

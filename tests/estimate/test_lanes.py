@@ -10,6 +10,7 @@ from hwgen.errors import BoardError
 from hwgen.estimate import lanes as estimate_lanes
 from hwgen.estimate import memories
 from hwgen.estimate.block_rams import n_brams
+from hwgen.estimate.design import for_board
 
 ICEBREAKER, ULX3S = board.load("icebreaker"), board.load("ulx3s_85f")
 
@@ -18,17 +19,20 @@ def test_memory_blocks_of_a_network_for_the_up5k() -> None:
     params = random_params(0, (400, 224, 10), uniform=True)
     # Layer 0: 400 * 28 words of 8 bits in 512 x 8: 21.9; state 8 * (10 + 1) bits in 16 a block: 6.
     # Layer 1: 224 words of 10 bits in 256 x 16; its state is in registers.
-    assert memories.memory_blocks(params, (8, 10), ICEBREAKER) == [22 + 6, 1]
+    assert memories.memory_blocks(for_board(params, ICEBREAKER, (8, 10)), ICEBREAKER) == [22 + 6, 1]
 
 
 def test_thresholds_of_their_own_cost_memory() -> None:
     # Layer 0: 12 * 250 words of 8 bits in 512 x 8; state 250 * 8 * (5 + 1) bits, 16 a block;
     # thresholds 250 * 8 * 5 bits, 16 a block. Layer 1 has a lane for each neuron.
     params = random_params(0, (12, 2000, 4))
-    assert memories.memory_blocks(params, (8, 4), ICEBREAKER) == [6 + 3 + 3, 2]
+    assert memories.memory_blocks(for_board(params, ICEBREAKER, (8, 4)), ICEBREAKER) == [
+        6 + 3 + 3,
+        2,
+    ]
     # 28 thresholds of 80 bits cost less in tables than 5 blocks.
     params = random_params(0, (400, 224, 10))
-    assert memories.memory_blocks(params, (8, 10), ICEBREAKER) == [22 + 6, 1]
+    assert memories.memory_blocks(for_board(params, ICEBREAKER, (8, 10)), ICEBREAKER) == [22 + 6, 1]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +97,12 @@ def test_memory_blocks_of_pictures(
     net = random_network(
         1, shape, psp=psp, tau_steps=tau_steps, weight_bits=bits, n_steps=8, uniform=uniform
     )
-    assert memories.memory_blocks(net, lanes, board.load(board_name)) == expected
+    assert (
+        memories.memory_blocks(
+            for_board(net, board.load(board_name), lanes), board.load(board_name)
+        )
+        == expected
+    )
 
 
 @pytest.mark.parametrize(
@@ -114,8 +123,8 @@ def test_the_triangle_needs_no_list_if_no_knee_comes() -> None:
         random_network(0, "16x16-8C3-10", psp="triangle/step", tau_steps=tau, n_steps=8)
         for tau in (7, 8)
     )
-    more = memories.memory_blocks(early, lanes, ICEBREAKER)[0]
-    assert more == memories.memory_blocks(late, lanes, ICEBREAKER)[0] + 2
+    more = memories.memory_blocks(for_board(early, ICEBREAKER, lanes), ICEBREAKER)[0]
+    assert more == memories.memory_blocks(for_board(late, ICEBREAKER, lanes), ICEBREAKER)[0] + 2
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.io.readout import Readout
 from hwgen.hdl.io.spike_count import SpikeCount
 from hwgen.hdl.link.uart import Receiver, Transmitter
+from hwgen.network.design import Design
 from hwgen.protocol.tokens import Kind
 
 BITS = 2  # of potentials
@@ -160,7 +161,7 @@ def core(shape: str, lanes: tuple[int, ...], *, cycles: int, **network: Any) -> 
     m = bench.m
     learns = "window" in network
     params = (learning_params if learns else random_network)(seed=1, shape=shape, **network)
-    m.submodules.dut = dut = SpikeCore(params, lanes)
+    m.submodules.dut = dut = SpikeCore(Design(params, lanes))
     m.d.comb += dut.early_exit.eq(bench.fixed())
     taken, given = bench.offers(dut.i), bench.takes(dut.o, PATIENCE)
     ends = taken & (dut.i.payload.kind == Kind.END_OF_SAMPLE)

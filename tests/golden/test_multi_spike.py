@@ -10,6 +10,7 @@ from stand_ins import needs
 from hwgen.errors import ParamsError
 from hwgen.golden import Golden
 from hwgen.network import params_file
+from hwgen.network.design import Design
 from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.spikes import n_spikes
@@ -148,7 +149,7 @@ def test_the_compiled_core_equals_golden(name, tmp_path):
     assert found.compared["spikes"] == 40 * 7 * sum(layer.n_post for layer in net.spec.layers)
     samples[3, 2, 1] ^= 1  # the core takes other spikes than golden
     wrong = replace(net, thresholds=(net.thresholds[0] + 1, *net.thresholds[1:]))
-    text = cosim.to_verilog(wrong, lanes).replace(wrong.digest, net.digest)
+    text = cosim.to_verilog(Design(wrong, lanes)).replace(wrong.digest, net.digest)
     bad = verify.run(net, samples, lanes=lanes, build_dir=tmp_path / "bad", verilog=text)
     assert bad.mismatch is not None
     assert bad.n_mismatches > 1

@@ -16,6 +16,7 @@ from hwgen.golden.online import Student
 from hwgen.hdl.bus.commands import Commands
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.stream import result_layout, token_stream, vector
+from hwgen.network.design import Design
 from hwgen.protocol import words as protocol_words
 from hwgen.protocol.memory import packed
 from hwgen.protocol.tokens import sample_tokens
@@ -219,7 +220,9 @@ def test_a_core_learns(spram: bool, shadow_bits: int) -> None:
     # No layer 5, and no shadow weights of two kinds at once: registers beyond the map.
     sent += [0xC105, 0xC300] + ([] if spram else [0xC200])
     expected += [0] * (4 if spram else 6)
-    assert talk(SpikeCore(params, lanes, spram=spram), sent).answer == expected
+    design = Design(params, lanes)
+    core = SpikeCore(design.all_loaded() if spram else design)
+    assert talk(core, sent).answer == expected
 
 
 def test_a_question_for_weights_within_a_sample_is_dropped_and_blocks_nothing() -> None:
@@ -239,6 +242,6 @@ def test_a_question_for_weights_within_a_sample_is_dropped_and_blocks_nothing() 
         values = packed(params.shadows[n], params.spec.layers[n], (2, 3)[n])
         shadows += [protocol_words.shadows_request(n, write=True)]
         shadows += protocol_words.shadow_words(values.tolist())
-    answer = talk(SpikeCore(params, (2, 3), spram=True), shadows + words).answer
+    answer = talk(SpikeCore(Design(params, (2, 3)).all_loaded()), shadows + words).answer
     result = result_word(trace, params.spec.n_steps)
     assert answer == [result, 0, protocol_words.VERSION, 0, 2]

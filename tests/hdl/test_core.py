@@ -23,6 +23,7 @@ from hwgen.hdl.adapters.phases import Phases
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.layers.dense import Dense
 from hwgen.hdl.stream import vector
+from hwgen.network.design import Design
 from hwgen.network.layers.conv2d import taps
 from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.protocol.words import Register
@@ -35,7 +36,7 @@ def hostile_banks(monkeypatch):
 
 def run_core(params, lanes, inputs, *, stall=0.0, seed=0, early_exit=False):
     """Stream spike times uint8 [n, n_inputs]. Returns results, a `Run` a layer, registers."""
-    core = SpikeCore(params, lanes)
+    core = SpikeCore(Design(params, lanes))
     rng = np.random.default_rng(seed)
     layers = [Run() for _ in core._layers]
     results, registers, ends = [], {}, EndCounter()

@@ -18,6 +18,7 @@ from hwgen.hdl.learning.output_errors import OutputErrors
 from hwgen.hdl.learning.update import Update
 from hwgen.hdl.weights.shadows import SpramShadows
 from hwgen.network import learning_unit
+from hwgen.network.design import Design
 from hwgen.protocol.memory import packed, unpacked
 from hwgen.protocol.tokens import Kind
 
@@ -68,7 +69,8 @@ async def fill(ctx, core, params, lanes, stall, seed):
 
 def run(params, lanes, inputs, labels, *, stall=0.0, seed=0, spram=False):
     """Returns results, and the shadows of all learning layers after each sample with a label."""
-    core = SpikeCore(params, lanes, spram=spram)
+    design = Design(params, lanes)
+    core = SpikeCore(design.all_loaded() if spram else design)
     spec, results, learnt = params.spec, [], []
     payloads = labelled_payloads(inputs, labels, np.random.default_rng(seed))
 
@@ -200,7 +202,7 @@ def test_weights_come_back_out(lanes, layers):
     """Asked for while samples are still inside; also what is not to be answered."""
     params = learning_params("phased/ramp", 4, "1x9-7-4", shadow_bits=9, layers=layers)
     inputs, labels = some_samples(params)
-    core = SpikeCore(params, lanes)
+    core = SpikeCore(Design(params, lanes))
     results, words = [], []
     tokens = list(labelled_payloads(inputs, labels, np.random.default_rng(1)))
     student = Student(params)
@@ -310,14 +312,14 @@ def test_a_planted_fault_is_found(plant, monkeypatch):
 
 def test_a_core_without_the_unit_has_none_of_it():
     params = learning_params("phased/ramp", 4, "1x9-7-4")
-    text = rtlil.convert(SpikeCore(params, (2, 4), learning=False), name="core")
+    text = rtlil.convert(SpikeCore(Design(params, (2, 4), learning_unit=False)), name="core")
     assert "teacher" not in text
-    assert "teacher" in rtlil.convert(SpikeCore(params, (2, 4)), name="core")
+    assert "teacher" in rtlil.convert(SpikeCore(Design(params, (2, 4))), name="core")
     with pytest.raises(ValueError, match=r"spec\.learning"):
-        SpikeCore(random_network(3, "1x9-7-4"), (2, 4), learning=True)
+        SpikeCore(Design(random_network(3, "1x9-7-4"), (2, 4), learning_unit=True))
 
 
 def test_lanes_that_do_not_split_an_index_are_refused():
     params = learning_params("phased/ramp", 4, "1x9-7-4")
     with pytest.raises(ValueError, match="power of two"):
-        SpikeCore(params, (3, 4))
+        SpikeCore(Design(params, (3, 4)))

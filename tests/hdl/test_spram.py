@@ -15,6 +15,7 @@ from hwgen.build import synthesis
 from hwgen.errors import BoardError, LinkError
 from hwgen.estimate import lanes as estimate_lanes
 from hwgen.estimate import memories
+from hwgen.estimate.design import for_board
 from hwgen.golden import Golden
 from hwgen.hdl.bus.words import WordCore
 from hwgen.hdl.core import SpikeCore
@@ -22,6 +23,7 @@ from hwgen.hdl.weights.shadows import SpramShadows
 from hwgen.host import Device, simulated
 from hwgen.host import run as flow
 from hwgen.host.simulated import SimulatedBoard
+from hwgen.network.design import Design
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.params import Params
 from hwgen.protocol import words as protocol_words
@@ -42,7 +44,7 @@ def params() -> Params:
 @pytest.fixture(scope="module")
 def library(params: Params) -> Path:
     needs("yosys")
-    return simulated.compile_board(params, LANES, spram=True)
+    return simulated.compile_board(Design(params, LANES).all_loaded())
 
 
 def agrees(device: Device, params: Params, n: int = 60) -> bool:
@@ -72,13 +74,13 @@ def test_answers_are_goldens_once_loaded(library: Path, params: Params, rate: fl
     [
         ("1x20-12-5", {"weight_bits": 1}, (12, 5), (0,), (0,)),
         ("1x20-12-5", {"psp": "ramp/step", "weight_bits": 4}, (5, 2), (1,), (1,)),
-        ("4x4-3C3-P2-8-5", {"weight_bits": 2}, (3, 1, 4, 5), True, (2, 3)),
+        ("4x4-3C3-P2-8-5", {"weight_bits": 2}, (3, 1, 4, 5), (2, 3), (2, 3)),
     ],
 )
 def test_layers_one_by_one(shape, how, lanes, spram, loaded) -> None:
     needs("yosys")
     params = random_network(4, shape, **how)
-    library = simulated.compile_board(params, lanes, spram=spram)
+    library = simulated.compile_board(Design(params, lanes, spram))
     batch = flow.Batch(names=[], inputs=random_spike_times(9, 40, params), classes=None)
     with Device(SimulatedBoard(library), params, lanes=lanes) as device:
         assert device.unloaded == loaded
@@ -109,7 +111,7 @@ def test_the_part_s_own_memory_in_rows(fault: Fault | None, monkeypatch) -> None
         simulated, "uart_verilog", lambda *args, **how: of_core(*args, **how) + SPRAM_MODEL
     )
     with planted(fault):
-        library = simulated.compile_board(params, lanes, spram=True)
+        library = simulated.compile_board(Design(params, lanes).all_loaded())
     with Device(SimulatedBoard(library), params, lanes=lanes) as device:
         device.load()
         assert agrees(device, params, 20) == (fault is None)
@@ -120,9 +122,9 @@ def test_a_netlist_loads_its_weights(tmp_path: Path) -> None:
         needs(tool)
     params = random_params(5, (64, 24, 4), uniform=True)
     lanes = (8, 4)
-    enough = sum(memories.memory_blocks(params, lanes, ICEBREAKER)) + memories.LINK_BLOCKS
+    enough = sum(memories.memory_blocks(Design(params, lanes), ICEBREAKER)) + memories.LINK_BLOCKS
     small = replace(ICEBREAKER, capacity=replace(ICEBREAKER.capacity, bram=enough - 1))
-    built = synthesis.build(params, small, lanes=lanes, build_dir=tmp_path, divisor=4)
+    built = synthesis.build(for_board(params, small, lanes), small, build_dir=tmp_path, divisor=4)
     assert (built.loaded_layers, built.sprams.used) == ((0,), 1)
     inputs = random_spike_times(2, 3, params)
     found = gate_level.run_netlist(
@@ -193,7 +195,7 @@ FAULTS = [
 def test_faults_of_loading_are_found(fault: Fault, params: Params) -> None:
     needs("yosys")
     with planted(fault):
-        library = simulated.compile_board(params, LANES, spram=True)
+        library = simulated.compile_board(Design(params, LANES).all_loaded())
     with Device(SimulatedBoard(library), params, lanes=LANES) as device:
         try:
             device.load()
@@ -244,8 +246,8 @@ def test_weights_beyond_both_memories_are_refused_at_once() -> None:
 
 def test_what_cannot_be_loaded(params: Params) -> None:
     with pytest.raises(ValueError, match=r"^layers \[2\] in SPRAM, but dense ones are \[0, 1\]"):
-        SpikeCore(params, LANES, spram=(2,))
+        SpikeCore(Design(params, LANES, (2,)))
     with pytest.raises(ValueError, match=r"^a core whose weights are loaded has no bus yet"):
-        WordCore(SpikeCore(params, LANES, spram=True))
+        WordCore(SpikeCore(Design(params, LANES).all_loaded()))
     learns = learning_params("step", 1, "1x4-3-3")
-    assert SpikeCore(learns, (2, 3), spram=True).loaded_layers == ()
+    assert SpikeCore(Design(learns, (2, 3)).all_loaded()).loaded_layers == ()

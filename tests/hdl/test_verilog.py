@@ -12,6 +12,7 @@ from samples import learning_params, random_network, random_params
 
 import hwgen
 from hwgen.hdl.verilog import to_verilog
+from hwgen.network.design import Design
 from hwgen.toolchain.simulator import verilator_wrapper
 
 # Reasons: docs/architecture.md, "Verilog".
@@ -27,12 +28,12 @@ WAIVERS_OF_LEARNING = ["ASCRANGE", "CMPCONST"]
 
 
 def dense_text():
-    return to_verilog(random_params(3, (12, 9, 4), 4), (4, 4))
+    return to_verilog(Design(random_params(3, (12, 9, 4), 4), (4, 4)))
 
 
 def picture_text():
     params = random_network(3, "9x9-5C3-P2-4C2-7-4", psp="step/triangle/ramp/ramp", tau_steps=2)
-    return to_verilog(params, (2, 1, 4, 3, 4))
+    return to_verilog(Design(params, (2, 1, 4, 3, 4)))
 
 
 @pytest.fixture(scope="module", params=[dense_text, picture_text])
@@ -103,7 +104,8 @@ def test_lint(text, tmp_path):
 @pytest.mark.parametrize(("spram", "shadow_bits"), [(False, 8), (True, 10)])
 def test_lint_of_a_core_that_learns(spram, shadow_bits, tmp_path):
     params = learning_params("phased/ramp", 4, "1x4-3-3", shadow_bits=shadow_bits)
-    text = to_verilog(params, (2, 3), spram=spram)
+    design = Design(params, (2, 3))
+    text = to_verilog(design.all_loaded() if spram else design)
     assert warnings(text, [*WAIVERS, *WAIVERS_OF_LEARNING], tmp_path) == (0, "")
 
 

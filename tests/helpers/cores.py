@@ -6,12 +6,13 @@ from amaranth.hdl import Signal
 
 from hwgen.hdl.verilog import to_verilog
 from hwgen.hdl.weights.readback import Readback
+from hwgen.network.design import Design
 from hwgen.verification import compiled_core
 from hwgen.verification.cxxrtl_session import Compiled
 
 
 def build(net, lanes, cache, text=None, bench=None):
-    text = text or to_verilog(net, lanes)
+    text = text or to_verilog(Design(net, lanes))
     library = compiled_core.library(text, net.spec.layers, cache=cache, bench=bench)
     return Compiled(library, net, lanes)
 
@@ -48,7 +49,7 @@ class Flickers(Readback):
 def wrong_core(net, lanes, **how):
     """The Verilog of a core that learns otherwise, but calls itself by the right digest."""
     wrong = taught(net, **how)
-    text = to_verilog(wrong, lanes)
+    text = to_verilog(Design(wrong, lanes))
     for part in (slice(0, 8), slice(8, 16)):
         text = text.replace(
             f"32'd{int(wrong.digest[part], 16)}", f"32'd{int(net.digest[part], 16)}"

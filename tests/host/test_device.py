@@ -18,6 +18,7 @@ from hwgen.host import Device, Recorder, Replay, SerialPort, simulated
 from hwgen.host.frames import Down, Unframer, Up
 from hwgen.host.line import Line
 from hwgen.host.simulated import SimulatedBoard, SimulatedPort
+from hwgen.network.design import Design
 from hwgen.network.params import Params
 from hwgen.protocol import words
 from hwgen.protocol.words import FRAME_WORDS, Frame, Register
@@ -34,7 +35,7 @@ def params() -> Params:
 def library(params: Params, tmp_path_factory) -> Path:
     needs("yosys")
     cache = tmp_path_factory.mktemp("board")
-    return simulated.compile_board(params, LANES, early_exit=False, cache=cache)
+    return simulated.compile_board(Design(params, LANES), early_exit=False, cache=cache)
 
 
 def agrees(device: Device, params: Params, n: int) -> bool:
@@ -74,7 +75,9 @@ def test_lessons_and_weights_over_the_line(
     """A lesson that came twice, or not at all, would leave other weights."""
     params = learning_params("phased/ramp", 4, "1x4-3-3", shadow_bits=shadow_bits)
     lanes, layers = (2, 3), params.spec.learning_layers
-    library = simulated.compile_board(params, lanes, spram=spram, early_exit=False)
+    design = Design(params, lanes)
+    design = design.all_loaded() if spram else design
+    library = simulated.compile_board(design, early_exit=False)
     inputs, labels = random_spike_times(3, 150, params), np.arange(150) % 4 - 1
     student = Student(params)
     traces = [student.learn_one(*lesson) for lesson in zip(inputs, labels.tolist(), strict=True)]
@@ -327,6 +330,6 @@ FAULTS = [
 def test_a_fault_in_the_gateware_is_found(fault: Fault, tmp_path: Path) -> None:
     params = random_network(3, "1x20-3", weight_bits=3)
     with planted(fault):
-        library = simulated.compile_board(params, (3,), early_exit=False, cache=tmp_path)
+        library = simulated.compile_board(Design(params, (3,)), early_exit=False, cache=tmp_path)
     with pytest.raises((AssertionError, LinkError, ValueError)):
         all_of(library, params)

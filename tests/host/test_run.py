@@ -156,7 +156,9 @@ def test_a_core_with_a_wrong_weight_is_noticed(folder: Path, params: Params, mon
     monkeypatch.setattr(
         simulated,
         "compile_board",
-        lambda _, *rest, **options: compile_board(other, *rest, **options),
+        lambda design, **options: compile_board(
+            dataclasses.replace(design, params=other), **options
+        ),
     )
     result = hwgen(folder, "--simulate")
     assert "values from the board are not golden's, first: decision of sample" in str(

@@ -21,6 +21,7 @@ from samples import learning_params, random_network, random_spike_times
 from hwgen.data.labelled import Samples
 from hwgen.golden import Golden
 from hwgen.hdl.verilog import to_verilog
+from hwgen.network.design import Design
 from hwgen.network.learning import UNLABELLED, forward_weights
 from hwgen.network.params import Params
 
@@ -82,7 +83,8 @@ class Network:
         return Samples(dataset="random", inputs=inputs, truths=labels.clip(0), labels=labels)
 
     def verilog(self, params: Params | None = None) -> str:
-        return to_verilog(params or self.params, self.lanes, spram=self.spram)
+        design = Design(params or self.params, self.lanes)
+        return to_verilog(design.all_loaded() if self.spram else design)
 
 
 def borders(params: Params, pool: NDArray[np.uint8]) -> list[int]:

@@ -12,6 +12,7 @@ from planting import GENERATED, PARAMS, Mutant, PlantingError, network, right, t
 from stand_ins import needs
 
 from hwgen.hdl.verilog import to_verilog
+from hwgen.network.design import Design
 
 EVIDENCE = Path(__file__).parents[2] / "docs" / "evidence.md"
 HDL = Path(planting.__file__).parents[2] / "hwgen" / "hdl"
@@ -63,7 +64,7 @@ def test_nothing_is_left_of_a_fault() -> None:
     mutant = named("step: fires at its threshold")
     assert text_of(mutant) != right("step")
     net = network("step")
-    assert to_verilog(net.params, net.lanes) == right("step")
+    assert to_verilog(Design(net.params, net.lanes)) == right("step")
     assert text_of(WEIGHT).count(net.params.digest) == 1  # it calls itself by the right digest
 
 

@@ -16,6 +16,7 @@ from hwgen.golden import Golden
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.io.gate import Gate
 from hwgen.hdl.stream import vector
+from hwgen.network.design import Design
 from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.protocol.tokens import Kind
 from hwgen.protocol.words import Register
@@ -63,7 +64,7 @@ def means_nothing(token, n_inputs):
 
 def play(params, lanes, seed, stall, early_exit=False):
     """Results, a `Run` a layer, DROPPED, how many were to be dropped, and the clean samples."""
-    core, spec = SpikeCore(params, lanes), params.spec
+    core, spec = SpikeCore(Design(params, lanes)), params.spec
     rng = np.random.default_rng(seed)
     inputs = random_spike_times(seed, N_PAIRS, params)
     tokens = []

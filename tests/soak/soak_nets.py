@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from samples import learning_params, random_network, random_spike_times
 
 from hwgen.hdl.verilog import to_verilog
+from hwgen.network.design import Design
 from hwgen.network.params import Params
 from hwgen.verification import compiled_core
 from hwgen.verification.cxxrtl_session import Compiled
@@ -35,8 +36,8 @@ class Net:
     def core(self, cache: Path, fault: Fault | None = None) -> Compiled:
         """The compiled core; with a fault planted in the hardware's source."""
         with planted(fault), patch("hwgen.hdl.core.QUEUE_DEPTH", self.queue_depth):
-            spram = {"spram": True} if self.spram else {}
-            text = to_verilog(self.params, self.lanes, **spram)
+            design = Design(self.params, self.lanes)
+            text = to_verilog(design.all_loaded() if self.spram else design)
         library = compiled_core.library(text, self.params.spec.layers, cache=cache)
         return Compiled(library, self.params, self.lanes)
 

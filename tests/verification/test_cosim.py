@@ -11,6 +11,7 @@ from hwgen.errors import MismatchError, ToolError
 from hwgen.golden import Golden
 from hwgen.hdl.layers.pool import Pool
 from hwgen.hdl.verilog import to_verilog
+from hwgen.network.design import Design
 from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.layers.shape import Shape
 from hwgen.protocol.words import Register
@@ -140,7 +141,7 @@ def no_count_of_additions(net, monkeypatch):
 )
 def test_planted_fault_in_pictures_is_found(pictures, tmp_path, monkeypatch, plant, what, layer):
     wrong = plant(pictures, monkeypatch)
-    text = to_verilog(wrong, PICTURE_LANES).replace(
+    text = to_verilog(Design(wrong, PICTURE_LANES)).replace(
         f"32'd{int(wrong.digest[:8], 16)}", f"32'd{int(pictures.digest[:8], 16)}"
     )
     inputs = random_spike_times(7, 6, pictures)
@@ -153,7 +154,7 @@ def test_planted_fault_in_pictures_is_found(pictures, tmp_path, monkeypatch, pla
 
 
 def changed(net, **fields):
-    return to_verilog(dataclasses.replace(net, **fields), LANES)
+    return to_verilog(Design(dataclasses.replace(net, **fields), LANES))
 
 
 def flip_weight(net):
@@ -171,12 +172,12 @@ def raise_threshold(net):
         thresholds[neuron] += 1
         other = dataclasses.replace(net, thresholds=(thresholds, net.thresholds[1]))
         if (Golden(other).run(inputs).spike_times[0] != times).any():
-            return to_verilog(other, LANES)
+            return to_verilog(Design(other, LANES))
     raise AssertionError("no threshold matters here: choose other inputs")
 
 
 def fire_at_threshold(net):
-    text = to_verilog(net, LANES)
+    text = to_verilog(Design(net, LANES))
     assert text.count("$signed(") > 0
     lines = text.splitlines()
     compares = [n for n, line in enumerate(lines) if " > $signed(" in line]
@@ -187,7 +188,7 @@ def fire_at_threshold(net):
 
 
 def other_params(net):
-    text = to_verilog(net, LANES)
+    text = to_verilog(Design(net, LANES))
     word = f"32'd{int(net.digest[:8], 16)}"
     assert word in text
     return text.replace(word, "32'd1")
@@ -224,7 +225,7 @@ def test_mismatch_names_the_place(net, inputs, tmp_path):
 
 
 def test_a_dead_core_is_a_mismatch(net, inputs, tmp_path):
-    text = to_verilog(net, LANES)
+    text = to_verilog(Design(net, LANES))
     dead = text.replace("assign i__ready = ", "assign i__ready = 1'b0 & ", 1)
     assert dead != text
     result = cosim.run(net, inputs[:2], lanes=LANES, build_dir=tmp_path, verilog=dead)
@@ -232,7 +233,7 @@ def test_a_dead_core_is_a_mismatch(net, inputs, tmp_path):
 
 
 def test_an_unknown_signal_is_a_mismatch(net, inputs, tmp_path):
-    text = to_verilog(net, LANES)
+    text = to_verilog(Design(net, LANES))
     unknown, n = re.subn(r"o__valid <= (\S+ );", r"o__valid <= \1 ? 1'bx : 1'b0;", text)
     assert n > 1
     result = cosim.run(net, inputs[:2], lanes=LANES, build_dir=tmp_path, verilog=unknown)

@@ -14,6 +14,7 @@ from hwgen.data.labelled import Samples
 from hwgen.errors import MismatchError, ToolError
 from hwgen.hdl.io.gate import Gate
 from hwgen.hdl.verilog import to_verilog
+from hwgen.network.design import Design
 from hwgen.network.learning import UNLABELLED
 from hwgen.verification import cosim, cosim_learning
 from hwgen.verification.mismatch import HELD
@@ -69,7 +70,7 @@ def test_a_core_that_has_to_be_filled(net, tmp_path, monkeypatch):
 def flipped(net, monkeypatch):
     shadows = net.shadows[0].copy()
     shadows[3, 5] ^= 1
-    return to_verilog(replace(net, shadows=(shadows, net.shadows[1])), LANES)
+    return to_verilog(Design(replace(net, shadows=(shadows, net.shadows[1])), LANES))
 
 
 def margin(net, monkeypatch):
@@ -88,17 +89,17 @@ def deaf(net, monkeypatch):
         "__init__",
         lambda self, *, n_labels, **others: init(self, n_labels=n_labels - 1, **others),
     )
-    return to_verilog(net, LANES)
+    return to_verilog(Design(net, LANES))
 
 
 def threshold(net, monkeypatch):
     wrong = replace(net, thresholds=(net.thresholds[0] + 9, net.thresholds[1]))
-    return to_verilog(wrong, LANES)
+    return to_verilog(Design(wrong, LANES))
 
 
 def port(net, monkeypatch):
     monkeypatch.setattr("hwgen.hdl.learning.unit.Readback", EndsEarly)
-    return to_verilog(net, LANES)
+    return to_verilog(Design(net, LANES))
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ from hwgen.golden import Golden
 from hwgen.hdl.layers.dense import Dense
 from hwgen.hdl.memory.bank import StateBank
 from hwgen.hdl.verilog import to_verilog
+from hwgen.network.design import Design
 from hwgen.package_data import share
 from hwgen.protocol.words import Register
 from hwgen.toolchain import cxxrtl
@@ -305,7 +306,7 @@ def test_a_step_too_many_is_found(net, inputs, cache):
 
 
 def test_a_dead_core_is_a_mismatch(net, inputs, cache):
-    text = to_verilog(net, LANES)
+    text = to_verilog(Design(net, LANES))
     dead = text.replace("assign i__ready = ", "assign i__ready = 1'b0 & ", 1)
     assert dead != text
     found, _ = compared(net, build(net, LANES, cache, dead), inputs)
@@ -325,7 +326,7 @@ def test_memory_contents_take_a_short_cut():
 
 
 def test_cache(net, core, cache, tmp_path):
-    text, layers, phases = to_verilog(net, LANES), net.spec.layers, []
+    text, layers, phases = to_verilog(Design(net, LANES)), net.spec.layers, []
     found = compiled_core.library(text, layers, cache=cache, on_phase=phases.append)
     assert phases == []  # `core` has built it
     assert [path.name for path in found.parent.iterdir()] == [cxxrtl.LIBRARY]
@@ -368,7 +369,7 @@ def test_what_the_cache_depends_on(net, cache, monkeypatch):
         raise BuiltError
 
     monkeypatch.setattr(cxxrtl.tempfile, "mkdtemp", no_build)
-    text, layers = to_verilog(net, LANES), net.spec.layers
+    text, layers = to_verilog(Design(net, LANES)), net.spec.layers
     for different in (
         {"verilog": text + "\n"},
         {"bench": bench_with("bench.cpp", "enough to give up", "more than enough")},
@@ -397,7 +398,7 @@ def test_broken_verilog_says_so(net, tmp_path, text, message):
 def test_missing_compiler(net, tmp_path, monkeypatch):
     monkeypatch.setenv("CXX", "nosuch++ -v")
     with pytest.raises(ToolError, match=r"^nosuch\+\+ not found; `apt-get install g\+\+`, or name"):
-        compiled_core.library(to_verilog(net, LANES), net.spec.layers, cache=tmp_path)
+        compiled_core.library(to_verilog(Design(net, LANES)), net.spec.layers, cache=tmp_path)
 
 
 def test_damaged_library(net, tmp_path):

@@ -24,6 +24,7 @@ from hwgen.golden import Golden
 from hwgen.hdl.verilog import to_verilog
 from hwgen.model.folder import find
 from hwgen.network import params_file
+from hwgen.network.design import Design
 from hwgen.toolchain import cxxrtl
 from hwgen.verification import verify, worker
 
@@ -57,7 +58,7 @@ def flipped(net):
     weights = net.weights[0].copy()
     weights[5, 7] ^= 1
     wrong = dataclasses.replace(net, weights=(weights, *net.weights[1:]))
-    text = to_verilog(wrong, LANES)
+    text = to_verilog(Design(wrong, LANES))
     for part in (slice(0, 8), slice(8, 16)):
         text = text.replace(
             f"32'd{int(wrong.digest[part], 16)}", f"32'd{int(net.digest[part], 16)}"
@@ -250,7 +251,7 @@ def test_command_with_a_fault(folder, monkeypatch, capsys):
     weights = params.weights[0].copy()
     weights[:, 4] *= -1
     wrong = dataclasses.replace(params, weights=(weights, *params.weights[1:]))
-    monkeypatch.setattr(verify, "to_verilog", lambda _, lanes: to_verilog(wrong, lanes))
+    monkeypatch.setattr(verify, "to_verilog", lambda _, lanes: to_verilog(Design(wrong, lanes)))
     monkeypatch.setattr(sys, "argv", ["hwgen", "verify", "m", "--samples", "20"])
     with pytest.raises(SystemExit) as end:
         main()

@@ -18,6 +18,7 @@ from hwgen.data.labelled import Samples, choose
 from hwgen.errors import ToolError
 from hwgen.hdl.verilog import to_verilog
 from hwgen.network import params_file
+from hwgen.network.design import Design
 from hwgen.network.learning import UNLABELLED, forward_weights, shadow_limits
 from hwgen.toolchain import cxxrtl
 from hwgen.verification import compiled_core, learning_worker, verify_learning
@@ -201,7 +202,7 @@ def test_a_core_that_has_to_be_filled(cache, lanes, layers):
     net = learning_params("phased/ramp", 4, "1x9-7-4", shadow_bits=10, layers=layers)
     inputs, labels = lessons_of(net, 60)
     library = compiled_core.library(
-        to_verilog(net, lanes, spram=True), net.spec.layers, cache=cache
+        to_verilog(Design(net, lanes).all_loaded()), net.spec.layers, cache=cache
     )
     core = Compiled(library, net, lanes)
     for options in ({}, {"stall": 0.4}):

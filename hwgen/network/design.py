@@ -1,0 +1,70 @@
+"""A network, and how it is to be built: what travels from a board's limits to the last test."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from hwgen.network.params import Params
+
+Architecture = Literal["pipelined"]  # a component a layer, all at work side by side
+
+
+@dataclass(frozen=True)
+class Design:
+    """A core to be made. Designs of the same `params` give the same bits, whatever else they say.
+
+    `lanes`: neurons, or filters, updated at once, one number a layer; 1 of a pooling layer.
+    `loaded_layers`: dense layers whose weights lie in the large memories of an iCE40UP5K, which a
+    host fills; of a core that learns, none, or all that learn. `learning_unit`: None, if the
+    params say how to learn; False, of params that can learn, makes a core that does not.
+    `hwgen.estimate.design` chooses all of it for a board.
+
+    Raises ValueError if lanes or layers are not those of the network.
+    """
+
+    params: Params
+    lanes: tuple[int, ...]
+    loaded_layers: tuple[int, ...] = ()
+    learning_unit: bool | None = None
+    architecture: Architecture = "pipelined"
+
+    def __post_init__(self) -> None:
+        spec, loaded = self.params.spec, tuple(sorted(self.loaded_layers))
+        object.__setattr__(self, "lanes", tuple(self.lanes))
+        object.__setattr__(self, "loaded_layers", loaded)
+        if len(self.lanes) != len(spec.layers):
+            raise ValueError(
+                f"lanes must have {len(spec.layers)} numbers, not {list(self.lanes)!r}"
+            )
+        if self.learning_unit and not spec.learning:
+            raise ValueError("a learning unit needs params with spec.learning")
+        legal = tuple(self.learning_layers) if self.learns else _dense_layers(self.params)
+        if not set(loaded) <= set(legal) or (self.learns and loaded not in ((), legal)):
+            raise ValueError(
+                f"layers {list(loaded)!r} in SPRAM, but dense ones are {list(legal)!r}"
+            )
+
+    @property
+    def learns(self) -> bool:
+        """Whether the core has a learning unit."""
+        if self.learning_unit is None:
+            return bool(self.params.spec.learning)
+        return self.learning_unit
+
+    @property
+    def learning_layers(self) -> range:
+        """Layers whose weights this core changes."""
+        return self.params.spec.learning_layers if self.learns else range(0)
+
+    @property
+    def is_filled(self) -> bool:
+        """Whether a host must load weights before the first sample."""
+        return bool(self.loaded_layers)
+
+    def all_loaded(self) -> "Design":
+        """The same, with all weights loaded that can be."""
+        layers = tuple(self.learning_layers) if self.learns else _dense_layers(self.params)
+        return replace(self, loaded_layers=layers)
+
+
+def _dense_layers(params: Params) -> tuple[int, ...]:
+    return tuple(n for n, layer in enumerate(params.spec.layers) if layer.kind == "dense")
