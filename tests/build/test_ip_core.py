@@ -72,24 +72,34 @@ def test_a_core_with_a_bus_equals_golden(bus, make, tmp_path):
 
 
 AXI = [
-    ("axi", "words.reg_addr.eq(address)", "words.reg_addr.eq(address ^ 1)", "ID0"),
-    ("axi", "Mux(valid, ~ready, source.valid)", "Mux(valid, 0, source.valid)", "m_axis_t"),
-    ("axi", "s_axis_tready.eq(words.tokens.ready & ~resetting)", "s_axis_tready.eq(1)", ""),
-    ("axi", "self.s_axil_wstrb.all()", "self.s_axil_wstrb.any()", "response to 1 bytes"),
-    ("axi", "_words.reset.eq(resets)", "_words.reset.eq(0)", "SAMPLES"),
-    ("axi", "m.If(~words.reset & ~waits)", "m.If(~words.reset)", "reset goes on"),
-    ("axi", "~self.s_axil_rvalid & ~words.reset", "~self.s_axil_rvalid", "ID0 during a reset"),
-    ("axi", "awready.eq(takes)", "awready.eq(takes & self.s_axil_wvalid)", "edges"),
-    ("words", "core.early_exit.eq(self.early_exit)", "core.early_exit.eq(0)", "early exit leaves"),
-    ("words", "index[len(token.index) :].any()", "0", "DROPPED"),
+    ("bus/axi", "words.reg_addr.eq(address)", "words.reg_addr.eq(address ^ 1)", "ID0"),
+    ("bus/axi", "Mux(valid, ~ready, source.valid)", "Mux(valid, 0, source.valid)", "m_axis_t"),
+    ("bus/axi", "s_axis_tready.eq(words.tokens.ready & ~resetting)", "s_axis_tready.eq(1)", ""),
+    ("bus/axi", "self.s_axil_wstrb.all()", "self.s_axil_wstrb.any()", "response to 1 bytes"),
+    ("bus/axi", "_words.reset.eq(resets)", "_words.reset.eq(0)", "SAMPLES"),
+    ("bus/axi", "m.If(~words.reset & ~waits)", "m.If(~words.reset)", "reset goes on"),
+    ("bus/axi", "~self.s_axil_rvalid & ~words.reset", "~self.s_axil_rvalid", "ID0 during a reset"),
+    ("bus/axi", "awready.eq(takes)", "awready.eq(takes & self.s_axil_wvalid)", "edges"),
+    (
+        "bus/words",
+        "core.early_exit.eq(self.early_exit)",
+        "core.early_exit.eq(0)",
+        "early exit leaves",
+    ),
+    ("bus/words", "index[len(token.index) :].any()", "0", "DROPPED"),
 ]
 WISHBONE = [
-    ("wishbone", "m.If(free[address])", "m.If(self.wb_we_i)", "core.i"),  # an ACK too early
-    ("wishbone", "self.wb_sel_i.all()", "self.wb_sel_i.any()", "response to 1 bytes"),
-    ("wishbone", "words.reset.eq(self.wb_dat_i[soc.RESET_BIT])", "words.reset.eq(0)", ""),
-    ("wishbone", "self.wb_cyc_i & self.wb_stb_i &", "self.wb_stb_i &", ""),
-    ("wishbone", "words.results.ready.eq(1)", "words.results.ready.eq(0)", ""),
-    ("wishbone", "m.If(target.ready | reset)", "m.If(target.ready)", "EVENTS"),
+    ("bus/wishbone", "m.If(free[address])", "m.If(self.wb_we_i)", "core.i"),  # an ACK too early
+    ("bus/wishbone", "self.wb_sel_i.all()", "self.wb_sel_i.any()", "response to 1 bytes"),
+    (
+        "bus/wishbone",
+        "words.reset.eq(self.wb_dat_i[register_map.RESET_BIT])",
+        "words.reset.eq(0)",
+        "",
+    ),
+    ("bus/wishbone", "self.wb_cyc_i & self.wb_stb_i &", "self.wb_stb_i &", ""),
+    ("bus/wishbone", "words.results.ready.eq(1)", "words.results.ready.eq(0)", ""),
+    ("bus/wishbone", "m.If(target.ready | reset)", "m.If(target.ready)", "EVENTS"),
 ]
 
 

@@ -100,7 +100,9 @@ endmodule
 """
 
 
-@pytest.mark.parametrize("fault", [None, Fault("shadows", "m.d.sync += row_read.eq(row)", "pass")])
+@pytest.mark.parametrize(
+    "fault", [None, Fault("weights/shadows", "m.d.sync += row_read.eq(row)", "pass")]
+)
 def test_the_part_s_own_memory_in_rows(fault: Fault | None, monkeypatch) -> None:
     """20 480 words, so that two memories stand one behind the other."""
     needs("yosys")
@@ -185,9 +187,17 @@ FAULTS = [
         "write_address.eq(fill.address)",
         "write_address.eq(fill.address ^ (fill.address == 5))",
     ),
-    Fault("loader", "fill.word[-len(store.write_word) :]", "fill.word[: len(store.write_word)]"),
-    Fault("loader", "fill.which.eq(position)", "fill.which.eq(0)"),
-    Fault("fill", "Cat(self.word[self._bits :], self.i.payload)", "Cat(self.i.payload, self.word)"),
+    Fault(
+        "weights/loader",
+        "fill.word[-len(store.write_word) :]",
+        "fill.word[: len(store.write_word)]",
+    ),
+    Fault("weights/loader", "fill.which.eq(position)", "fill.which.eq(0)"),
+    Fault(
+        "weights/fill",
+        "Cat(self.word[self._bits :], self.i.payload)",
+        "Cat(self.i.payload, self.word)",
+    ),
 ]
 
 

@@ -311,17 +311,21 @@ def test_bad_lines(library: Path, params: Params, seed: int) -> None:
 
 
 FAULTS = [
-    Fault("frames", " & check.match_detected)", ")"),
-    Fault("frames", "is_special = (byte == FLAG) | (byte == ESCAPE)", "is_special = byte == FLAG"),
-    Fault("link", "is_next & ~overflow", "~overflow"),
-    Fault("link", "is_next & ~overflow", "is_next"),
-    Fault("link", "self._sent.eq(self._kept), ", ""),
-    Fault("link", "ahead != self._used ^ WINDOW", "1"),
-    Fault("link", "(ahead != self._used ^ WINDOW) & ~overflow", "ahead != self._used ^ WINDOW"),
-    Fault("link", "self._put != self._kept ^ WINDOW", "1"),
-    Fault("link", "(session == self.session) & (session != 0)", "1"),
-    Fault("link", "ahead + (wrote & ~is_low)", "ahead + ~is_low"),
-    Fault("link", "aborted | (position == self._sent)", "position == self._sent"),
+    Fault("link/frames", " & check.match_detected)", ")"),
+    Fault(
+        "link/frames", "is_special = (byte == FLAG) | (byte == ESCAPE)", "is_special = byte == FLAG"
+    ),
+    Fault("link/link", "is_next & ~overflow", "~overflow"),
+    Fault("link/link", "is_next & ~overflow", "is_next"),
+    Fault("link/link", "self._sent.eq(self._kept), ", ""),
+    Fault("link/link", "ahead != self._used ^ WINDOW", "1"),
+    Fault(
+        "link/link", "(ahead != self._used ^ WINDOW) & ~overflow", "ahead != self._used ^ WINDOW"
+    ),
+    Fault("link/link", "self._put != self._kept ^ WINDOW", "1"),
+    Fault("link/link", "(session == self.session) & (session != 0)", "1"),
+    Fault("link/link", "ahead + (wrote & ~is_low)", "ahead + ~is_low"),
+    Fault("link/link", "aborted | (position == self._sent)", "position == self._sent"),
     Fault("top", "ResetInserter(link.reset)(self._commands)", "self._commands"),
 ]
 
