@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from hwgen.boards.board import Board
 
 DEFAULT_LANES = 16  # where no board decides
-_UPDATED = {"dense": "neurons", "conv2d": "filters", "pool2d": "lane, as it pools"}
 Record = Annotated[
     bool, typer.Option("--record", help="Add the result to the model's folder and to its card.")
 ]
@@ -44,7 +43,7 @@ def _parse_lanes(text: str, params: Params) -> tuple[int, ...]:
         if not 1 <= number <= layer.max_lanes:
             raise HwgenError(
                 f"--lanes is {text!r}: layer {index} has {layer.max_lanes} "
-                f"{_UPDATED[layer.kind]}, so its lanes must be 1..{layer.max_lanes}, not {number}"
+                f"{layer.lane_word}, so its lanes must be 1..{layer.max_lanes}, not {number}"
             )
     return lanes
 

@@ -5,9 +5,6 @@ from typing import Any
 from hwgen.cli import options
 from hwgen.cli.console import facts, percent, print_json
 from hwgen.model import folder as model_module
-from hwgen.network.layers.conv2d import ConvSpec
-from hwgen.network.layers.dense import DenseSpec
-from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.params import Params
 from hwgen.network.spec import InputSpec
 
@@ -48,27 +45,16 @@ def _describe_input(given: InputSpec) -> str:
 def _describe(params: Params, index: int) -> str:
     """A layer in a line."""
     layer, thresholds = params.spec.layers[index], params.thresholds[index]
-    if isinstance(layer, DenseSpec):
-        sizes = f"{layer.n_pre} -> {layer.n_post}"
-    else:
-        sizes = " -> ".join("x".join(map(str, shape)) for shape in (layer.pre, layer.post))
-    if isinstance(layer, PoolSpec):
+    if not layer.has_weights:
         passes = "a spike in each step" if params.spec.multi_spike else "earliest spike"
-        return f"pool {layer.size}x{layer.size}, {sizes}, {passes}"
-    if isinstance(layer, ConvSpec):
-        sizes = f"conv {layer.size}x{layer.size}, {sizes}"
+        return f"{layer.summary}, {passes}"
     least, most = thresholds.min(), thresholds.max()
     spread = f"{least}..{most}" if least < most else f"{least}"
-    psp = "" if layer.psp == "step" else f", {layer.psp}"
-    tau = f" of {layer.tau_steps} steps" if layer.tau_steps else ""
-    phased = ", phased" if layer.phased else ""
-    reset = {"never": "", "zero": ", reset to zero", "subtract": ", reset by subtraction"}
-    leak = f", leak 1/{2**layer.leak_shift}" if layer.leak_shift else ""
     just_adds = params.spec.readout == "potential" and index == len(params.spec.layers) - 1
     fires = "" if just_adds else f", threshold {spread}"
     return (
-        f"{sizes}, {layer.weight_bits}-bit weights, {layer.potential_bits}-bit potentials"
-        f"{psp}{tau}{phased}{reset[layer.reset]}{leak}{fires}"
+        f"{layer.summary}, {layer.weight_bits}-bit weights, {layer.potential_bits}-bit potentials"
+        f"{layer.neuron}{fires}"
     )
 
 

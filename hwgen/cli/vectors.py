@@ -116,7 +116,8 @@ def list_(json: options.Json = False) -> None:
     for folder in networks.folders():
         params = folder.params()
         n_lessons = len(folder.lessons(params).labels) if folder.lessons_path.is_file() else 0
-        kinds = {"phased" if layer.phased else layer.psp for layer in params.spec.weighted}
+        neurons = [layer.neuron for layer in params.spec.weighted]
+        kinds = {x.psp if not x.two_phase else "phased" for x in neurons}
         rows.append(
             (
                 params.name,

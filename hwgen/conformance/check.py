@@ -135,7 +135,7 @@ class Expected:
         if name.endswith(".spikes"):
             at, index = divmod(index, layer.n_post)
             step = f", step {at}"
-        if layer.kind == "dense":
+        if layer.takes_vector:
             return f"{step}, neuron {index}"
         pixel, channel = divmod(index, layer.post.channels)
         row, column = divmod(pixel, layer.post.width)

@@ -16,7 +16,6 @@ from hwgen import schema
 from hwgen.errors import ResultsError
 from hwgen.files import reason
 from hwgen.model.vectors import spikes_field
-from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.params import Params
 from hwgen.schema import Line, shown
 
@@ -53,7 +52,7 @@ def lengths(params: Params, *, learning: bool) -> dict[str, int]:
     field = spikes_field(multi_spike)
     for index, layer in enumerate(params.spec.layers):
         n[f"{index}.{field}"] = layer.n_post * (params.spec.n_steps if multi_spike else 1)
-        if not isinstance(layer, PoolSpec):
+        if layer.has_weights:
             n[f"{index}.potentials"] = layer.n_post
     n |= dict.fromkeys(DECIDED, 1)
     if learning:

@@ -12,9 +12,7 @@ from hwgen.golden import Golden
 from hwgen.golden.network import Trace
 from hwgen.model.folder import ModelFolder
 from hwgen.network.design import Design
-from hwgen.network.layers.conv2d import ConvSpec, taps
 from hwgen.network.layers.kinds import LayerSpec
-from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.spikes import n_spikes
 from hwgen.protocol.memory import n_blocks
 
@@ -64,7 +62,7 @@ def features(design: Design, inputs: NDArray[np.uint8]) -> tuple[float, float, f
     exits = _busy_layers(design, inputs, trace, early_exit=True)
     whole = _busy_layers(design, inputs, trace, early_exit=False)
     slowest = float(exits.max(axis=0).mean())
-    if all(layer.kind == "dense" for layer in design.params.spec.layers):
+    if design.params.spec.is_dense:
         return slowest, 0.0, 0.0
     return (
         slowest,
@@ -84,7 +82,7 @@ def _busy_layers(
     spec, lanes = design.params.spec, design.lanes
     last = trace.decision_steps.astype(np.int64)[:, None]
     # Phases are steps of their own, so that all of the input's come before the decision.
-    if not early_exit or any(layer.phased for layer in spec.weighted):
+    if not early_exit or any(layer.neuron.two_phase for layer in spec.weighted):
         last = np.full_like(last, spec.n_steps - 1)
     times = (inputs, *trace.spike_times)
     if spec.multi_spike:
@@ -108,13 +106,10 @@ def _busy(
     multi_spike: bool,
 ) -> NDArray[np.floating]:
     """Cycles of a layer, for each sample: its events, the ends of its steps, that of the sample."""
-    if isinstance(layer, PoolSpec):
+    if not layer.has_weights:
         return events + n_steps + 1.0 + layer.n_pre / 15 * (n_steps if multi_spike else 1)
     blocks = n_blocks(layer.n_thresholds, lanes)
-    sweep = layer.post.height * layer.post.width * blocks
-    reached = blocks * 1.0
-    if isinstance(layer, ConvSpec):
-        for n in (layer.height, layer.width):
-            reached *= sum(len(taps(layer, n, position)) for position in range(n)) / n
-    steps = n_steps * (2 if layer.phased else 1)
+    sweep = layer.post.n_positions * blocks
+    reached = blocks * layer.n_reached / layer.n_pre
+    steps = n_steps * (2 if layer.neuron.two_phase else 1)
     return events * reached + steps * sweep + spikes + sweep

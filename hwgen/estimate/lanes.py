@@ -5,9 +5,7 @@ from collections.abc import Iterator
 from hwgen.boards.board import Board, Family
 from hwgen.estimate.memories import LINK_BLOCKS, in_spram, memory_blocks, spram_layers
 from hwgen.network.design import Design
-from hwgen.network.layers.conv2d import ConvSpec, taps
 from hwgen.network.layers.kinds import LayerSpec
-from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.params import Params
 from hwgen.protocol.memory import (
     n_blocks,
@@ -69,7 +67,7 @@ def _with_spram(params: Params, board: Board) -> tuple[int, ...] | None:
 def _balanced(params: Params, dense: int, conv: int, board: Board) -> tuple[int, ...]:
     *hidden, output = params.spec.layers
     n_steps, learning = params.spec.n_steps, params.spec.learning_layers
-    wish = [conv if isinstance(layer, ConvSpec) else dense for layer in hidden]
+    wish = [dense if layer.takes_vector else conv for layer in hidden]
     wish = [max(1, n // 2) if index in learning else n for index, n in enumerate(wish)]
     most = [min(n, layer.max_lanes) for n, layer in zip(wish, hidden, strict=True)]
     fastest = [_slots(layer, limit, n_steps) for layer, limit in zip(hidden, most, strict=True)]
@@ -101,16 +99,8 @@ def _slots(layer: LayerSpec, lanes: int, n_steps: int) -> int:
 
     The ends of steps count in phased layers only, which have twice as many of them.
     """
-    if isinstance(layer, PoolSpec):
+    if not layer.has_weights:
         return layer.n_pre
     blocks = n_blocks(layer.n_thresholds, lanes)
-    if isinstance(layer, ConvSpec):
-        rows, columns = (
-            sum(len(taps(layer, n, position)) for position in range(n))
-            for n in (layer.height, layer.width)
-        )
-        slots = rows * columns * layer.channels * blocks
-    else:
-        slots = layer.n_pre * blocks
-    sweep = layer.post.height * layer.post.width * blocks
-    return slots + (2 * n_steps * sweep if layer.phased else 0)
+    sweep = layer.post.n_positions * blocks
+    return layer.n_reached * blocks + (2 * n_steps * sweep if layer.neuron.two_phase else 0)

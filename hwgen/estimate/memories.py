@@ -11,10 +11,8 @@ from hwgen.boards.board import Board
 from hwgen.errors import BoardError
 from hwgen.estimate.block_rams import chosen, n_brams
 from hwgen.network.design import Design
-from hwgen.network.layers.conv2d import ConvSpec
-from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.layers.kinds import LayerSpec
-from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.layers.neurons import SingleSpike
 from hwgen.network.layers.shape import Shape
 from hwgen.network.params import Params
 from hwgen.network.spec import NetworkSpec
@@ -49,10 +47,8 @@ def spram_layers(params: Params, lanes: Sequence[int], board: Board) -> tuple[in
     ]
     over = sum(map(sum, counted)) + LINK_BLOCKS - board.capacity.bram
     left, chosen = board.capacity.spram, []
-    dense = [n for n, layer in enumerate(params.spec.layers) if isinstance(layer, DenseSpec)]
-    for index in sorted(dense, key=lambda n: -counted[n][0]):
-        layer = params.spec.layers[index]
-        assert isinstance(layer, DenseSpec)
+    for index in sorted(params.spec.dense_layers, key=lambda n: -counted[n][0]):
+        layer = params.spec.dense(index)
         taken = n_sprams(layer, lanes[index])
         if over > 0 and taken <= left and counted[index][0]:
             chosen.append(index)
@@ -71,8 +67,7 @@ def learning_sprams(params: Params, lanes: Sequence[int], board: Board) -> int:
     if spec.learning is None or spec.learning.shadow_bits > SPRAM_BITS:
         return 0
     for index in spec.learning_layers:
-        layer = spec.layers[index]
-        assert isinstance(layer, DenseSpec)  # Params.check
+        layer = spec.dense(index)
         if layer.n_pre * n_blocks(layer.n_post, lanes[index]) > SPRAM_WORDS:
             return 0
         n_taken += -(-lanes[index] * spec.learning.shadow_bits // SPRAM_BITS)
@@ -112,12 +107,12 @@ def _all_memories(design: Design) -> Iterator[list["_Memory"]]:
     for index, layer in enumerate(spec.layers):
         constants = params.thresholds[index], params.drives[index]
         memories = _memories(layer, *constants, lanes[index], spec.n_steps)
-        if index == 0 and not isinstance(layer, DenseSpec):
+        if index == 0 and not layer.takes_vector:
             pixels = layer.pre._replace(channels=1)
             memories.append(_Memory(pixels.n, _place_bits(pixels), written=False))
-        if index in spec.learning_layers and isinstance(layer, DenseSpec):
+        if index in spec.learning_layers:
             # The first is that of the weights, which shadows take the place of.
-            own = _of_learning(spec, index, layer, lanes[index])
+            own = _of_learning(spec, index, lanes[index])
             memories = [*own, *memories[1:]]
         if index in design.loaded_layers:
             memories = memories[1:]
@@ -141,16 +136,17 @@ def _memories(
     n_steps: int,
 ) -> list[_Memory]:
     """Those of a layer that may be large."""
-    n_positions = layer.post.height * layer.post.width
-    if isinstance(layer, PoolSpec):
+    n_positions = layer.post.n_positions
+    if not layer.has_weights:
         return [_Memory(n_positions * tags_per_window(layer), TAG_BITS, written=True)]
     blocks = n_blocks(layer.n_thresholds, lanes)
     n_words = n_positions * blocks
     memories = [_Memory(layer.n_fan_in * blocks, lanes * layer.weight_bits, written=False)]
     potential = layer.potential_bits
-    if layer.reset != "never":
+    neuron = layer.neuron
+    if neuron.fires_again:
         widths = [potential]
-    elif isinstance(layer, ConvSpec) or layer.slope_bits:
+    elif not layer.takes_vector or neuron.has_slope:
         potential += 1  # less its threshold
         # What a spike changes, and what the end of a step changes, with who has fired.
         widths = [layer.slope_bits, potential + 1] if layer.slope_bits else [potential, 1]
@@ -162,15 +158,16 @@ def _memories(
         memories.append(_Memory(blocks, lanes * potential, written=False))
     if any(len(np.unique(drives[lane::lanes])) > 1 for lane in range(lanes)):
         memories.append(_Memory(blocks, lanes * layer.slope_bits, written=False))
-    if layer.psp == "triangle" and layer.tau_steps < n_steps:
+    if isinstance(neuron, SingleSpike) and neuron.has_knee and neuron.tau_steps < n_steps:
         width = 1 + _place_bits(layer.pre)  # the first: a step ends here
         memories.append(_Memory(layer.n_pre + n_steps, width, written=True))
     return memories
 
 
-def _of_learning(spec: NetworkSpec, index: int, layer: DenseSpec, lanes: int) -> list[_Memory]:
+def _of_learning(spec: NetworkSpec, index: int, lanes: int) -> list[_Memory]:
     """Of a layer that learns: first its shadows; the log of its inputs, errors it passes down."""
     assert spec.learning
+    layer = spec.dense(index)
     n_words = layer.n_pre * n_blocks(layer.n_post, lanes)
     log = (layer.n_pre - 1).bit_length() + (spec.n_steps - 1).bit_length()
     memories = [
@@ -193,7 +190,7 @@ def check_memory(params: Params, board: Board) -> None:
     bits = sum(prod(layer.weight_shape) * layer.weight_bits for layer in params.spec.weighted)
     capacity = board.capacity.bram * board.capacity.bram_bits
     if params.spec.learning is None:
-        dense = (layer for layer in params.spec.weighted if isinstance(layer, DenseSpec))
+        dense = (layer for layer in params.spec.weighted if layer.takes_vector)
         loaded = sum(prod(layer.weight_shape) * layer.weight_bits for layer in dense)
         capacity += min(loaded, board.capacity.spram * SPRAM_BITS * SPRAM_WORDS)
     if bits > capacity:

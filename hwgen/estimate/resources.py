@@ -21,10 +21,7 @@ from hwgen.estimate.design import for_board
 from hwgen.estimate.regression import Model, damaged, fitted, table
 from hwgen.model import folder as model_folder
 from hwgen.network.design import Design
-from hwgen.network.layers.conv2d import ConvSpec
-from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.layers.kinds import WeightedSpec
-from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.spec import NetworkSpec
 from hwgen.protocol.memory import n_blocks, n_sprams
 from hwgen.protocol.words import VERSION
@@ -80,7 +77,7 @@ def predict(design: Design, board: Board) -> Prediction:
         fmax_hz=round(1e9 / ns),
         fmax_error=period.typical_error,
         sprams=memories.learning_sprams(params, lanes, board)
-        + sum(n_sprams(layer, n) for _, layer, n in loaded if isinstance(layer, DenseSpec)),
+        + sum(n_sprams(layer, n) for _, layer, n in loaded if layer.takes_vector),
         loaded_layers=tuple(index for index, _, _ in loaded),
     )
 
@@ -154,7 +151,7 @@ def _weighted(spec: NetworkSpec, lanes: Sequence[int]) -> list[tuple[int, Weight
     return [
         (index, layer, n)
         for index, (layer, n) in enumerate(zip(spec.layers, lanes, strict=True))
-        if not isinstance(layer, PoolSpec)
+        if layer.has_weights
     ]
 
 
@@ -169,8 +166,8 @@ def _table_features(
         adders += n * (layer.potential_bits + layer.slope_bits)
         if spec.learning and index in spec.learning_layers:
             learning += n * spec.learning.shadow_bits
-    walks = len(spec.layers) - sum(layer.kind == "dense" for layer in spec.layers)
-    leaky = sum(n * x.potential_bits for _, x, n in _weighted(spec, lanes) if x.reset != "never")
+    walks = len(spec.layers) - len(spec.dense_layers)
+    leaky = sum(n * x.potential_bits for _, x, n in _weighted(spec, lanes) if x.neuron.fires_again)
     learns = bool(spec.learning)
     loads = bool(spram) and not learns
     return [1, adders, walks, learning, learns, spec.n_classes, loads, leaky, *memory_tables]
@@ -186,7 +183,7 @@ def _period_features(
     levels = max(log2(1 + n) for n in rows)
     carry = max(layer.potential_bits for _, layer, _ in weighted)
     widest = max(log2(n * layer.potential_bits) for _, layer, n in weighted)
-    pictures = any(isinstance(layer, ConvSpec) for _, layer, _ in weighted)
+    pictures = any(not layer.takes_vector for _, layer, _ in weighted)
     return [1, levels, carry, widest, float(bool(spec.learning)), float(pictures)]
 
 

@@ -10,9 +10,6 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.network.layers.conv2d import ConvSpec, taps
-from hwgen.network.layers.kinds import LayerSpec
-from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.spec import NetworkSpec
 
 RATE_CODE = (
@@ -20,18 +17,6 @@ RATE_CODE = (
     "many neurons are active as here, and an active one fires with the mean probability of the "
     "inputs that are not black."
 )
-
-
-def fan_out(layer: LayerSpec) -> NDArray[np.int64]:
-    """Synapses of each input: int64 [n_pre]."""
-    if isinstance(layer, PoolSpec):
-        return np.zeros(layer.n_pre, np.int64)
-    if not isinstance(layer, ConvSpec):
-        return np.full(layer.n_pre, layer.n_post, np.int64)
-    rows = np.array([len(taps(layer, layer.height, row)) for row in range(layer.height)])
-    columns = np.array([len(taps(layer, layer.width, column)) for column in range(layer.width)])
-    places = np.outer(rows, columns).ravel()
-    return np.repeat(places, layer.channels).astype(np.int64) * layer.filters
 
 
 def multiply_accumulates(spec: NetworkSpec) -> int:
@@ -52,8 +37,8 @@ def rate_additions(
     chances = kept.reshape(len(images), -1) / spec.input.x_max
     n_lit = (chances > 0).sum(axis=1)
     mean_chance = chances.sum(axis=1) / np.maximum(1, n_lit)
-    additions = chances @ fan_out(spec.layers[0])
+    additions = chances @ spec.layers[0].fan_out()
     for layer, times in zip(spec.layers[1:], spike_times, strict=False):
-        additions += mean_chance * ((times < spec.n_steps) @ fan_out(layer))
+        additions += mean_chance * ((times < spec.n_steps) @ layer.fan_out())
     result: NDArray[np.float64] = additions * spec.n_steps
     return result

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.golden.layers import Neurons, Pool
-from hwgen.golden.multi_spike import LeakyNeurons, StepPool, spike_count
-from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.golden.layers import kinds
+from hwgen.golden.layers.multi_spike import spike_count
+from hwgen.golden.layers.single_spike import Neurons
 from hwgen.network.params import Params
 
 _MAX_BATCH = 500
@@ -63,21 +63,9 @@ class Golden:
         self.batch_size = max(1, min(_MAX_BATCH, _MAX_STATES // widest))
         self._spec = params.spec
         if self._spec.multi_spike:
-            self._spiking = [
-                StepPool(layer)
-                if isinstance(layer, PoolSpec)
-                else LeakyNeurons(layer, params.weights[index], params.thresholds[index])
-                for index, layer in enumerate(params.spec.layers)
-            ]
-            return
-        self._layers = [
-            Pool(layer)
-            if isinstance(layer, PoolSpec)
-            else Neurons(
-                layer, params.weights[index], params.thresholds[index], params.drives[index]
-            )
-            for index, layer in enumerate(params.spec.layers)
-        ]
+            self._spiking = [kinds.multi_spike(params, n) for n in range(len(params.spec.layers))]
+        else:
+            self._layers = [kinds.single_spike(params, n) for n in range(len(params.spec.layers))]
 
     def run(self, spike_times: NDArray[np.uint8]) -> Trace:
         """Run samples to the last step: input spike times uint8 [n, n_inputs], or, of a

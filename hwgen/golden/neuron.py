@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.network.layers.kinds import WeightedSpec
+from hwgen.network.layers.neurons import SingleSpike
 
 
 class State(NamedTuple):
@@ -35,11 +36,12 @@ def kernel_events(times: NDArray[np.uint8], step: int, layer: WeightedSpec) -> N
     starts it; a triangle has a knee, where it turns down, and an end, where it reaches 0.
     """
     events: NDArray[np.int8] = (times == step).astype(np.int8)
-    if layer.psp == "triangle":
-        if step >= layer.tau_steps:
-            events -= 2 * (times == step - layer.tau_steps).astype(np.int8)
-        if step >= 2 * layer.tau_steps:
-            events += times == step - 2 * layer.tau_steps
+    neuron = layer.neuron
+    if isinstance(neuron, SingleSpike) and neuron.has_knee:
+        if step >= neuron.tau_steps:
+            events -= 2 * (times == step - neuron.tau_steps).astype(np.int8)
+        if step >= 2 * neuron.tau_steps:
+            events += times == step - 2 * neuron.tau_steps
     return events
 
 
@@ -47,9 +49,9 @@ def n_kernel_events(
     times: NDArray[np.uint8], n_steps: int, layer: WeightedSpec
 ) -> NDArray[np.int64]:
     """Kernel events of each input in a whole sample: times uint8 [n, n_pre] -> int64, 0..3."""
-    delays = [0]
-    if layer.psp == "triangle":
-        delays += [layer.tau_steps, 2 * layer.tau_steps]
+    delays, neuron = [0], layer.neuron
+    if isinstance(neuron, SingleSpike) and neuron.has_knee:
+        delays += [neuron.tau_steps, 2 * neuron.tau_steps]
     count = np.zeros(times.shape, np.int64)
     for delay in delays:
         count += times + np.int64(delay) < n_steps
@@ -58,7 +60,7 @@ def n_kernel_events(
 
 def integrate(state: State, current: NDArray[np.int32], layer: WeightedSpec) -> State:
     """Add the current, int32 [n, n_post]: to the potential, or to the slope, and that to it."""
-    if layer.psp == "step":
+    if not layer.neuron.has_slope:
         return state._replace(potential=state.potential + current)
     slope = state.slope + current
     return State(state.potential + slope, slope, state.fired)

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from hwgen.golden import stdp
 from hwgen.golden.network import Golden, Trace
-from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.learning import UNLABELLED, forward_weights, next_state, shadow_limits
 from hwgen.network.params import Params
 
@@ -99,8 +98,7 @@ class Student:
         errors = stdp.output_errors(times[-1], label, n_steps, learning.margin_steps)
         new: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
         for index in reversed(self._indices):
-            layer = self._start.spec.layers[index]
-            assert isinstance(layer, DenseSpec)  # Params.check
+            layer = self._start.spec.dense(index)
             if not errors.any():
                 break
             errors = stdp.normalise(errors, learning.error_bits)
@@ -120,8 +118,7 @@ class Student:
             limits = shadow_limits(layer.weight_bits, learning.shadow_bits)
             new[index] = came, np.clip(self._shadows[index][came] + delta, *limits)
             if index > self._indices[0]:
-                below = self._start.spec.layers[index - 1]
-                assert isinstance(below, DenseSpec)
+                below = self._start.spec.dense(index - 1)
                 weights = self._forward(index, self._shadows[index])
                 errors = stdp.hidden_errors(weights, errors, pre, reference)
                 errors *= stdp.can_move(pre, below, n_steps)
@@ -132,5 +129,5 @@ class Student:
         return bool(new)
 
     def _forward(self, index: int, shadows: NDArray[np.int64]) -> NDArray[np.int8]:
-        bits = self._start.spec.layers[index].weight_bits  # type: ignore[union-attr]
+        bits = self._start.spec.dense(index).weight_bits
         return forward_weights(shadows, bits, self._learning.shadow_bits)

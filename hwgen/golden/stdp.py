@@ -37,7 +37,7 @@ def normalise(errors: Ints, bits: int) -> Ints:
 def reference_times(times: Ints, layer: DenseSpec, n_steps: int) -> Ints:
     """To which inputs count as earlier: the spike; the last step if there is none, or if phased."""
     last = n_steps - 1
-    return np.full_like(times, last) if layer.phased else np.minimum(times, last)
+    return np.full_like(times, last) if layer.neuron.two_phase else np.minimum(times, last)
 
 
 def hidden_errors(weights: NDArray[np.int8], errors: Ints, pre: Ints, reference: Ints) -> Ints:
@@ -51,7 +51,7 @@ def hidden_errors(weights: NDArray[np.int8], errors: Ints, pre: Ints, reference:
 
 def can_move(times: Ints, layer: DenseSpec, n_steps: int) -> NDArray[np.bool_]:
     """Whether a hidden neuron learns: it fired, and, if phased, not in the first step."""
-    return (times < n_steps) & ((times > 0) | (not layer.phased))
+    return (times < n_steps) & ((times > 0) | (not layer.neuron.two_phase))
 
 
 def changes(
@@ -70,7 +70,7 @@ def changes(
     products = np.broadcast_to(errors, since.shape)
     shifts = np.full(since.shape, rate_shift)
     if learning.window == "psp":
-        psp = (since + 1 if layer.psp == "ramp" else 1) * (since >= 0)
+        psp = (since + 1 if layer.neuron.psp == "ramp" else 1) * (since >= 0)
         products = products * psp
     else:
         late = since < 0

@@ -14,16 +14,13 @@ from hwgen.hdl.io.gate import Gate
 from hwgen.hdl.io.readout import Readout
 from hwgen.hdl.io.registers import Registers
 from hwgen.hdl.io.spike_count import SpikeCount
-from hwgen.hdl.layers.conv import Conv
+from hwgen.hdl.layers import kinds
 from hwgen.hdl.layers.dense import Dense
-from hwgen.hdl.layers.pool import Pool
 from hwgen.hdl.learning.unit import Teacher
 from hwgen.hdl.stream import is_picture, result_layout, token_layout, vector
 from hwgen.hdl.weights.loader import Loaded, Loader
 from hwgen.network.design import Design
-from hwgen.network.layers.conv2d import ConvSpec
-from hwgen.network.layers.dense import DenseSpec
-from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.layers.neurons import SingleSpike
 from hwgen.network.layers.shape import Shape
 from hwgen.network.spec import NetworkSpec
 from hwgen.protocol.memory import QUEUE_DEPTH, is_queued
@@ -55,7 +52,7 @@ class SpikeCore(wiring.Component):
         self._spram = design.is_filled and design.learns
         self.loaded_layers = () if self._learns else design.loaded_layers
         self.fillable_layers = self.learning_layers if self._spram else self.loaded_layers
-        self._layers = [_layer(design, index) for index in range(len(layers))]
+        self._layers = [kinds.make(design, index) for index in range(len(layers))]
         self._loader = self._make_loader() if self.loaded_layers else None
         self._teacher = self._make_teacher() if self._learns else None
         self._gate = Gate(
@@ -89,8 +86,7 @@ class SpikeCore(wiring.Component):
         m = Module()
         spec = self._params.spec
         m.submodules.gate = gate = self._gate
-        output = spec.layers[-1]
-        assert isinstance(output, DenseSpec)  # Params.check
+        output = spec.dense(-1)  # Params.check
         counted = spec.readout == "spike_count"
         m.submodules.readout = readout = (SpikeCount if counted else Readout)(
             n_classes=spec.n_classes, potential_bits=output.potential_bits
@@ -131,7 +127,7 @@ class SpikeCore(wiring.Component):
             m.d.comb += registers.spikes[index].eq(
                 layer.o.valid & layer.o.ready & (layer.o.payload.kind == Kind.SPIKE)
             )
-            if not isinstance(layer, Pool):
+            if spec.layers[index].has_weights:
                 m.d.comb += registers.ops[index].eq(layer.ops)
         wiring.connect(m, source, readout.i)
         if teacher:
@@ -189,31 +185,6 @@ def _watch(m: Module, watcher, tokens) -> None:
         m.d.comb += watcher.drive.eq(tokens.payload.drive)
 
 
-def _layer(design: Design, index: int) -> Dense | Conv | Pool:
-    params, lanes = design.params, design.lanes[index]
-    layer = params.spec.layers[index]
-    is_output = index == len(params.spec.layers) - 1
-    tensors = params.weights[index], params.thresholds[index], params.drives[index]
-    if isinstance(layer, PoolSpec):
-        if lanes != 1:
-            raise ValueError(f"lanes of a pooling layer must be 1, not {lanes!r}")
-        return Pool(layer, each_step=params.spec.multi_spike)
-    if isinstance(layer, ConvSpec):
-        return Conv(layer, *tensors, lanes=lanes)
-    spram, learning = index in design.loaded_layers, params.spec.learning
-    if learning is None or index not in design.learning_layers:
-        return Dense(layer, *tensors, lanes=lanes, is_output=is_output, spram=spram)
-    return Dense(
-        layer,
-        *tensors,
-        lanes=lanes,
-        is_output=is_output,
-        shadows=params.shadows[index],
-        shadow_bits=learning.shadow_bits,
-        spram=spram,
-    )
-
-
 def _adapters(
     spec: NetworkSpec, index: int, shape: Shape, lanes: int
 ) -> Iterator[tuple[str, wiring.Component]]:
@@ -221,11 +192,14 @@ def _adapters(
     layer = spec.layers[index]
     if index and is_queued(layer, lanes):
         yield "queue", Fifo(token_layout(shape), depth=QUEUE_DEPTH)
-    if is_picture(shape) and isinstance(layer, DenseSpec):
+    if is_picture(shape) and layer.takes_vector:
         yield "flatten", Flatten(shape)
     if is_picture(layer.pre) and not is_picture(shape):
         yield "unflatten", Unflatten(layer.pre)
-    if not isinstance(layer, PoolSpec) and layer.psp == "triangle":
-        yield "replay", Replay(layer.pre, tau_steps=layer.tau_steps, n_steps=spec.n_steps)
-    if not isinstance(layer, PoolSpec) and layer.phased:
+    if not layer.has_weights:
+        return
+    neuron = layer.neuron
+    if isinstance(neuron, SingleSpike) and neuron.has_knee:
+        yield "replay", Replay(layer.pre, tau_steps=neuron.tau_steps, n_steps=spec.n_steps)
+    if neuron.two_phase:
         yield "phases", Phases(layer.pre, n_steps=spec.n_steps)

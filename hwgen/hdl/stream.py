@@ -36,9 +36,9 @@ def mark_of(layer: WeightedSpec) -> Mark | None:
     `knee`: this kernel event turns the slope of its input's triangle down, and counts -2 times the
     weight instead of once. `drive`: in this step a phased layer fires.
     """
-    if layer.psp == "triangle":
+    if layer.neuron.has_knee:
         return "knee"
-    return "drive" if layer.phased else None
+    return "drive" if layer.neuron.two_phase else None
 
 
 def token_layout(

@@ -111,8 +111,7 @@ class Device:
                     f"the core has other lanes than {','.join(map(str, self._lanes))}; "
                     "give --lanes as it was built with"
                 )
-            layer = self._params.spec.layers[index]
-            assert isinstance(layer, DenseSpec)
+            layer = self._params.spec.dense(index)
             words = [protocol_words.shadows_request(index, write=True)]
             words += loaded_words(self._params.weights[index], layer, self._lanes[index])
             self.line.exchange(words, 0)
@@ -215,6 +214,5 @@ class Device:
             raise ValueError(f"layer {layer} does not learn")
         if self._lanes is None:
             raise ValueError("the order of shadow weights depends on the lanes: give them")
-        spec = self._params.spec.layers[layer]
-        assert isinstance(spec, DenseSpec)
+        spec = self._params.spec.dense(layer)
         return spec, self._lanes[layer]

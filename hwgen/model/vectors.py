@@ -24,7 +24,6 @@ from safetensors.numpy import save as to_safetensors
 
 from hwgen.errors import ParamsError
 from hwgen.files import reason, write_atomic
-from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.params import Params
 from hwgen.schema import shown
 
@@ -123,9 +122,9 @@ def load(path: Path, params: Params, *, lessons: bool = False) -> Vectors:
                 labels=labels,
                 spike_times=tuple(times),
                 potentials=tuple(
-                    np.zeros((n, 0), np.int32)
-                    if isinstance(layer, PoolSpec)
-                    else file.get_tensor(f"{i}.potentials")
+                    file.get_tensor(f"{i}.potentials")
+                    if layer.has_weights
+                    else np.zeros((n, 0), np.int32)
                     for i, layer in enumerate(layers)
                 ),
                 decisions=file.get_tensor("decisions"),
@@ -168,7 +167,7 @@ def _check(vectors: Vectors, params: Params, learning: range, path: Path) -> Non
         shape = [n, layer.n_post]
         name = f"{index}.{spikes_field(multi_spike)}"
         expected[name] = (vectors.spike_times[index], [*rows, layer.n_post], "uint8")
-        if not isinstance(layer, PoolSpec):
+        if layer.has_weights:
             expected[f"{index}.potentials"] = (vectors.potentials[index], shape, "int32")
     for index in learning:
         shape = list(params.shadows[index].shape)

@@ -7,7 +7,6 @@ from numpy.typing import NDArray
 
 from hwgen.errors import ParamsError
 from hwgen.network.layers.kinds import LayerSpec
-from hwgen.network.layers.pool2d import PoolSpec
 
 
 def check_tensor(tensor: NDArray[Any], dtype: str, shape: list[int], where: str) -> None:
@@ -19,7 +18,7 @@ def check_tensor(tensor: NDArray[Any], dtype: str, shape: list[int], where: str)
 
 def check_weights(weights: NDArray[Any], layer: LayerSpec, where: str) -> None:
     check_tensor(weights, "int8", list(layer.weight_shape), where)
-    if isinstance(layer, PoolSpec):
+    if not layer.has_weights:
         return
     wide = weights.astype(np.int16)
     bad = np.abs(wide) != 1 if layer.weight_bits == 1 else np.abs(wide) > layer.max_weight
@@ -34,7 +33,7 @@ def check_weights(weights: NDArray[Any], layer: LayerSpec, where: str) -> None:
 
 def check_thresholds(thresholds: NDArray[Any], layer: LayerSpec, where: str) -> None:
     check_tensor(thresholds, "int32", [layer.n_thresholds], where)
-    if isinstance(layer, PoolSpec):
+    if not layer.has_weights:
         return
     bad = (thresholds < 0) | (thresholds > layer.max_threshold)
     if bad.any():
@@ -47,7 +46,7 @@ def check_thresholds(thresholds: NDArray[Any], layer: LayerSpec, where: str) -> 
 
 def check_drives(drives: NDArray[Any], layer: LayerSpec, where: str) -> None:
     check_tensor(drives, "int32", [layer.n_drives], where)
-    if isinstance(layer, PoolSpec):
+    if not layer.has_weights:
         return
     bad = (drives < 1) | (drives > layer.max_slope)
     if bad.any():

@@ -37,7 +37,7 @@ class Design:
             )
         if self.learning_unit and not spec.learning:
             raise ValueError("a learning unit needs params with spec.learning")
-        legal = tuple(self.learning_layers) if self.learns else _dense_layers(self.params)
+        legal = tuple(self.learning_layers) if self.learns else self.params.spec.dense_layers
         if not set(loaded) <= set(legal) or (self.learns and loaded not in ((), legal)):
             raise ValueError(
                 f"layers {list(loaded)!r} in SPRAM, but dense ones are {list(legal)!r}"
@@ -62,9 +62,5 @@ class Design:
 
     def all_loaded(self) -> "Design":
         """The same, with all weights loaded that can be."""
-        layers = tuple(self.learning_layers) if self.learns else _dense_layers(self.params)
+        layers = tuple(self.learning_layers) if self.learns else self.params.spec.dense_layers
         return replace(self, loaded_layers=layers)
-
-
-def _dense_layers(params: Params) -> tuple[int, ...]:
-    return tuple(n for n, layer in enumerate(params.spec.layers) if layer.kind == "dense")

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.errors import DataError
-from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.layers.kinds import narrowest
 from hwgen.network.learning import LearningSpec, forward_weights
 from hwgen.network.params import Params
@@ -29,7 +28,7 @@ def with_learning(params: Params, learning: LearningSpec, weight_bits: int = 0) 
     layers, scaled = list(spec.layers), [1] * len(spec.layers)
     for index in spec.learning_layers:
         layer = layers[index]
-        if isinstance(layer, DenseSpec) and layer.weight_bits < weight_bits and index not in learnt:
+        if layer.takes_vector and layer.weight_bits < weight_bits and index not in learnt:
             scaled[index] = 2 ** (weight_bits - layer.weight_bits - 1)
             wider = replace(layer, weight_bits=weight_bits)
             layers[index] = narrowest(wider, spec.n_steps)
@@ -60,7 +59,7 @@ def adopted(params: Params, shadows: Mapping[int, NDArray[np.integer]]) -> Param
         raise DataError(f"{params.name}: has no learning unit, so there is nothing to adopt")
     weights, kept = list(params.weights), list(params.shadows)
     for index, of_layer in shadows.items():
-        bits = params.spec.layers[index].weight_bits  # type: ignore[union-attr]
+        bits = params.spec.dense(index).weight_bits
         kept[index] = of_layer.astype(np.int32)
         weights[index] = forward_weights(kept[index], bits, learning.shadow_bits)
     provenance = dict(params.provenance) | {"parent": params.digest}

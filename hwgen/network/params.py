@@ -22,7 +22,6 @@ from hwgen.network.check_tensors import (
     check_thresholds,
     check_weights,
 )
-from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.learning import forward_weights, initial_shadows, shadow_limits
 from hwgen.network.spec import NetworkSpec
 
@@ -58,7 +57,7 @@ class Params:
             learning = self.spec.learning
             for index in self.spec.learning_layers:
                 layer = self.spec.layers[index]
-                if learning and not isinstance(layer, PoolSpec):
+                if learning and layer.has_weights:
                     shadows[index] = initial_shadows(
                         self.weights[index], layer.weight_bits, learning.shadow_bits
                     )
@@ -106,7 +105,7 @@ class Params:
         learns = learning if index in self.spec.learning_layers else None
         shape = list(layer.weight_shape) if learns else [0]
         check_tensor(self.shadows[index], "int32", shape, where)
-        if not learns or isinstance(layer, PoolSpec):
+        if not learns or not layer.has_weights:
             return
         shadows = self.shadows[index]
         least, greatest = shadow_limits(layer.weight_bits, learns.shadow_bits)

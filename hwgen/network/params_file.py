@@ -15,7 +15,6 @@ from hwgen import schema
 from hwgen.errors import ParamsError
 from hwgen.files import reason, write_atomic
 from hwgen.network.check import check_spec
-from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.params import FORMAT, KINDS, Params
 from hwgen.network.spec import NetworkSpec
 
@@ -113,7 +112,7 @@ def _take(
             "drives": not layer.n_drives,
             "shadows": index not in spec.learning_layers,
         }
-        if isinstance(layer, PoolSpec) or absent.get(kind):
+        if not layer.has_weights or absent.get(kind):
             taken.append(np.zeros(0, dtype))
         elif name in tensors:
             taken.append(tensors.pop(name))

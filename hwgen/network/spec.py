@@ -7,9 +7,9 @@ evaluated, how ties are broken) are stated in `docs/contract.md` and executable 
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any, Literal
 
-from hwgen.network.layers.kinds import LayerSpec, WeightedSpec, _word
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.layers.kinds import LayerSpec, WeightedSpec
 from hwgen.network.layers.neurons import MAX_STEPS
-from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.layers.shape import Shape
 from hwgen.network.learning import LearningSpec
 from hwgen.schema import Range
@@ -74,7 +74,24 @@ class NetworkSpec:
     @property
     def weighted(self) -> tuple[WeightedSpec, ...]:
         """The layers that have weights."""
-        return tuple(layer for layer in self.layers if not isinstance(layer, PoolSpec))
+        return tuple(layer for layer in self.layers if layer.has_weights)
+
+    @property
+    def is_dense(self) -> bool:
+        """Whether no layer takes a feature map."""
+        return all(layer.takes_vector for layer in self.layers)
+
+    @property
+    def dense_layers(self) -> tuple[int, ...]:
+        """Layers that are fed as vectors: those that can learn, or be loaded."""
+        return tuple(n for n, layer in enumerate(self.layers) if layer.takes_vector)
+
+    def dense(self, index: int) -> DenseSpec:
+        """A layer that must be dense, as those are that learn. Raises ValueError."""
+        layer = self.layers[index]
+        if not layer.takes_vector:
+            raise ValueError(f"layer {index} is {layer.kind}, expected dense")
+        return layer
 
     @property
     def learning_layers(self) -> range:
@@ -92,11 +109,10 @@ class NetworkSpec:
     def shape(self) -> str:
         """As the field writes it: ``784-600-10``, ``28x28-20C5-P2-1000-10``; s2 is a stride, p1 a
         padding."""
-        has_pictures = any(layer.kind != "dense" for layer in self.layers)
         first = self.input.post
         sides = first if first.channels > 1 else first[:2]
-        start = "x".join(map(str, sides)) if has_pictures else str(first.n)
-        return "-".join([start, *(_word(layer) for layer in self.layers)])
+        start = str(first.n) if self.is_dense else "x".join(map(str, sides))
+        return "-".join([start, *(layer.word for layer in self.layers)])
 
     def to_json(self) -> dict[str, Any]:
         """Plain tables. Fields younger than the format are left out where they say nothing new."""

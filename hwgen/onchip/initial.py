@@ -49,13 +49,13 @@ def newborn(recipe: Recipe, dataset: Dataset) -> Params:
     grades = network.n_steps - times.astype(np.int64)
     weights, thresholds, drives, shadows = [], [], [], []
     for index, layer in enumerate(layers):
-        if not isinstance(layer, DenseSpec) or index not in spec.learning_layers:
+        if not layer.takes_vector or index not in spec.learning_layers:
             raise RecipeError(f"{recipe.name}: network.hidden: on-chip courses take dense layers")
         shadow = _draw(rng, layer, course.weight_spread, learning.shadow_bits)
         weight = forward_weights(shadow, layer.weight_bits, learning.shadow_bits)
         potential = _potentials(grades, weight)
         spread = float(potential.std())
-        if layer.phased:
+        if layer.neuron.two_phase:
             drive = round(spread * course.range_spreads / network.n_steps)
             drive = min(max(1, drive), layer.max_slope)
             threshold = min(network.n_steps * drive, layer.max_threshold)

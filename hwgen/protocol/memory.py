@@ -6,7 +6,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.layers.kinds import LayerSpec, WeightedSpec
 from hwgen.network.layers.pool2d import PoolSpec
@@ -35,12 +34,7 @@ def words(
     codes: NDArray[np.integer | np.bool_], layer: WeightedSpec, lanes: int, bits: int
 ) -> list[int]:
     """Memory words of a number of `bits` bits for each synapse, of the shape of the weights."""
-    codes = codes.astype(np.int64)
-    if isinstance(layer, ConvSpec):
-        order = tap_order(layer.size, layer.stride)
-        codes = codes[order][:, order].reshape(layer.size**2, layer.channels, layer.filters)
-    else:
-        codes = codes[None]
+    codes = layer.rows(codes)
     blocks = n_blocks(codes.shape[-1], lanes)
     padded = np.zeros((*codes.shape[:2], blocks * lanes), np.int64)
     padded[:, :, : codes.shape[-1]] = codes
@@ -69,15 +63,6 @@ def unpacked(values: NDArray[np.integer], layer: DenseSpec, lanes: int) -> NDArr
     return grid.reshape(layer.n_pre, blocks * lanes)[:, : layer.n_post]
 
 
-def tap_order(size: int, stride: int) -> list[int]:
-    """Rows, or columns, of a filter, in the order in which an event meets them.
-
-    The next output to the right, or below, sees the event `stride` taps earlier in its filter. So
-    those taps lie side by side, and the way from one to the next is the same everywhere.
-    """
-    return sorted(range(size), key=lambda tap: (tap % stride, -tap))
-
-
 QUEUE_DEPTH = 256  # spikes; one memory block of 16 bits
 
 
@@ -86,9 +71,9 @@ def is_queued(layer: LayerSpec, lanes: int) -> bool:
 
     Spikes come in bursts, at the end of a step; with a queue the layer before can go on.
     """
-    if isinstance(layer, PoolSpec):
+    if not layer.has_weights:
         return False
-    return isinstance(layer, ConvSpec) or n_blocks(layer.n_post, lanes) > 1
+    return not layer.takes_vector or n_blocks(layer.n_post, lanes) > 1
 
 
 TAG_BITS = 4  # of the memory of a pooling layer, a neuron

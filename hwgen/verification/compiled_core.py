@@ -5,7 +5,6 @@ from pathlib import Path
 
 from hwgen.hdl.verilog import TOP
 from hwgen.network.layers.kinds import LayerSpec
-from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.package_data import share
 from hwgen.toolchain.cxxrtl import build, memories
 
@@ -36,7 +35,7 @@ def library(
 
 def _layers(layers: Sequence[LayerSpec], verilog: str) -> str:
     """`layers.h`: members of the C++ class that CXXRTL makes, as it spells their names."""
-    kinds = ["POOL" if isinstance(layer, PoolSpec) else "NEURONS" for layer in layers]
+    kinds = ["NEURONS" if layer.has_weights else "POOL" for layer in layers]
     calls = " ".join(f"{kind}(p_layer__{index}_2e_)" for index, kind in enumerate(kinds))
     has = [f"#define {name}\n" for port, name in _MAY_HAVE.items() if port in verilog]
     return f"#define LAYERS(NEURONS, POOL) {calls}\n" + "".join(has)
@@ -46,7 +45,7 @@ def _script(layers: Sequence[LayerSpec]) -> str:
     """For yosys. What the bench looks at becomes outputs; the design itself is not touched."""
     wires = ["readout.finished"]
     for index, layer in enumerate(layers):
-        names = _PORTS if isinstance(layer, PoolSpec) else _PORTS + _PROBES
+        names = _PORTS + _PROBES if layer.has_weights else _PORTS
         wires += [f"layer_{index}.{name}" for name in names]
     shown = " ".join(f"w:{wire}" for wire in wires)
     return (

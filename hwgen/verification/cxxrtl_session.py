@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from hwgen.errors import ToolError
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.layers.kinds import LayerSpec
-from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.params import Params
 from hwgen.network.spec import NetworkSpec
 from hwgen.protocol.memory import n_blocks, packed, unpacked
@@ -105,7 +104,7 @@ class Compiled:
         inputs = np.ascontiguousarray(inputs, np.uint8)
         times = [_silent(n, spec, layer.n_post) for layer in spec.layers]
         potentials = [
-            np.full((n, 0 if isinstance(layer, PoolSpec) else layer.n_post), UNSEEN, np.int32)
+            np.full((n, layer.n_post if layer.has_weights else 0), UNSEEN, np.int32)
             for layer in spec.layers
         ]
         step_cycles = [np.zeros((n, spec.n_steps), np.uint64) for _ in spec.layers]
@@ -191,8 +190,7 @@ class _Reader:
         self._layers: dict[int, tuple[DenseSpec, NDArray[np.int32]]] = {}
         self._given: list[NDArray[np.int32]] = []
         for index in spec.learning_layers:
-            layer = spec.layers[index]
-            assert isinstance(layer, DenseSpec)
+            layer = spec.dense(index)
             n = n_blocks(layer.n_post, lanes[index]) * layer.n_pre * lanes[index]
             values = np.zeros(n, np.int32)
             self._layers[index] = layer, values
@@ -239,7 +237,7 @@ def _layer(
         potentials=potentials.ctypes.data,
         step_cycles=step_cycles.ctypes.data,
     )
-    if not isinstance(layer, PoolSpec):
+    if layer.has_weights:
         result.n_sharing, result.lanes = layer.n_thresholds, lanes
         result.potential_bits = layer.potential_bits
         result.lane_bits = layer.potential_bits + layer.slope_bits + 1  # and whether it fired

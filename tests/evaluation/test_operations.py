@@ -5,7 +5,7 @@ import pytest
 from samples import random_network, random_spike_times
 
 from hwgen.data.encoding import latency
-from hwgen.evaluation.operations import fan_out, multiply_accumulates, rate_additions
+from hwgen.evaluation.operations import multiply_accumulates, rate_additions
 from hwgen.golden import Golden
 
 
@@ -19,8 +19,8 @@ def test_fan_out_gives_the_additions_that_golden_counts(shape):
     for index, layer in enumerate(net.spec.layers):
         times = trace.spike_times[index - 1] if index else inputs
         expected = trace.synaptic_ops[:, index]
-        assert ((times < net.spec.n_steps) @ fan_out(layer)).tolist() == expected.tolist()
-        assert fan_out(layer).sum() == layer.n_synapses
+        assert ((times < net.spec.n_steps) @ layer.fan_out()).tolist() == expected.tolist()
+        assert layer.fan_out().sum() == layer.n_synapses
     assert trace.synaptic_ops.sum() > 0
 
 

@@ -64,7 +64,7 @@ NEURONS = (
         2,
         (
             "neurons/pipeline",
-            "(d.op == Op.COMPARE) & (d.drive | (not self._layer.phased))",
+            "(d.op == Op.COMPARE) & (d.drive | (not self._layer.neuron.two_phase))",
             "(d.op == Op.COMPARE)",
         ),
         (

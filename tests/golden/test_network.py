@@ -8,8 +8,9 @@ import pytest
 from samples import random_network, random_params, random_spike_times
 
 from hwgen.golden import Golden, neuron
-from hwgen.golden.connections import Conv, Dense
-from hwgen.golden.layers import Pool
+from hwgen.golden.layers.conv2d import Conv
+from hwgen.golden.layers.dense import Dense
+from hwgen.golden.layers.pool2d import Pool
 from hwgen.network.layers.kinds import dense
 from hwgen.network.params import Params
 from hwgen.network.spec import InputSpec, NetworkSpec
@@ -407,5 +408,5 @@ def test_sums_that_float32_cannot_hold_are_exact():
     n = 2**17
     weights = np.full((n + 1, 1), -127, np.int8)
     weights[-1] = 1
-    current = Dense(weights).current(np.ones((1, n + 1), np.int8))
+    current = Dense(weights, dense(n + 1, 1, 8)).current(np.ones((1, n + 1), np.int8))
     assert current.tolist() == [[1 - 127 * n]]

@@ -13,7 +13,8 @@ from hdl_layers import (
 )
 from samples import random_network
 
-from hwgen.golden.layers import Neurons
+from hwgen.golden.layers.conv2d import Conv as GoldenConv
+from hwgen.golden.layers.single_spike import Neurons
 from hwgen.hdl.layers.conv import Conv
 from hwgen.network.layers.conv2d import ConvSpec
 
@@ -30,8 +31,8 @@ def network(shape, seed=1, **options):
 
 def check(expected, dut, times, stall=0.0, seed=0):
     """A layer of the core against golden with (spec, weights, thresholds, drives)."""
-    layer = expected[0]
-    trace = Neurons(*expected).run(times, N_STEPS)
+    layer, weights, *constants = expected
+    trace = Neurons(layer, GoldenConv(weights, layer), *constants).run(times, N_STEPS)
     assert 0 < (trace.times < N_STEPS).sum() < trace.times.size
     payloads = kernel_payloads(times, layer, N_STEPS, np.random.default_rng(seed))
     run = run_layer(dut, payloads, len(times), stall=stall, seed=seed)

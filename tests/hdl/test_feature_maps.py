@@ -12,7 +12,7 @@ from hdl_layers import (
 )
 
 from hwgen.golden import neuron
-from hwgen.golden.layers import Pool as GoldenPool
+from hwgen.golden.layers.pool2d import Pool as GoldenPool
 from hwgen.hdl.adapters.flatten import Flatten, Unflatten
 from hwgen.hdl.adapters.replay import Replay
 from hwgen.hdl.layers.pool import TAG_BITS, Pool

@@ -14,6 +14,7 @@ from samples import random_network, random_params
 
 from hwgen.errors import ParamsError
 from hwgen.network import params_file
+from hwgen.network.check import check_spec
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def rewrite(path, change):
 
 
 def fails(path, message):
-    with pytest.raises(ParamsError, match=f"^{re.escape(str(path))}: {message}$"):
+    with pytest.raises(ParamsError, match=f"^{re.escape(str(path))}: {message}(; also .*)?$"):
         params_file.load(path)
 
 
@@ -378,3 +379,16 @@ def test_damaged_bytes_never_load_as_something_else(tmp_path_factory, data):
     except ParamsError:
         digest = net.digest
     assert digest == net.digest
+
+
+def test_all_reasons_are_said_at_once():
+    net = random_params(1, (12, 9, 4))
+    first, last = net.spec.layers
+    layers = (dataclasses.replace(first, n_pre=13), dataclasses.replace(last, potential_bits=2))
+    spec = dataclasses.replace(net.spec, layers=layers)
+    expected = (
+        r"^net: layers\[0\]\.n_pre is 13, but 12 neurons feed it; also "
+        r"layers\[1\]\.potential_bits is 2, too narrow: .*$"
+    )
+    with pytest.raises(ParamsError, match=expected):
+        check_spec(spec, "net")

@@ -120,7 +120,7 @@ class WrongPool(Pool):
 
 
 def pool_windows(net, monkeypatch):
-    monkeypatch.setattr("hwgen.hdl.core.Pool", WrongPool)
+    monkeypatch.setattr("hwgen.hdl.layers.kinds.Pool", WrongPool)
     return net
 
 

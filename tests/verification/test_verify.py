@@ -268,7 +268,7 @@ def uncounted(register):
     [
         ("hwgen.hdl.layers.dense.StateBank", Stale, "potentials|spikes", 0),
         ("hwgen.hdl.layers.dense.StateBank", Forgetful, r"spikes \(the neuron fired before\)", 0),
-        ("hwgen.hdl.core.Dense", Flickering, "tokens held back by the receiver", None),
+        ("hwgen.hdl.layers.kinds.Dense", Flickering, "tokens held back by the receiver", None),
         ("hwgen.hdl.io.registers.Register", uncounted("SYNAPTIC_OPS"), "registers", -1),
         ("hwgen.hdl.io.registers.Register", uncounted("CYCLES"), "registers", -1),
         ("hwgen.hdl.io.registers.Register", uncounted("DROPPED"), "registers", -1),

@@ -103,7 +103,7 @@ class Dense(wiring.Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if self._layer.slope_bits or self._layer.reset != "never":
+        if self._layer.neuron.has_slope or self._layer.neuron.fires_again:
             self._with_neurons(m)
         else:
             self._with_potential_only(m)
@@ -218,14 +218,14 @@ class Dense(wiring.Component):
             with m.Case(Kind.SPIKE):
                 m.d.sync += [a.op.eq(Op.ADD), touched.eq(1)]
             with m.Case(Kind.END_OF_STEP):
-                drive = self.i.payload.drive if self._layer.phased else Const(0)
+                drive = self.i.payload.drive if self._layer.neuron.two_phase else Const(0)
                 m.d.sync += [
                     a.op.eq(Mux(touched | drive, Op.COMPARE, Op.PASS)),
                     a.last.eq(~(touched | drive)),
                     # In the steps of its input a phased layer is silent.
-                    a.closing.eq(drive | (not self._layer.phased)),
+                    a.closing.eq(drive | (not self._layer.neuron.two_phase)),
                 ]
-                if not self._layer.moves_by_itself:
+                if not self._layer.neuron.moves_by_itself:
                     m.d.sync += touched.eq(0)
             with m.Default():
                 m.d.sync += [a.op.eq(Op.CLEAR), touched.eq(0)]

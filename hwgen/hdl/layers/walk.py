@@ -21,8 +21,8 @@ from amaranth.lib.wiring import In, Out
 from hwgen.hdl.memory.table import look_up
 from hwgen.hdl.neurons.slot import Op, slot_layout
 from hwgen.hdl.stream import index_bits, mark_of, place, token_stream
-from hwgen.network.layers.conv2d import ConvSpec, taps
-from hwgen.protocol.memory import n_blocks, tap_order
+from hwgen.network.layers.conv2d import ConvSpec, tap_order, taps
+from hwgen.protocol.memory import n_blocks
 from hwgen.protocol.tokens import Kind
 
 
@@ -97,7 +97,7 @@ class Walk(wiring.Component):
         span = Signal(self._span)
         span_valid = Signal()
         touched = Signal()
-        drive = token.drive if layer.phased else Const(0)
+        drive = token.drive if layer.neuron.two_phase else Const(0)
         _, _, channel = place(token, layer.pre)
         with m.Switch(token.kind):
             with m.Case(Kind.SPIKE):
@@ -117,7 +117,7 @@ class Walk(wiring.Component):
                     m.d.comb += [span.op.eq(Op.COMPARE), *self._everything(span)]
                 with m.Else():
                     m.d.comb += span.op.eq(Op.PASS)
-                if not layer.moves_by_itself:
+                if not layer.neuron.moves_by_itself:
                     with m.If(moves & valid):
                         m.d.sync += touched.eq(0)
             with m.Default():
@@ -125,10 +125,12 @@ class Walk(wiring.Component):
                 with m.If(moves & valid):
                     m.d.sync += touched.eq(0)
         m.d.comb += [
-            span.knee.eq(token.knee if layer.psp == "triangle" else 0),
+            span.knee.eq(token.knee if layer.neuron.has_knee else 0),
             span.drive.eq(drive),
             # In the steps of its input a phased layer is silent.
-            span.closing.eq(drive | (token.kind != Kind.END_OF_STEP) | (not layer.phased)),
+            span.closing.eq(
+                drive | (token.kind != Kind.END_OF_STEP) | (not layer.neuron.two_phase)
+            ),
         ]
         return span, span_valid
 

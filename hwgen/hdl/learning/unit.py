@@ -153,7 +153,7 @@ class Teacher(wiring.Component):
     def _place_errors(self, m: Module, n: int, errors, update) -> None:
         """The errors of layer n, where its update finds them."""
         layer, bits = self._layers[n], error_bits(self._learning)
-        time_bits = 0 if layer.phased else index_bits(self._n_steps)
+        time_bits = 0 if layer.neuron.two_phase else index_bits(self._n_steps)
         m.submodules[f"errors_{n}"] = words = LaneWords(
             n=layer.n_post, lanes=self._lanes[n], width=bits + time_bits
         )

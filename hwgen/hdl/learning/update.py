@@ -61,7 +61,7 @@ class Update(wiring.Component):
         self._lanes, self._n_steps = lanes, n_steps
         self._n_blocks = n_blocks(layer.n_post, lanes)
         self._shift = learning.output_shift if is_output else learning.hidden_shift
-        self._time_bits = 0 if layer.phased else index_bits(n_steps)
+        self._time_bits = 0 if layer.neuron.two_phase else index_bits(n_steps)
         depth = layer.n_pre * self._n_blocks
         lane = error_bits(learning) + self._time_bits
         super().__init__(
@@ -108,7 +108,7 @@ class Update(wiring.Component):
             product, extra = self._product(error, ahead, early)
             if self._below:
                 # A phased neuron that fires in its first step cannot move.
-                moves = early & (step != 0) if self._below.phased else early
+                moves = early & (step != 0) if self._below.neuron.two_phase else early
                 passed.append(later(m, self._through(shadow, Mux(moves, error, 0)), 1))
             change = self._change(
                 later(m, product, 1), later(m, extra, 1), (noise_of_3 + lane)[:MAX_SHIFT]
@@ -180,7 +180,11 @@ class Update(wiring.Component):
         """Stage 2: error times window, and what the window adds to the shift."""
         learning = self._learning
         if learning.window == "psp":
-            psp = (ahead + 1)[: index_bits(self._n_steps + 1)] if self._layer.psp == "ramp" else 1
+            psp = (
+                (ahead + 1)[: index_bits(self._n_steps + 1)]
+                if self._layer.neuron.psp == "ramp"
+                else 1
+            )
             return error * Mux(early, psp, 0), Const(0)
         anticausal = learning.anticausal_shift
         product = Mux(early, error, 0 if anticausal is None else -error)

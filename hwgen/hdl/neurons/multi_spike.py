@@ -21,6 +21,7 @@ from hwgen.hdl.memory.constants import read_constants
 from hwgen.hdl.memory.lane_words import signed_weight
 from hwgen.hdl.neurons.slot import Op, n_state_words, state_members
 from hwgen.network.layers.kinds import WeightedSpec
+from hwgen.network.layers.neurons import Lif
 
 
 class LeakyState(wiring.Component):
@@ -35,7 +36,8 @@ class LeakyState(wiring.Component):
         is_output: bool = False,
     ) -> None:
         """thresholds: one a neuron, or, of a convolutional layer, one a filter."""
-        self._layer = layer
+        assert isinstance(layer.neuron, Lif)
+        self._layer, self._neuron = layer, layer.neuron
         self._thresholds = thresholds
         self._lanes = lanes
         self._is_output = is_output
@@ -78,7 +80,7 @@ class LeakyState(wiring.Component):
 
     def _change(self, m: Module, potentials, thresholds, written) -> None:
         """Stage C to D."""
-        layer = self._layer
+        layer, neuron = self._layer, self._neuron
         captured = Signal(len(self.weights), reset_less=True)
         adds, moves = Signal(), Signal()
         m.d.comb += [
@@ -93,16 +95,16 @@ class LeakyState(wiring.Component):
             above = Signal(name=f"above_{lane}")
             m.d.comb += above.eq(before > threshold)
             exceeds.append(above)
-            if layer.reset == "subtract":
+            if neuron.reset == "subtract":
                 less = (before - threshold)[: self._bits].as_signed()
                 before = Mux(above & ~adds, less, before)
             # Less the leak is plus its complement and 1: the carry of one more bit below.
-            leak = ~(before.as_signed() >> layer.leak_shift) if layer.leak_shift else Const(-1)
+            leak = ~(before.as_signed() >> neuron.leak_shift) if neuron.leak_shift else Const(-1)
             total = Cat(1, before).as_signed() + Cat(~adds, Mux(adds, weight, leak)).as_signed()
             result = total[1 : 1 + self._bits]
             # To zero by the reset of the registers: no logic in front of them.
             clears = self.c.op == Op.CLEAR
-            if layer.reset == "zero":
+            if neuron.reset == "zero":
                 clears |= above & ~adds
             with m.If(moves):
                 m.d.sync += written.word_select(lane, self._bits).eq(result)

@@ -61,9 +61,9 @@ class Neurons(wiring.Component):
         self._is_output = is_output
         self._n_blocks = n_blocks(layer.post.channels, lanes)
         self._state: State | LeakyState = (
-            State(layer, thresholds, drives, lanes=lanes, is_output=is_output)
-            if layer.reset == "never"
-            else LeakyState(layer, thresholds, lanes=lanes, is_output=is_output)
+            LeakyState(layer, thresholds, lanes=lanes, is_output=is_output)
+            if layer.neuron.fires_again
+            else State(layer, thresholds, drives, lanes=lanes, is_output=is_output)
         )
         self.n_words = self._state.n_words
         super().__init__(
@@ -144,7 +144,9 @@ class Neurons(wiring.Component):
         clears = Signal()
         present = Signal(lanes)
         m.d.comb += [
-            compares.eq(d.valid & (d.op == Op.COMPARE) & (d.drive | (not self._layer.phased))),
+            compares.eq(
+                d.valid & (d.op == Op.COMPARE) & (d.drive | (not self._layer.neuron.two_phase))
+            ),
             clears.eq(d.op == Op.CLEAR),
             present.eq(Mux(final, 2**n_last - 1, 2**lanes - 1)),  # the last block is padded
             state.fires.eq(state.exceeds & ~state.fired & present & compares.replicate(lanes)),

@@ -118,7 +118,7 @@ class State(wiring.Component):
             m.d.sync += self.fired.eq(0)
 
         sums, potentials = [], []
-        if self._layer.phased:
+        if self._layer.neuron.two_phase:
             drives = self._constants(m, "drives", self._drives, self._sum_bits)
         for lane in range(self._lanes):
             weight = captured.word_select(lane, self._layer.weight_bits)
@@ -128,7 +128,7 @@ class State(wiring.Component):
                 start = found.potentials.word_select(lane, self._bits).as_signed()
                 # CLEAR comes here, too, if potentials are shown.
                 slope = Mux(does[Op.COMPARE], before, 0) if self._is_output else before
-                if self._layer.phased:
+                if self._layer.neuron.two_phase:
                     slope = Mux(self.c.drive, drives[lane], before)
                 potentials.append((start + slope)[: self._bits])
         with m.If(does[Op.CLEAR]):
@@ -156,7 +156,7 @@ class State(wiring.Component):
     def _plus_weight(self, before, field):
         """The sum with a weight, or, at a knee, with -2 times it; as wide as `before`."""
         weight = signed_weight(field, self._layer.weight_bits)
-        if self._layer.psp == "triangle":
+        if self._layer.neuron.has_knee:
             # -2 w is the complement of 2 w, and 1: the carry of one more bit below.
             weight = Mux(self.c.knee, ~(weight << 1), weight)
             total = Cat(1, before).as_signed() + Cat(self.c.knee, weight).as_signed()

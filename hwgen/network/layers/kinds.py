@@ -1,4 +1,4 @@
-"""All kinds of layers, in one place."""
+"""All kinds of layers, in one place: a new kind is a file here, and a line of `LayerSpec`."""
 
 from dataclasses import replace
 from typing import TypeVar
@@ -22,13 +22,3 @@ def dense(n_pre: int, n_post: int, weight_bits: int) -> DenseSpec:
     """A dense layer of the step PSP, with the narrowest potential that cannot overflow."""
     wide = DenseSpec(n_pre=n_pre, n_post=n_post, weight_bits=weight_bits, potential_bits=0)
     return narrowest(wide, 1)
-
-
-def _word(layer: LayerSpec) -> str:
-    if isinstance(layer, DenseSpec):
-        return str(layer.n_post)
-    if isinstance(layer, PoolSpec):
-        return f"P{layer.size}"
-    stride = f"s{layer.stride}" if layer.stride > 1 else ""
-    padding = f"p{layer.padding}" if layer.padding else ""
-    return f"{layer.filters}C{layer.size}{stride}{padding}"

@@ -1,7 +1,8 @@
-"""What all layers with weights share: their neurons."""
+"""Neurons: what they do with the spikes that they get, and how wide their numbers are."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from hwgen.schema import Range
 
@@ -12,32 +13,141 @@ Psp = Literal["step", "ramp", "triangle"]
 Reset = Literal["never", "zero", "subtract"]
 
 
+@dataclass(frozen=True)
+class SingleSpike:
+    """Fires once a sample at most, when its potential exceeds its threshold; goes on integrating.
+
+    `psp` is the postsynaptic potential of a spike of weight 1, d steps after it (0 in its own
+    step): "step": 1; "ramp": d + 1; "triangle": max(0, min(d + 1, 2 * tau_steps - d - 1)).
+    """
+
+    psp: Psp = "step"
+    tau_steps: int = 0  # triangle only: steps up, and steps down
+
+    two_phase: ClassVar[Literal[False]] = False
+    fires_again: ClassVar[Literal[False]] = False
+
+    @property
+    def has_slope(self) -> bool:
+        """Whether spikes move a slope, which moves the potential in every step."""
+        return self.psp != "step"
+
+    @property
+    def has_knee(self) -> bool:
+        """Whether the effect of a spike turns down again, `tau_steps` after it."""
+        return self.psp == "triangle"
+
+    @property
+    def moves_by_itself(self) -> bool:
+        """Whether potentials move, or may fire, in a step without events."""
+        return self.has_slope
+
+    def __str__(self) -> str:
+        """As a part of a line about a layer."""
+        tau = f" of {self.tau_steps} steps" if self.tau_steps else ""
+        return f", {self.psp}{tau}" if self.has_slope else ""
+
+    def highest_psp(self, n_steps: int) -> int:
+        """Most that a spike of weight 1 adds to a potential in a sample."""
+        if self.psp == "triangle":
+            return min(n_steps, self.tau_steps)
+        return n_steps if self.psp == "ramp" else 1
+
+
+@dataclass(frozen=True)
+class TwoPhase:
+    """Integrates all steps of a sample first, with the ramp as PSP; then fires, once at most.
+
+    It fires in as many steps of its own, in each of which its potential rises by its drive.
+    See `docs/decisions/0008-phased-layers.md`; in files such a layer is `phased`.
+    """
+
+    psp: ClassVar[Literal["ramp"]] = "ramp"
+    two_phase: ClassVar[Literal[True]] = True
+    fires_again: ClassVar[Literal[False]] = False
+    has_slope: ClassVar[Literal[True]] = True
+    has_knee: ClassVar[Literal[False]] = False
+    moves_by_itself: ClassVar[Literal[True]] = True
+
+    def __str__(self) -> str:
+        """As a part of a line about a layer."""
+        return ", ramp, two-phase"
+
+    def highest_psp(self, n_steps: int) -> int:
+        """With as much again by the drive, which is no larger than the largest slope."""
+        return 2 * n_steps
+
+
+@dataclass(frozen=True)
+class Lif:
+    """Leaky integrate and fire: fires in each step in which it exceeds its threshold.
+
+    Then its potential is set to zero, or the threshold is subtracted (`reset`). At the end of each
+    step a potential v leaks: ``v -= v >> leak_shift`` (0: not at all).
+    """
+
+    reset: Literal["zero", "subtract"]
+    leak_shift: int = 0
+
+    psp: ClassVar[Literal["step"]] = "step"
+    two_phase: ClassVar[Literal[False]] = False
+    fires_again: ClassVar[Literal[True]] = True
+    has_slope: ClassVar[Literal[False]] = False
+    has_knee: ClassVar[Literal[False]] = False
+
+    @property
+    def moves_by_itself(self) -> bool:
+        """Whether potentials move, or may fire, in a step without events."""
+        return self.leak_shift > 0 or self.reset == "subtract"
+
+    def __str__(self) -> str:
+        """As a part of a line about a layer."""
+        how = "to zero" if self.reset == "zero" else "by subtraction"
+        return f", reset {how}" + (f", leak 1/{2**self.leak_shift}" if self.leak_shift else "")
+
+    def highest_psp(self, n_steps: int) -> int:
+        """Of one spike; for all that may come see `Neurons.min_potential_bits`."""
+        return 1
+
+
+Neuron = SingleSpike | TwoPhase | Lif
+
+
 @dataclass(frozen=True, kw_only=True)
 class Neurons:
-    """What dense and convolutional layers of single-spike neurons share.
+    """What dense and convolutional layers share: weights, widths and a kind of neuron.
 
     `weight_bits` 1 means the weights are -1 and +1; 2..8 means symmetric signed integers.
-    `potential_bits` is the width of the signed potential and of the threshold. `psp` is the
-    postsynaptic potential of a spike of weight 1, d steps after it (0 in its own step):
-    "step": 1; "ramp": d + 1; "triangle": max(0, min(d + 1, 2 * tau_steps - d - 1)).
-    A `phased` layer takes in all steps of a sample first, and then fires in as many steps of its
-    own, in each of which its potentials rise by their drive. Its `psp` is the ramp.
-    `reset` "never": a neuron fires once a sample at most, and goes on integrating. Else it fires in
-    each step in which it exceeds its threshold; then its potential is set to zero, or the threshold
-    is subtracted. At the end of each step a potential v leaks: ``v -= v >> leak_shift`` (0: not).
+    `potential_bits` is the width of the signed potential and of the threshold. The other fields
+    are those of files (`docs/contract.md`, section 2); what they mean is `neuron`, and nothing
+    outside this package reads them.
     """
 
     weight_bits: Annotated[int, Range(1, 8)]
     potential_bits: Annotated[int, Range(2, 31)]
     psp: Psp = "step"
-    tau_steps: Annotated[int, Range(0, MAX_STEPS)] = 0  # triangle only: steps up, and steps down
+    tau_steps: Annotated[int, Range(0, MAX_STEPS)] = 0
     phased: bool = False
     reset: Reset = "never"
-    leak_shift: Annotated[int, Range(0, 15)] = 0  # only where there is a reset
+    leak_shift: Annotated[int, Range(0, 15)] = 0
+    has_weights: ClassVar[Literal[True]] = True
+
+    @property
+    def neuron(self) -> Neuron:
+        """What the neurons do. Of fields that contradict one another (`problems`), the last of
+        reset, phased and psp that says something counts."""
+        if self.reset != "never":
+            return Lif(self.reset, self.leak_shift)
+        return TwoPhase() if self.phased else SingleSpike(self.psp, self.tau_steps)
 
     @property
     def n_fan_in(self) -> int:
         """Synapses of a neuron."""
+        raise NotImplementedError
+
+    @property
+    def n_thresholds(self) -> int:
+        """One a neuron, or a filter."""
         raise NotImplementedError
 
     @property
@@ -47,48 +157,58 @@ class Neurons:
 
     @property
     def slope_bits(self) -> int:
-        """Signed width of the slope, 0 with the step: each input moves it by its weight at most."""
-        return 0 if self.psp == "step" else _signed_bits(self.max_slope)
-
-    @property
-    def moves_by_itself(self) -> bool:
-        """Whether potentials move, or may fire, in a step without events."""
-        return self.slope_bits > 0 or self.leak_shift > 0 or self.reset == "subtract"
+        """Signed width of the slope, 0 if there is none: each input moves it by its weight."""
+        return signed_bits(self.max_slope) if self.neuron.has_slope else 0
 
     @property
     def max_slope(self) -> int:
         """Largest magnitude of the sum of all weights of a neuron; and largest drive."""
         return self.n_fan_in * self.max_weight
 
-    def min_potential_bits(self, n_steps: int, *, multi_spike: bool = False) -> int:
-        """Narrowest signed width in which no order of events can overflow.
-
-        Each input fires at most once, and adds at most its weight times the highest PSP. The drive
-        of a phased layer can add as much again. In a multi-spike network each may fire in each
-        step: then the bound is that of a neuron that all inputs excite, and that never fires.
-        """
-        if multi_spike:
-            most = 0
-            for _ in range(n_steps):
-                most += self.max_slope - (most >> self.leak_shift if self.leak_shift else 0)
-            return _signed_bits(most)
-        highest = {"step": 1, "ramp": n_steps, "triangle": min(n_steps, self.tau_steps)}[self.psp]
-        return _signed_bits(self.max_slope * highest * (2 if self.phased else 1))
-
-    @property
-    def n_thresholds(self) -> int:
-        """One a neuron, or a filter."""
-        raise NotImplementedError
-
     @property
     def n_drives(self) -> int:
-        return self.n_thresholds if self.phased else 0
+        return self.n_thresholds if self.neuron.two_phase else 0
 
     @property
     def max_threshold(self) -> int:
         return int(2 ** (self.potential_bits - 1) - 1)
 
+    def min_potential_bits(self, n_steps: int, *, multi_spike: bool = False) -> int:
+        """Narrowest signed width in which no order of events can overflow.
 
-def _signed_bits(largest: int) -> int:
+        Each input fires at most once, and adds at most its weight times the highest PSP. In a
+        multi-spike network each may fire in each step: then the bound is that of a neuron that all
+        inputs excite, and that never fires.
+        """
+        if multi_spike:
+            most = 0
+            for _ in range(n_steps):
+                most += self.max_slope - (most >> self.leak_shift if self.leak_shift else 0)
+            return signed_bits(most)
+        return signed_bits(self.max_slope * self.neuron.highest_psp(n_steps))
+
+    def problems(self, n_steps: int, *, multi_spike: bool) -> Iterator[str]:
+        """What contradicts itself or does not fit its width: ends of messages."""
+        if (self.psp == "triangle") != (self.tau_steps > 0):
+            yield (
+                f".tau_steps is {self.tau_steps} with psp {self.psp!r}, "
+                "expected at least 1 with 'triangle' and 0 with others"
+            )
+        if self.phased and self.psp != "ramp":
+            yield f".psp is {self.psp!r} in a phased layer, expected 'ramp'"
+        yield from self.own_problems()
+        needed = self.min_potential_bits(n_steps, multi_spike=multi_spike)
+        if self.potential_bits < needed:
+            yield (
+                f".potential_bits is {self.potential_bits}, too narrow: {self.n_fan_in} inputs of "
+                f"weight up to {self.max_weight} need {needed} with psp {self.psp!r}"
+            )
+
+    def own_problems(self) -> Iterator[str]:
+        """Those of one kind of layer only."""
+        return iter(())
+
+
+def signed_bits(largest: int) -> int:
     """Bits that hold every integer within plus and minus `largest`."""
     return largest.bit_length() + 1

@@ -1,7 +1,11 @@
 """Pooling layers."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from hwgen.network.layers.shape import FeatureMap, Shape
 from hwgen.schema import Range
@@ -16,28 +20,32 @@ class PoolSpec(FeatureMap):
 
     size: Annotated[int, Range(2, 15)]
     kind: Literal["pool2d"] = "pool2d"
+    has_weights: ClassVar[Literal[False]] = False
+    lane_word: ClassVar[str] = "lane, as it pools"  # it has nothing to update but who fired
+    max_lanes: ClassVar[int] = 1
+    weight_shape: ClassVar[tuple[int, ...]] = (0,)
+    n_thresholds: ClassVar[int] = 0
+    n_drives: ClassVar[int] = 0
+    n_synapses: ClassVar[int] = 0
 
     @property
     def post(self) -> Shape:
         return Shape(self.height // self.size, self.width // self.size, self.channels)
 
-    @property
-    def weight_shape(self) -> tuple[int, ...]:
-        return (0,)
+    def fan_out(self) -> NDArray[np.int64]:
+        """Synapses of each input: none, int64 [n_pre]."""
+        return np.zeros(self.n_pre, np.int64)
 
     @property
-    def n_thresholds(self) -> int:
-        return 0
+    def word(self) -> str:
+        """As the field writes it."""
+        return f"P{self.size}"
 
     @property
-    def max_lanes(self) -> int:
-        """Most neurons that hardware updates at once; it has nothing to update but who fired."""
-        return 1
+    def summary(self) -> str:
+        """In a line."""
+        return f"pool {self.size}x{self.size}, {self.sizes}"
 
-    @property
-    def n_drives(self) -> int:
-        return 0
-
-    @property
-    def n_synapses(self) -> int:
-        return 0
+    def problems(self, n_steps: int, *, multi_spike: bool) -> Iterator[str]:
+        """None: whatever feeds it can be pooled."""
+        return iter(())

@@ -1,4 +1,4 @@
-"""Connections of golden: which weights reach which neurons. `docs/contract.md`, section 4."""
+"""Convolutional connections: each neuron sees a patch (`docs/contract.md`, section 4)."""
 
 from typing import TypeVar
 
@@ -6,41 +6,12 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
+from hwgen.golden.layers.exact import for_blas
 from hwgen.network.layers.conv2d import ConvSpec
-from hwgen.network.layers.kinds import WeightedSpec
 
-_EXACT = 2**24  # below this, float32 holds every integer, so BLAS sums are exact in any order
-_MAX_EVENT = 2  # largest magnitude of a kernel event (the knee of a triangle)
 _PATCHES = 2**21  # elements of patches at once: few enough to stay near the processor
 
 _Number = TypeVar("_Number", bound=np.generic)
-
-
-def _for_blas(matrix: NDArray[np.int8]) -> NDArray[np.floating]:
-    """Weights [n_fan_in, n_post] as floats in which no sum of events can be rounded."""
-    bound = int(np.abs(matrix.astype(np.int64)).sum(axis=0).max()) * _MAX_EVENT
-    return matrix.astype(np.float32 if bound < _EXACT else np.float64)
-
-
-class Dense:
-    """Full connection: current[j] = sum of events[i] * weights[i, j] over the inputs i."""
-
-    def __init__(self, weights: NDArray[np.int8]) -> None:
-        """weights: int8 [n_pre, n_post]."""
-        self._weights = _for_blas(weights)
-        n_pre, n_post = weights.shape
-        self.fan_out = np.full(n_pre, n_post, np.int64)  # synapses of each input
-
-    def set_weights(self, rows: NDArray[np.integer], weights: NDArray[np.int8]) -> None:
-        """Other weights from the inputs `rows`: int8 [n_rows, n_post]; sums of any stay exact."""
-        self._weights[rows] = weights
-
-    def current(self, events: NDArray[np.int8]) -> NDArray[np.int32]:
-        """Kernel events int8 [n, n_pre] -> current int32 [n, n_post]."""
-        active = np.flatnonzero(events.any(axis=0))
-        sums = events[:, active].astype(self._weights.dtype) @ self._weights[active]
-        current: NDArray[np.int32] = sums.astype(np.int32)
-        return current
 
 
 class Conv:
@@ -53,7 +24,7 @@ class Conv:
     def __init__(self, weights: NDArray[np.int8], layer: ConvSpec) -> None:
         """weights: int8 [size, size, channels, filters]."""
         self._layer = layer
-        self._weights = _for_blas(weights.reshape(layer.n_fan_in, layer.filters))
+        self._weights = for_blas(weights.reshape(layer.n_fan_in, layer.filters))
         seen = np.arange(1, layer.n_pre + 1).reshape(1, -1)  # 0 is the padding
         n_patches = np.bincount(self._patches(seen).ravel(), minlength=layer.n_pre + 1)[1:]
         self.fan_out = n_patches.astype(np.int64) * layer.filters  # synapses of each input
@@ -78,8 +49,3 @@ class Conv:
         windows = sliding_window_view(picture, (size, size), axis=(1, 2))
         chosen = windows[:, ::stride, ::stride]  # [n, height, width, channels, size, size]
         return chosen.transpose(0, 1, 2, 4, 5, 3).reshape(-1, self._layer.n_fan_in)
-
-
-def connection(weights: NDArray[np.int8], layer: WeightedSpec) -> Dense | Conv:
-    """That of a layer; weights as in `hwgen.network.spec`."""
-    return Conv(weights, layer) if isinstance(layer, ConvSpec) else Dense(weights)

@@ -1,0 +1,59 @@
+"""Which component is which kind of layer: a new kind is a line of the table here."""
+
+from collections.abc import Callable
+
+from hwgen.hdl.layers.conv import Conv
+from hwgen.hdl.layers.dense import Dense
+from hwgen.hdl.layers.pool import Pool
+from hwgen.network.design import Design
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.layers.pool2d import PoolSpec
+
+Layer = Dense | Conv | Pool
+
+
+def make(design: Design, index: int) -> Layer:
+    """The component of a layer. Raises ValueError if its lanes are none it can have."""
+    return KINDS[type(design.params.spec.layers[index])](design, index)
+
+
+def _dense(design: Design, index: int) -> Dense:
+    params = design.params
+    layer, lanes = params.spec.dense(index), design.lanes[index]
+    tensors = params.weights[index], params.thresholds[index], params.drives[index]
+    is_output = index == len(params.spec.layers) - 1
+    spram, learning = index in design.loaded_layers, params.spec.learning
+    if learning is None or index not in design.learning_layers:
+        return Dense(layer, *tensors, lanes=lanes, is_output=is_output, spram=spram)
+    return Dense(
+        layer,
+        *tensors,
+        lanes=lanes,
+        is_output=is_output,
+        shadows=params.shadows[index],
+        shadow_bits=learning.shadow_bits,
+        spram=spram,
+    )
+
+
+def _conv(design: Design, index: int) -> Conv:
+    params, layer = design.params, design.params.spec.layers[index]
+    assert isinstance(layer, ConvSpec)
+    tensors = params.weights[index], params.thresholds[index], params.drives[index]
+    return Conv(layer, *tensors, lanes=design.lanes[index])
+
+
+def _pool(design: Design, index: int) -> Pool:
+    layer, lanes = design.params.spec.layers[index], design.lanes[index]
+    assert isinstance(layer, PoolSpec)
+    if lanes != 1:
+        raise ValueError(f"lanes of a pooling layer must be 1, not {lanes!r}")
+    return Pool(layer, each_step=design.params.spec.multi_spike)
+
+
+KINDS: dict[type, Callable[[Design, int], Layer]] = {
+    DenseSpec: _dense,
+    ConvSpec: _conv,
+    PoolSpec: _pool,
+}
