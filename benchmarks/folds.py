@@ -27,16 +27,22 @@ from hwgen.training import loop, quantize
 FILE = Path(__file__).with_suffix(".json")
 
 
-def fold(name: str, n: int, held_out: int, folder: Path | None) -> tuple[Dataset, Dataset]:
-    """The training set without a fold, and the fold. Which samples are in it never changes."""
-    whole = datasets.load(name, "train", seed=0, validation=0, data_dir=folder)
+def fold(
+    name: str, n: int, held_out: int, folder: Path | None, *, seed: int = 0
+) -> tuple[Dataset, Dataset]:
+    """The training set without a fold, and the fold. Which samples are in it never changes, but by
+    `seed`, which is to be the recipe's where it draws the test set: else folds would hold samples
+    of that."""
+    whole = datasets.load(name, "train", seed=seed, validation=0, data_dir=folder)
     held = np.arange(len(whole)) % n == held_out
     return whole.take(np.flatnonzero(~held)), whole.take(np.flatnonzero(held))
 
 
 def one(trained_by: recipe.Recipe, n: int, held_out: int, folder: Path | None) -> dict[str, float]:
     """Train on all folds but one; accuracy on that one."""
-    rest, held = fold(trained_by.data.name, n, held_out, folder)
+    name = trained_by.data.name
+    seed = trained_by.seed if name in datasets.DRAWN else 0
+    rest, held = fold(name, n, held_out, folder, seed=seed)
     n_validation = round(len(rest) * trained_by.data.validation)
     validation, training = rest.first(n_validation), rest.take(slice(n_validation, None))
     trained = loop.train(trained_by, training, validation)

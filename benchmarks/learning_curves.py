@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rich.progress import Progress
 
-from hwgen.data import datasets
+from hwgen.data.for_network import data_of_recipe
 from hwgen.files import write_atomic
 from hwgen.network.learning import LearningSpec
 from hwgen.onchip import run
@@ -59,8 +59,7 @@ def main() -> None:
     recipe = load(options.recipe)
     assert recipe.learning is not None
     train, validation = (
-        datasets.load(recipe.data.name, part, seed=recipe.seed, data_dir=options.data_dir)
-        for part in ("train", "validation")
+        data_of_recipe(recipe, part, data_dir=options.data_dir) for part in ("train", "validation")
     )
     pictures = variants(recipe.learning, recipe.network.weight_bits)
     with Progress() as progress:

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from rich.progress import track
 
-from hwgen.data import datasets
 from hwgen.data.encoding import latency
+from hwgen.data.for_network import data_of_recipe
 from hwgen.golden import Golden
 from hwgen.golden.online import Student
 from hwgen.onchip.initial import newborn
@@ -31,8 +31,7 @@ def main() -> None:
     torch.set_num_threads(1)
     recipe = load(options.recipe)
     train, test = (
-        datasets.load(recipe.data.name, part, seed=recipe.seed, data_dir=options.data_dir)
-        for part in ("train", "test")
+        data_of_recipe(recipe, part, data_dir=options.data_dir) for part in ("train", "test")
     )
     params = newborn(recipe, train)
     spec = params.spec

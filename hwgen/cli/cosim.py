@@ -103,13 +103,13 @@ def _inputs(
     folder: ModelFolder, params: Params, n: int, data_dir: Path | None
 ) -> NDArray[np.uint8]:
     """Input spikes: from the model's vectors if they are enough, else from the test set."""
-    from hwgen.data.for_network import check_input, own_test_set
+    from hwgen.data.for_network import check_input, data_of
     from hwgen.data.inputs import encoded
 
     if folder.vectors_path.is_file():
         vectors = folder.vectors(params)
         if n <= len(vectors.labels):
             return vectors.inputs[:n]
-    tests = own_test_set(params, data_dir)
+    tests = data_of(params, "test", data_dir=data_dir)
     check_input(params, tests)
     return encoded(tests, params.spec, slice(n))

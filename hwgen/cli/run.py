@@ -107,7 +107,7 @@ def run(
     if output and result.learnt:
         save(result.learnt, output)
     if json:
-        print_json(result.to_json() | {"samples": batch.names})
+        print_json(result.to_json() | {"samples": batch.names, "doubt": batch.doubt})
     else:
         _tell(params, batch, result, output)
     result.check()
@@ -157,4 +157,6 @@ def _tell(params: Params, batch: "Batch", result: "RunResult", output: Path | No
         lines.insert(0, ("correct", correct))
     if result.learnt:
         lines.append(("learnt", f"params {result.learnt.digest[:16]}, {output or 'not written'}"))
+    if batch.doubt:
+        lines.append(("doubt", batch.doubt))
     facts(f"{n} samples", lines)

@@ -55,7 +55,6 @@ def verify(
 
     Example: `hwgen verify mnist-binary --board ulx3s_25f`
     """
-    from hwgen.data import datasets as data_module
     from hwgen.data import for_network
     from hwgen.data.inputs import encoded
     from hwgen.verification import verify as flow
@@ -90,11 +89,11 @@ def verify(
     folder = model_module.find(model)
     params = folder.params()
     chosen = choose(params, lanes, board).lanes
-    if data:
-        dataset = data_module.load(data, "test", data_dir=data_dir)
-    else:
-        dataset = for_network.own_test_set(params, data_dir)
+    dataset = for_network.data_of(params, "test", name=data, data_dir=data_dir)
     for_network.check_input(params, dataset)
+    if record:
+        for_network.check_recordable(params, dataset)
+    doubt = for_network.doubt(params, dataset)
     inputs = encoded(dataset, params.spec, slice(samples))
     with phases("verify") as phase, bar("verify") as progress:
         result = flow.run(
@@ -116,7 +115,7 @@ def verify(
 
         results.record(folder, result)
     if json:
-        print_json(result.to_json())
+        print_json(result.to_json() | {"doubt": doubt})
     else:
         facts(
             f"{params.name} on {dataset.name}, lanes {','.join(map(str, chosen))}",
@@ -136,6 +135,7 @@ def verify(
                     f"{result.seconds:.1f} s, of which {result.compile_s:.1f} s to make the core; "
                     f"{result.n_processes} processes",
                 ),
+                *([("doubt", doubt)] if doubt else []),
             ],
         )
         out.print(result.verdict)

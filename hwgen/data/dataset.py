@@ -16,7 +16,9 @@ class Dataset:
     """Grey images uint8 [n, height, width], values 0..x_max, and labels int64 [n].
 
     Of recordings of an event camera, `images` are events counted per pixel, up to `x_max`, to look
-    at; `recordings` holds the events.
+    at; `recordings` holds the events. `split`: which part of the set they are, or are of; "" if
+    `load` has not drawn them. `split_seed`: what the test set was drawn by; None: it is the set's
+    own, whatever the seed.
     """
 
     name: str
@@ -24,6 +26,8 @@ class Dataset:
     labels: NDArray[np.int64]
     x_max: int
     recordings: Recordings | None = None
+    split: Split | Literal[""] = ""
+    split_seed: int | None = None
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -17,6 +17,8 @@ from hwgen.errors import DataError
 
 _OWN_READERS = {"n-mnist": nmnist.N_MNIST, "cifar10": cifar10.FOLDER}
 _TEST_FRACTION = {"digits": 0.2, CALTECH: 0.5}  # of sets without a test set of their own
+DEFAULT_VALIDATION = 0.1  # of the training set
+DRAWN = tuple(_TEST_FRACTION)  # their test sets are drawn by a seed
 NAMES = ("digits", *SOURCES, CALTECH, *_OWN_READERS)
 
 
@@ -25,7 +27,7 @@ def load(
     split: Split,
     *,
     seed: int = 0,
-    validation: float = 0.1,
+    validation: float = DEFAULT_VALIDATION,
     data_dir: Path | None = None,
 ) -> Dataset:
     """One part of a data set.
@@ -33,7 +35,7 @@ def load(
     MNIST and Fashion-MNIST keep their own test set; `validation` is the fraction of the training
     set, drawn by `seed`, that is held out to choose by. The others have no test set of their own: a
     fifth of digits, half of the faces and motorbikes of Caltech-101, drawn by the same `seed`,
-    becomes it. Raises `DataError`.
+    becomes it: for a model, `hwgen.evaluation.for_network.data_of` knows which. Raises `DataError`.
     """
     events: Recordings | None = None
     if name in _TEST_FRACTION:
@@ -62,7 +64,8 @@ def load(
     _check(name, images, labels)
     n_validation = round(len(rest) * validation)
     chosen = {"test": test, "validation": rest[:n_validation], "train": rest[n_validation:]}[split]
-    return Dataset(name, images, labels, x_max(name), events).take(chosen)
+    split_seed = seed if name in _TEST_FRACTION else None
+    return Dataset(name, images, labels, x_max(name), events, split, split_seed).take(chosen)
 
 
 def _check(name: str, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:

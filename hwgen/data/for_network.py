@@ -1,11 +1,28 @@
-"""Data that fit a network: its own test set, and checks of others."""
+"""Data that fit a network, and which samples tell its accuracy.
+
+All that draws samples for a model does it by `data_of`, or, if there is none yet, `data_of_recipe`.
+"""
 
 from pathlib import Path
+from typing import Protocol
 
 from hwgen.data import datasets
-from hwgen.data.dataset import Dataset
+from hwgen.data.dataset import Dataset, Split
+from hwgen.data.datasets import DEFAULT_VALIDATION
 from hwgen.errors import DataError
 from hwgen.network.params import Params
+from hwgen.recipe import Recipe
+
+
+class Drawn(Protocol):
+    """Samples, or what was found of them: which data set, which part, drawn by which seed."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def split(self) -> str: ...
+    @property
+    def split_seed(self) -> int | None: ...
 
 
 def check_input(params: Params, dataset: Dataset) -> None:
@@ -23,14 +40,82 @@ def check_input(params: Params, dataset: Dataset) -> None:
         )
 
 
-def own_test_set(params: Params, data_dir: Path | None) -> Dataset:
-    """The test set a parameter file was made for, by its provenance."""
-    made_for = params.provenance.get("data", {})
-    if "name" not in made_for:
+def own_name(params: Params) -> str:
+    """The data set whose accuracy is a model's own: what it learnt last, or was trained on.
+
+    "" if the provenance names none.
+    """
+    made = params.provenance
+    return str(made.get("course", {}).get("dataset") or made.get("data", {}).get("name", ""))
+
+
+def data_of(
+    params: Params, split: Split, *, name: str = "", data_dir: Path | None = None
+) -> Dataset:
+    """A part of a data set, by default a model's own, split as when the model was trained.
+
+    The seed and the fraction for validation are those of the provenance, in a course on the chip,
+    too: so no sample of "test" was ever trained on, if the provenance tells (`doubt`). Raises
+    `DataError`, also if the files are others than those of the training.
+    """
+    made = params.provenance
+    name = name or own_name(params)
+    if not name:
         raise DataError(f"{params.name}: provenance names no data set; give one by --data")
-    return datasets.load(
-        made_for["name"],
-        "test",
-        seed=int(params.provenance.get("seed", 0)),
+    dataset = datasets.load(
+        name,
+        split,
+        seed=int(made.get("seed", 0)),
+        validation=made.get("recipe", {}).get("data", {}).get("validation", DEFAULT_VALIDATION),
         data_dir=data_dir,
     )
+    before = made.get("data", {})
+    wanted = before.get(f"n_{split}", len(dataset)) if before.get("name") == name else len(dataset)
+    if dataset.split_seed is not None and wanted != len(dataset):
+        raise DataError(
+            f"{name}: {len(dataset)} {split} samples, but {params.name} was trained when there "
+            f"were {wanted}: of other files the {split} split is another; give its own by "
+            "--data-dir"
+        )
+    return dataset
+
+
+def data_of_recipe(
+    recipe: Recipe, split: Split, *, name: str = "", data_dir: Path | None = None
+) -> Dataset:
+    """A part of a recipe's data set, or of another, as `data_of` gives it of the model to come."""
+    return datasets.load(
+        name or recipe.data.name,
+        split,
+        seed=recipe.seed,
+        validation=recipe.data.validation,
+        data_dir=data_dir,
+    )
+
+
+def doubt(params: Params, of: Drawn) -> str:
+    """Why samples may be among those that a model was trained on, in a sentence; "" if they
+    cannot be."""
+    name, seed, own_seed = of.name, of.split_seed, params.provenance.get("seed")
+    if of.split != "test":
+        which = f"the {of.split} split" if of.split else "no split that is known"
+        return f"the samples of {name} are of {which}: {params.name} may have been trained on them"
+    if seed is None or seed == own_seed:
+        return ""
+    why = "names no seed" if own_seed is None else f"names seed {own_seed}"
+    return (
+        f"{name} has no test set of its own, and the provenance of {params.name} {why}: the test "
+        f"set drawn by seed {seed} may hold samples that it was trained on"
+    )
+
+
+def check_recordable(params: Params, of: Drawn) -> None:
+    """Raise `DataError` unless these are of the model's own test set, as its card says."""
+    name, own = of.name, own_name(params)
+    why = doubt(params, of)
+    if not own:
+        why = f"the provenance of {params.name} names no data set that {name} could be"
+    elif name != own:
+        why = f"the card of {params.name} tells of {own}, not of {name}"
+    if why:
+        raise DataError(f"--record is refused: {why}; leave it out")

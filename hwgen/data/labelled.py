@@ -6,9 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.data import datasets
 from hwgen.data.encoding import latency
-from hwgen.data.for_network import check_input, own_test_set
+from hwgen.data.for_network import check_input, data_of
 from hwgen.errors import DataError, HwgenError
 from hwgen.network.learning import UNLABELLED
 from hwgen.network.params import Params
@@ -33,15 +32,13 @@ def choose(
     """n samples in random order, of the training set of a data set, by default the params' own."""
     if params.spec.learning is None:
         raise HwgenError(f"{params.name}: has no learning unit; `hwgen learn` makes a model of one")
-    name = name or own_test_set(params, data_dir).name
-    own_seed = int(params.provenance.get("seed", 0))
-    train = datasets.load(name, "train", seed=own_seed, data_dir=data_dir)
+    train = data_of(params, "train", name=name, data_dir=data_dir)
     check_input(params, train)
     if n > len(train):
-        raise DataError(f"--samples is {n}, but the training set of {name} has {len(train)}")
+        raise DataError(f"--samples is {n}, but the training set of {train.name} has {len(train)}")
     order = np.random.default_rng(seed).permutation(len(train))[:n]
     truths = train.labels[order].astype(np.int64)
     labels = truths.copy()
     labels[UNLABELLED_EVERY - 1 :: UNLABELLED_EVERY] = UNLABELLED
     inputs = latency(train.images[order], params.spec.input, params.spec.n_steps)
-    return Samples(dataset=name, inputs=inputs, truths=truths, labels=labels)
+    return Samples(dataset=train.name, inputs=inputs, truths=truths, labels=labels)

@@ -35,6 +35,13 @@ class Evaluation:
     )
     confusion: tuple[tuple[int, ...], ...]  # [label][decision]
     images_per_s: float
+    split: str = ""  # as of `Dataset`, what the samples are, for `doubt`
+    split_seed: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Of the data set, as `Dataset` calls it."""
+        return self.dataset
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self)
@@ -77,4 +84,6 @@ def evaluate(params: Params, dataset: Dataset, on_progress: Progress | None = No
         n_rate_additions=n_rate / n,
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
         images_per_s=n / (time.perf_counter() - started),
+        split=dataset.split,
+        split_seed=dataset.split_seed,
     )

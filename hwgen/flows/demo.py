@@ -9,7 +9,7 @@ from typing import Any
 from hwgen.boards import board as board_module
 from hwgen.build import synthesis
 from hwgen.build.synthesis import SynthResult
-from hwgen.data import datasets
+from hwgen.data.for_network import data_of
 from hwgen.data.inputs import encoded
 from hwgen.estimate.design import for_board
 from hwgen.files import short, write_atomic
@@ -81,7 +81,7 @@ def run(
     design = for_board(params, target)
     verilog = out / "hwgen_core.v"
     write_atomic(verilog, to_verilog(design))
-    test = datasets.load(RECIPE, "test", seed=int(params.provenance["seed"]))
+    test = data_of(params, "test")
     compared = cosim.run(
         params,
         encoded(test, params.spec),

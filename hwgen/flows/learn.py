@@ -7,9 +7,8 @@ from typing import Literal
 
 from hwgen import recipe as recipe_file
 from hwgen.conformance.make_vectors import write_vectors
-from hwgen.data import datasets
 from hwgen.data.dataset import Dataset
-from hwgen.data.for_network import own_test_set
+from hwgen.data.for_network import data_of, data_of_recipe, doubt
 from hwgen.data.shifts import World, only
 from hwgen.errors import DataError, ParamsError
 from hwgen.evaluation.accuracy import evaluate
@@ -89,24 +88,23 @@ def _start(what: str, data_name: str, data_dir: Path | None) -> tuple[Params, Da
     recipe = _on_chip_recipe(what)
     if recipe is None:
         params = model_folder.find(what).params()
-        data_name = data_name or own_test_set(params, data_dir).name
-        seed = int(params.provenance.get("seed", 0))
-    else:
-        data_name, seed = data_name or recipe.data.name, recipe.seed
-    train = datasets.load(data_name, "train", seed=seed, data_dir=data_dir)
-    test = datasets.load(data_name, "test", seed=seed, data_dir=data_dir)
-    if recipe is not None:
-        params = newborn(recipe, train)
-        made = {
-            "description": recipe.description,
-            "recipe": asdict(recipe),
-            "data": {"name": data_name},
-            "seed": seed,
-        }
-        if isinstance(recipe.training, OnChipRecipe):
-            made["n_samples"] = recipe.training.n_samples
-        params = replace(params, provenance=made)
-    return params, train, test
+        train = data_of(params, "train", name=data_name, data_dir=data_dir)
+        test = data_of(params, "test", name=data_name, data_dir=data_dir)
+        why = doubt(params, test)
+        if why:  # the course ends with a card, whose accuracy has to be one of unseen samples
+            raise DataError(f"{what}: nothing to test what it learns on: {why}; use another --data")
+        return params, train, test
+    train = data_of_recipe(recipe, "train", name=data_name, data_dir=data_dir)
+    test = data_of_recipe(recipe, "test", name=data_name, data_dir=data_dir)
+    made = {
+        "description": recipe.description,
+        "recipe": asdict(recipe),
+        "data": {"name": train.name},
+        "seed": recipe.seed,
+    }
+    if isinstance(recipe.training, OnChipRecipe):
+        made["n_samples"] = recipe.training.n_samples
+    return replace(newborn(recipe, train), provenance=made), train, test
 
 
 def _on_chip_recipe(what: str) -> Recipe | None:

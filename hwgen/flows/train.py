@@ -9,7 +9,7 @@ from typing import Any
 import hwgen
 from hwgen import recipe as recipe_file
 from hwgen.conformance.make_vectors import write_vectors
-from hwgen.data import datasets
+from hwgen.data.for_network import data_of_recipe
 from hwgen.evaluation.accuracy import Evaluation, evaluate
 from hwgen.files import write_atomic
 from hwgen.model.folder import ModelFolder
@@ -61,13 +61,7 @@ def train(
     recipe = recipe_file.load(recipe_path)
     recipe = replace(recipe, seed=recipe.seed if seed is None else seed)
     parts = {
-        split: datasets.load(
-            recipe.data.name,
-            split,
-            seed=recipe.seed,
-            validation=recipe.data.validation,
-            data_dir=data_dir,
-        )
+        split: data_of_recipe(recipe, split, data_dir=data_dir)
         for split in ("train", "validation", "test")
     }
     device = distributed.join(training_accuracy.choose_device(device))

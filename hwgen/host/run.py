@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.data import images, labelled, nmnist
-from hwgen.data.for_network import check_input, own_test_set
+from hwgen.data.for_network import check_input, data_of, doubt
 from hwgen.data.inputs import encoded, of_pictures, of_recordings
 from hwgen.errors import DataError, LinkError, MismatchError
 from hwgen.golden import Golden
@@ -57,12 +57,14 @@ class RunResult:
 @dataclass(frozen=True, kw_only=True)
 class Batch:
     """n samples: names; inputs, as `hwgen.data.inputs` makes them; classes int64 [n], if they are
-    known; labels int64 [n] of lessons, if they are to be learnt."""
+    known; labels int64 [n] of lessons, if they are to be learnt; doubt: that of
+    `hwgen.evaluation.for_network.doubt`."""
 
     names: Sequence[str]
     inputs: NDArray[np.uint8]
     classes: NDArray[np.int64] | None
     labels: NDArray[np.int64] | None = None
+    doubt: str = ""
 
 
 def of_files(params: Params, places: Sequence[Path], *, invert: bool = False) -> Batch:
@@ -84,13 +86,14 @@ def of_files(params: Params, places: Sequence[Path], *, invert: bool = False) ->
 
 def of_test_set(params: Params, n: int, data_dir: Path | None) -> Batch:
     """The first n, or all if they are fewer. Raises `DataError`."""
-    tests, spec = own_test_set(params, data_dir), params.spec
+    tests, spec = data_of(params, "test", data_dir=data_dir), params.spec
     check_input(params, tests)
     labels = tests.labels[:n].astype(np.int64)
     return Batch(
         names=[f"{tests.name} {index}" for index in range(len(labels))],
         inputs=encoded(tests, spec, slice(n)),
         classes=labels,
+        doubt=doubt(params, tests),
     )
 
 

@@ -15,6 +15,10 @@ _KNOWN: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "data": ("a table whose name is a string", lambda value: _is_data(value)),
     "accuracy": ("a table of numbers", lambda value: _is_accuracy(value)),
     "training_s": ("a number", lambda value: _is_number(value)),
+    "recipe": (
+        "a table whose data.validation is a number in 0..0.5",
+        lambda value: _is_recipe(value),
+    ),
     "course": ("a table with n_samples, n_updates, dataset", lambda value: _is_course(value)),
 }
 
@@ -40,6 +44,14 @@ def _is_number(value: Any) -> bool:
 
 def _is_data(value: Any) -> bool:
     return isinstance(value, Mapping) and isinstance(value.get("name", ""), str)
+
+
+def _is_recipe(value: Any) -> bool:
+    data = value.get("data", {}) if isinstance(value, Mapping) else None
+    if not isinstance(data, Mapping):
+        return False
+    validation = data.get("validation", 0)
+    return _is_number(validation) and bool(0 <= validation <= 0.5)
 
 
 def _is_accuracy(value: Any) -> bool:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 import hwgen
 from hwgen.boards.board import Board
 from hwgen.data.dataset import Dataset
-from hwgen.data.for_network import check_input, own_test_set
+from hwgen.data.for_network import check_input, data_of, doubt
 from hwgen.data.inputs import encoded
 from hwgen.errors import DataError
 from hwgen.files import write_atomic
@@ -102,7 +102,7 @@ def _samples(
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.integer], str]:
     """Images [n, height, width], inputs, as a network takes them, labels [n], and what they are."""
     try:
-        tests: Dataset | None = own_test_set(params, data_dir)
+        tests: Dataset | None = data_of(params, "test", data_dir=data_dir)
     except DataError:
         if not folder.vectors_path.is_file():
             raise
@@ -110,7 +110,9 @@ def _samples(
     if tests:
         check_input(params, tests)
         inputs = encoded(tests, params.spec)
-        return tests.images, inputs, tests.labels, f"{len(tests)} test images of {tests.name}"
+        source = f"{len(tests)} test images of {tests.name}"
+        why = doubt(params, tests)
+        return tests.images, inputs, tests.labels, f"{source} ({why})" if why else source
     vectors = folder.vectors(params)
     spec = params.spec
     side = spec.input.height - 2 * spec.input.crop, spec.input.width - 2 * spec.input.crop

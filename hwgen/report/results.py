@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from hwgen.build.synthesis import SynthResult
+from hwgen.data.for_network import check_recordable
 from hwgen.errors import ResultsError
 from hwgen.evaluation.accuracy import Evaluation
 from hwgen.files import reason, write_atomic
@@ -27,8 +28,11 @@ def record(
     """Add a result to the model's `results.json` and write its card anew.
 
     Results of other params than those in the folder are dropped: they say nothing about these.
+    Raises `DataError` if it is an accuracy, but not of the model's own test set.
     """
     params = folder.params()
+    if isinstance(result, Evaluation):
+        check_recordable(params, result)
     path = folder.path / RESULTS
     kept = of(folder, params)
     if isinstance(result, Evaluation):

@@ -9,7 +9,6 @@ import pytest
 from shipped import check_vectors, need_real_data
 
 from hwgen import recipe
-from hwgen.data.for_network import own_test_set
 from hwgen.data.inputs import encoded
 from hwgen.evaluation.accuracy import evaluate
 from hwgen.model import folder as model_folder
@@ -63,7 +62,7 @@ def test_vectors(name):
     vectors = folder.vectors(params)
     check_vectors(params, vectors)
     need_real_data()
-    test = own_test_set(params, None)
+    test = data_of(params, "test")
     n = len(vectors.labels)
     expected = encoded(test, params.spec, slice(n))
     assert (vectors.inputs == expected).all()
@@ -75,7 +74,7 @@ def test_card_tells_the_truth(name):
     folder = model_folder.find(name)
     params = folder.params()
     need_real_data()
-    result = evaluate(params, own_test_set(params, None))
+    result = evaluate(params, data_of(params, "test"))
     own = {"caltech-csnn-binary": 616, "digits-learn": 359, "nmnist-csnn": 100}
     assert result.n_images == own.get(name, 10_000)
     accuracy = params.provenance["accuracy"]

@@ -147,6 +147,10 @@ PROVENANCE = [
     {"course": {}},
     {"course": {"n_samples": 1, "n_updates": 1, "dataset": "digits"}},
     {"training_s": "long"},
+    {"recipe": "digits"},
+    {"recipe": {"data": "digits"}},
+    {"recipe": {"data": {"validation": "0.1"}}},
+    {"recipe": {"data": {"validation": 0.6}}},
 ]
 
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from hwgen.cli import app, main
 from hwgen.data import datasets
 from hwgen.data.encoding import latency
-from hwgen.data.for_network import own_test_set
+from hwgen.data.for_network import data_of
 from hwgen.errors import MismatchError, ToolError
 from hwgen.golden import Golden
 from hwgen.hdl.verilog import to_verilog
@@ -203,7 +203,7 @@ def test_the_comparing_side_knows_no_hdl():
 def test_a_whole_test_set(tmp_path):
     need_real_data()
     params = find("mnist-binary").params()
-    test = own_test_set(params, None)
+    test = data_of(params, "test")
     result = verify.run(
         params,
         latency(test.images, params.spec.input, params.spec.n_steps),

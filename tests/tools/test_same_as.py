@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SPEC = importlib.util.spec_from_file_location("same_as", ROOT / "tools/same_as.py")
 same_as = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(same_as)
