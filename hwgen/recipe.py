@@ -23,6 +23,7 @@ class DataRecipe:
     name: DatasetName
     validation: Annotated[float, Range(0.01, 0.5)] = 0.1  # fraction of the training set
     crop: Annotated[int, Range(0, 2048)] = 0  # pixels cut from each side
+    colour: bool = False  # of images that have it; else they are grey
     encoding: Encoding = "latency"  # of images; recordings have "events"
     step_us: Annotated[int, Range(0, 2**31 - 1)] = 0  # of recordings: duration of a step
 
@@ -98,6 +99,8 @@ class PhasedRecipe(_Training):
     neuron_rate: Annotated[float, Range(0, 1e6)] = 0.005  # as learning_rate, of limits and drives
     range_spreads: Annotated[float, Range(0.1, 100)] = 3.0  # of potentials that all steps cover
     bfloat16: bool = False  # while training; as fast again where the processor has it
+    label_smoothing: Annotated[float, Range(0, 1)] = 0.0  # of the wanted answer, for all classes
+    average_epochs: Annotated[int, Range(0, 10_000)] = 0  # the last so many: mean of their shadows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -139,6 +142,7 @@ class AugmentRecipe:
     zoom: Annotated[float, Range(0, 0.9)] = 0.0  # 0.1: from 0.9 to 1.1 times as large
     shear: Annotated[float, Range(0, 1)] = 0.0
     flip: bool = False  # mirror half of the images, left to right
+    cutout_pixels: Annotated[int, Range(0, 4096)] = 0  # side of a square made black, anywhere
 
 
 @dataclass(frozen=True, kw_only=True)

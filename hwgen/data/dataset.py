@@ -13,7 +13,8 @@ Split = Literal["train", "validation", "test"]
 
 @dataclass(frozen=True)
 class Dataset:
-    """Grey images uint8 [n, height, width], values 0..x_max, and labels int64 [n].
+    """Images uint8 [n, height, width], grey, or [n, height, width, 3], in colour; values 0..x_max;
+    and labels int64 [n].
 
     Of recordings of an event camera, `images` are events counted per pixel, up to `x_max`, to look
     at; `recordings` holds the events. `split`: which part of the set they are, or are of; "" if

@@ -16,6 +16,7 @@ from hwgen.data.recordings import Recordings
 from hwgen.errors import DataError
 
 _OWN_READERS = {"n-mnist": nmnist.N_MNIST, "cifar10": cifar10.FOLDER}
+_COLOURED = ("cifar10",)
 _TEST_FRACTION = {"digits": 0.2, CALTECH: 0.5}  # of sets without a test set of their own
 DEFAULT_VALIDATION = 0.1  # of the training set
 DRAWN = tuple(_TEST_FRACTION)  # their test sets are drawn by a seed
@@ -29,15 +30,18 @@ def load(
     seed: int = 0,
     validation: float = DEFAULT_VALIDATION,
     data_dir: Path | None = None,
+    colour: bool = False,
 ) -> Dataset:
-    """One part of a data set.
+    """One part of a data set; in colour, if that is asked for and the set has colours.
 
     MNIST and Fashion-MNIST keep their own test set; `validation` is the fraction of the training
     set, drawn by `seed`, that is held out to choose by. The others have no test set of their own: a
     fifth of digits, half of the faces and motorbikes of Caltech-101, drawn by the same `seed`,
-    becomes it: for a model, `hwgen.evaluation.for_network.data_of` knows which. Raises `DataError`.
+    becomes it: for a model, `hwgen.data.for_network.data_of` knows which. Raises `DataError`.
     """
     events: Recordings | None = None
+    if colour and name in NAMES and name not in _COLOURED:
+        raise DataError(f"{name}: has no colours; those that have: {', '.join(_COLOURED)}")
     if name in _TEST_FRACTION:
         images, labels = _digits() if name == "digits" else load_caltech(data_dir)
         order = np.random.default_rng(seed).permutation(len(labels))
@@ -52,7 +56,7 @@ def load(
         own = "test" if split == "test" else "train"
         folder = find_folder(name, _OWN_READERS[name], data_dir)
         if name == "cifar10":
-            images, labels = cifar10.load(folder, test=split == "test")
+            images, labels = cifar10.load(folder, test=split == "test", colour=colour)
             test = np.arange(len(labels))
         else:
             events, labels = nmnist.load(folder / own.title())

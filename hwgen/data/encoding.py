@@ -11,7 +11,8 @@ from hwgen.network.spec import InputSpec
 
 
 def latency(images: NDArray[np.uint8], spec: InputSpec, n_steps: int) -> NDArray[np.uint8]:
-    """Spike times of images: uint8 [n, height, width] -> uint8 [n, n_inputs].
+    """Spike times of images: uint8 [n, height, width], or [n, height, width, channels] where there
+    are several -> uint8 [n, n_inputs].
 
     The brightest value fires at step 0; `n_steps` means never. See `InputSpec` for the formula.
     Raises ValueError on images of another shape or with values above `x_max`.
@@ -21,7 +22,7 @@ def latency(images: NDArray[np.uint8], spec: InputSpec, n_steps: int) -> NDArray
 
 
 def rate(images: NDArray[np.uint8], spec: InputSpec, n_steps: int) -> NDArray[np.uint8]:
-    """Rasters of images: uint8 [n, height, width] -> uint8 0/1 [n, n_steps, n_inputs].
+    """Rasters of images, which are as in `latency`: uint8 0/1 [n, n_steps, n_inputs].
 
     The value x fires in x / `x_max` of the steps, evenly spaced: in step t if (t + 1) * x // x_max
     is more than t * x // x_max. Raises ValueError as `latency` does.
@@ -74,10 +75,10 @@ def events(
 
 def _greys(images: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.int32]:
     """What is left after `crop`, int32 [n, n_inputs]; raises ValueError."""
-    if images.ndim != 3 or images.shape[1:] != (spec.height, spec.width):
-        raise ValueError(
-            f"images must be [n, {spec.height}, {spec.width}], not {list(images.shape)}"
-        )
+    expected = [spec.height, spec.width] + [spec.channels] * (spec.channels > 1)
+    if images.ndim != len(expected) + 1 or list(images.shape[1:]) != expected:
+        wanted = ", ".join(map(str, expected))
+        raise ValueError(f"images must be [n, {wanted}], not {list(images.shape)}")
     if images.size and int(images.max()) > spec.x_max:
         raise ValueError(f"grey values must be at most {spec.x_max}, not {images.max()}")
     rows = slice(spec.crop, spec.height - spec.crop)

@@ -27,17 +27,29 @@ class Drawn(Protocol):
 
 def check_input(params: Params, dataset: Dataset) -> None:
     """Raise `DataError` unless the images are those the network takes."""
-    shape, (height, width) = params.spec.input, dataset.images.shape[1:]
+    shape, (height, width, *colours) = params.spec.input, dataset.images.shape[1:]
     if (shape.height, shape.width, shape.x_max) != (height, width, dataset.x_max):
         raise DataError(
             f"{dataset.name}: images are {height}x{width} with values up to {dataset.x_max}, but "
             f"{params.name} takes {shape.height}x{shape.width} up to {shape.x_max}"
+        )
+    n_channels = sum(colours) or 1
+    if shape.encoding != "events" and shape.channels != n_channels:
+        raise DataError(
+            f"{dataset.name}: images have {n_channels} channels, but {params.name} takes "
+            f"{shape.channels}"
         )
     if int(dataset.labels.max()) >= params.spec.n_classes:
         raise DataError(
             f"{dataset.name}: label {int(dataset.labels.max())}, but {params.name} knows "
             f"{params.spec.n_classes} classes"
         )
+
+
+def takes_colour(params: Params) -> bool:
+    """Whether the network takes images in colour."""
+    given = params.spec.input
+    return given.encoding != "events" and given.channels > 1
 
 
 def own_name(params: Params) -> str:
@@ -68,6 +80,7 @@ def data_of(
         seed=int(made.get("seed", 0)),
         validation=made.get("recipe", {}).get("data", {}).get("validation", DEFAULT_VALIDATION),
         data_dir=data_dir,
+        colour=takes_colour(params),
     )
     before = made.get("data", {})
     wanted = before.get(f"n_{split}", len(dataset)) if before.get("name") == name else len(dataset)
@@ -90,6 +103,7 @@ def data_of_recipe(
         seed=recipe.seed,
         validation=recipe.data.validation,
         data_dir=data_dir,
+        colour=recipe.data.colour,
     )
 
 

@@ -15,7 +15,7 @@ _ALL = slice(None)
 
 def input_spec(dataset: Dataset, recipe: DataRecipe) -> InputSpec:
     """The input that a recipe asks for. Raises `RecipeError` if the data cannot give it."""
-    height, width = dataset.images.shape[1:]
+    height, width, *colours = dataset.images.shape[1:]
     recorded, wanted = dataset.recordings is not None, recipe.encoding == "events"
     if recorded != wanted:
         raise RecipeError(
@@ -31,7 +31,7 @@ def input_spec(dataset: Dataset, recipe: DataRecipe) -> InputSpec:
         x_max=dataset.x_max,
         crop=recipe.crop,
         encoding=recipe.encoding,
-        channels=CHANNELS if wanted else 1,
+        channels=CHANNELS if wanted else sum(colours) or 1,
         step_us=recipe.step_us,
     )
 
@@ -49,8 +49,8 @@ def encoded(dataset: Dataset, network: NetworkSpec, part: slice = _ALL) -> NDArr
 
 
 def of_pictures(images: NDArray[np.uint8], network: NetworkSpec) -> NDArray[np.uint8]:
-    """The same of images, uint8 [n, height, width]. Raises `DataError` if the network takes events,
-    ValueError on another shape or larger values."""
+    """The same of images, as `encode.latency` takes them. Raises `DataError` if the network takes
+    events, ValueError on another shape or larger values."""
     spec, n_steps = network.input, network.n_steps
     if spec.encoding == "events":
         raise DataError("the network takes events of a camera, not images")

@@ -52,8 +52,8 @@ def _input(shape: InputSpec) -> Iterator[str]:
             f"input.step_us is {shape.step_us} with encoding {shape.encoding!r}, expected "
             "at least 1 with 'events' and 0 with others"
         )
-    if not events and shape.channels != 1:
-        yield f"input.channels is {shape.channels} without events, expected 1"
+    if events and shape.channels > 2:
+        yield f"input.channels is {shape.channels} with events, expected 1 or 2"
 
 
 def _layer(layer: LayerSpec, feeding: Shape, network: NetworkSpec, where: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from hwgen.network.learning import LearningSpec
 from hwgen.schema import Range
 
 MAX_INPUTS = 2**14  # an event word has 14 bits of index
+MAX_CHANNELS = 4  # of an input; of events: 2
 Encoding = Literal["latency", "rate", "events"]
 Readout = Literal["first_spike", "spike_count", "potential"]
 
@@ -22,7 +23,7 @@ Readout = Literal["first_spike", "spike_count", "potential"]
 @dataclass(frozen=True, kw_only=True)
 class InputSpec:
     """How a sample becomes spikes. After `crop` pixels are cut from each side, the value x in
-    0..`x_max` of pixel (row, column) makes neuron ``row * width + column`` fire
+    0..`x_max` of pixel (row, column) in channel c makes neuron c of `post` there fire
 
     "latency": once, at step ``(x_max - x) * n_steps // x_max``: brighter is earlier, 0 never;
     "rate": at each step t with ``(t + 1) * x // x_max > t * x // x_max``, x * n_steps // x_max
@@ -36,7 +37,7 @@ class InputSpec:
     x_max: Annotated[int, Range(1, 255)]
     crop: Annotated[int, Range(0, 2048)] = 0
     encoding: Encoding = "latency"
-    channels: Annotated[int, Range(1, 2)] = 1
+    channels: Annotated[int, Range(1, MAX_CHANNELS)] = 1
     step_us: Annotated[int, Range(0, 2**31 - 1)] = 0  # events only
 
     @property
@@ -129,5 +130,7 @@ class NetworkSpec:
         if self.input.encoding == "latency":
             del table["input"]["encoding"]
         if self.input.encoding != "events":
-            del table["input"]["channels"], table["input"]["step_us"]
+            del table["input"]["step_us"]
+        if self.input.encoding != "events" and self.input.channels == 1:
+            del table["input"]["channels"]
         return table

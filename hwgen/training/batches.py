@@ -16,10 +16,12 @@ from hwgen.recipe import AugmentRecipe
 
 
 def kept(dataset: Dataset, spec: InputSpec, n_steps: int) -> NDArray[np.uint8]:
-    """What stays in memory while training, and is augmented: images [n, height, width], or the
-    rasters of recordings as pictures, [n, n_steps * channels, height, width]."""
+    """What stays in memory while training, and is augmented: images [n, height, width], in colour
+    [n, channels, height, width]; or the rasters of recordings as pictures,
+    [n, n_steps * channels, height, width]."""
     if spec.encoding != "events":
-        return dataset.images
+        images = dataset.images
+        return images if images.ndim == 3 else np.ascontiguousarray(images.transpose(0, 3, 1, 2))
     height, width, channels = spec.post
     rasters = raster(dataset, spec, n_steps).reshape(-1, n_steps, height, width, channels)
     return np.ascontiguousarray(rasters.transpose(0, 1, 4, 2, 3)).reshape(
@@ -56,6 +58,8 @@ class Encoder:
             height, width, channels = self._spec.post
             pictures = images.view(-1, self._n_steps, channels, height, width)
             return pictures.permute(0, 1, 3, 4, 2).flatten(2)
+        if images.dim() == 4:  # neurons of a picture are numbered channels last
+            images = images.permute(0, 2, 3, 1)
         greys = images[:, self._rows, self._columns].flatten(1).long()
         if self._raster:
             return self._table[:, greys].transpose(0, 1)
@@ -63,12 +67,17 @@ class Encoder:
 
 
 def augment(
-    images: Tensor, recipe: AugmentRecipe, x_max: int, generator: torch.Generator
+    images: Tensor,
+    recipe: AugmentRecipe,
+    x_max: int,
+    generator: torch.Generator,
+    *,
+    colours: bool = False,
 ) -> Tensor:
-    """Each image mirrored, turned, zoomed, sheared and shifted at random: uint8 -> uint8.
+    """Each image mirrored, turned, zoomed, sheared, shifted and cut at random: uint8 -> uint8.
 
     images: [n, height, width]; or [n, any, height, width], all pictures of a sample alike, of 0
-    and 1 only, which stay whole.
+    and 1 only, which stay whole, or, with `colours`, of values as in the first.
     """
     if recipe == AugmentRecipe():
         return images
@@ -95,8 +104,29 @@ def augment(
     ]
     matrices = torch.stack(rows, dim=1).to(images.device)
     grid = affine_grid(matrices, [n, 1, height, width], align_corners=False)
-    if images.dim() == 4:
+    if images.dim() == 4 and not colours:
         moved = grid_sample(images.float(), grid, mode="nearest", align_corners=False)
-        return moved.to(torch.uint8)
-    moved = grid_sample(images[:, None].float(), grid, align_corners=False)[:, 0]
-    return moved.round().clamp(0, x_max).to(torch.uint8)
+        moved = moved.to(torch.uint8)
+    else:
+        maps = images if colours else images[:, None]
+        moved = grid_sample(maps.float(), grid, align_corners=False)
+        moved = moved.round().clamp(0, x_max).to(torch.uint8).view(images.shape)
+    if recipe.cutout_pixels:
+        moved.mul_(_outside_squares(n, (height, width), recipe.cutout_pixels, generator, moved))
+    return moved
+
+
+def _outside_squares(
+    n: int, size: tuple[int, int], side: int, generator: torch.Generator, like: Tensor
+) -> Tensor:
+    """0 inside a square of an image, whose centre is anywhere in it, 1 elsewhere: of the type and
+    on the device of `like`, [n, height, width] or [n, 1, height, width]."""
+    inside = []
+    for length in size:
+        first = torch.randint(length, (n, 1), generator=generator) - side // 2
+        places = torch.arange(length)[None]
+        inside.append((places >= first) & (places < first + side))
+    down, across = inside
+    outside = ~(down[:, :, None] & across[:, None])
+    outside = outside.to(like.device, like.dtype)
+    return outside if like.dim() == 3 else outside[:, None]

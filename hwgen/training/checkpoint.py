@@ -3,7 +3,7 @@
 import hashlib
 import io
 import pickle
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,8 @@ _WRONG = (AttributeError, TypeError, KeyError, ValueError)  # of a whole file th
 
 @dataclass(frozen=True, kw_only=True)
 class State:
-    """State after an epoch; `history` has one entry an epoch."""
+    """State after an epoch; `history` has one entry an epoch. `average`: of the network over the
+    last epochs, where the recipe asks for it and they have begun."""
 
     network: dict[str, Tensor]
     optimiser: dict[str, Any]
@@ -29,6 +30,7 @@ class State:
     best: dict[str, Tensor]
     best_epoch: int
     history: list[dict[str, Any]]
+    average: dict[str, Tensor] = field(default_factory=dict)
 
 
 def copy(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -73,4 +75,17 @@ def _sum(content: bytes) -> bytes:
 
 
 def _fingerprint(recipe: Recipe) -> str:
-    return hashlib.sha256(repr(recipe).encode()).hexdigest()
+    return hashlib.sha256(repr(_said(recipe)).encode()).hexdigest()
+
+
+def _said(value: Any) -> Any:
+    """A recipe as a table of what is not as by default: younger fields do not change it."""
+    if not is_dataclass(value):
+        return value
+    table = {}
+    for part in fields(value):
+        made = part.default if part.default_factory is MISSING else part.default_factory()
+        chosen = getattr(value, part.name)
+        if chosen != made:
+            table[part.name] = _said(chosen)
+    return table

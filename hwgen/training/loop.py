@@ -13,15 +13,17 @@ from hwgen.data import inputs as data_inputs
 from hwgen.data.dataset import Dataset
 from hwgen.errors import RecipeError
 from hwgen.network.spec import InputSpec
-from hwgen.recipe import Recipe, TruncatedRecipe
+from hwgen.recipe import PhasedRecipe, Recipe, TruncatedRecipe
+from hwgen.training import average, distributed, memory, rules
 from hwgen.training import checkpoint as checkpoints
-from hwgen.training import distributed, memory, rules
+from hwgen.training.autograd.phased import PhasedNetwork
 from hwgen.training.batches import Encoder, augment, kept
 from hwgen.training.checkpoint import State
 from hwgen.training.learner import Learner
 
 N_CALIBRATION = 1000  # samples from which initial thresholds are set
 _EVALUATION_BATCH = 500
+_SETTLING = 100  # batches from which the running means of averaged weights are taken
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,8 +45,9 @@ class Epoch:
 @dataclass(frozen=True, kw_only=True)
 class Trained:
     """The network holds the weights of the epoch that was best on the validation set, and the
-    lowest output threshold that keeps its accuracy, less `early_loss`. `last`: state after the last
-    epoch, which nothing chose.
+    lowest output threshold that keeps its accuracy, less `early_loss`. The mean of the last epochs,
+    if the recipe asks for it, counts as one epoch more. `last`: state after the last epoch, which
+    nothing chose.
     """
 
     learner: Learner
@@ -52,6 +55,7 @@ class Trained:
     best_epoch: int
     history: tuple[Epoch, ...]
     last: dict[str, Tensor]
+    average_accuracy: float | None = None  # validation; of the last epochs' mean, if asked for
 
 
 def train(
@@ -82,6 +86,7 @@ def train(
         if on_epoch:
             on_epoch(epoch)
     last = checkpoints.copy(run.learner.network.state_dict())
+    average_accuracy = run.try_average()
     run.learner.network.load_state_dict(run.best)
     run.learner.lower_output_threshold(run.validation_inputs(), run.validation_labels)
     return Trained(
@@ -90,6 +95,7 @@ def train(
         best_epoch=run.best_epoch,
         history=tuple(run.history),
         last=last,
+        average_accuracy=average_accuracy,
     )
 
 
@@ -121,6 +127,7 @@ class _Run:
         self.epoch = self.best_epoch = 0
         self.best = checkpoints.copy(self.learner.network.state_dict())
         self.history: list[Epoch] = []
+        self.average: dict[str, Tensor] = {}
 
     def state(self) -> State:
         return State(
@@ -130,6 +137,7 @@ class _Run:
             best=self.best,
             best_epoch=self.best_epoch,
             history=[asdict(epoch) for epoch in self.history],
+            average=self.average,
         )
 
     def restore(self, state: State) -> None:
@@ -139,6 +147,7 @@ class _Run:
         self.best, self.best_epoch = state.best, state.best_epoch
         self.history = [Epoch(**entry) for entry in state.history]
         self.epoch = len(self.history)
+        self.average = {name: mean.to(self.device) for name, mean in state.average.items()}
 
     def one_epoch(self) -> Epoch:
         recipe, started = self.recipe.trained, time.perf_counter()
@@ -149,7 +158,11 @@ class _Run:
         for index, batch in enumerate(batches):
             self._set_rate((self.epoch + index / len(batches)) / recipe.epochs)
             images = augment(
-                self.images[batch], self.recipe.augment, self.input_spec.x_max, self.generator
+                self.images[batch],
+                self.recipe.augment,
+                self.input_spec.x_max,
+                self.generator,
+                colours=self.input_spec.encoding != "events" and self.images.dim() == 4,
             )
             inputs = self.encoder(distributed.share(images))
             labels = distributed.share(self.labels[batch])
@@ -158,6 +171,7 @@ class _Run:
         n_erring, loss = distributed.summed(totals).tolist()
         seconds = time.perf_counter() - started
         self.epoch += 1
+        self._add_to_average()
         accuracy, step, firing = self._validate()
         best = max((epoch.best_accuracy for epoch in self.history), default=-1.0)
         if accuracy >= best:  # of equals the later one, which has seen more
@@ -180,6 +194,28 @@ class _Run:
             )
         )
         return self.history[-1]
+
+    def _add_to_average(self) -> None:
+        recipe = self.recipe.trained
+        if isinstance(recipe, PhasedRecipe):
+            n = self.epoch - (recipe.epochs - recipe.average_epochs)
+            if n >= 1:
+                state = self.learner.network.state_dict()
+                self.average = average.added(self.average, state, n)
+
+    def try_average(self) -> float | None:
+        """After the last epoch: the mean of the last ones, the best if it is as good. Returns its
+        validation accuracy, or None if none was asked for."""
+        network = self.learner.network
+        if not self.average or not isinstance(network, PhasedNetwork):
+            return None
+        network.load_state_dict(self.average)
+        batches = torch.split(self.images, self.recipe.trained.batch_size)[:_SETTLING]
+        network.settle(self.encoder(batch) for batch in batches)
+        accuracy = self._validate()[0]
+        if accuracy >= self.history[-1].best_accuracy:
+            self.best, self.best_epoch = checkpoints.copy(network.state_dict()), self.epoch
+        return accuracy
 
     def _step(self) -> None:
         for group in self.optimiser.param_groups:

@@ -138,3 +138,8 @@ def test_truncated_faces(tmp_path):
 def test_missing_faces(tmp_path):
     with pytest.raises(DataError, match=r"not found: looked for .*; it cannot be downloaded: .*"):
         datasets.load("caltech-face-motorbike", "test", data_dir=tmp_path)
+
+
+def test_colours_are_only_where_there_are_some():
+    with pytest.raises(DataError, match=r"^digits: has no colours; those that have: cifar10$"):
+        datasets.load("digits", "test", colour=True)

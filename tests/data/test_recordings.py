@@ -1,12 +1,18 @@
 """Recordings of event cameras and CIFAR-10: files, damage, and how they become spikes."""
 
+import dataclasses
+
 import numpy as np
 import pytest
+from samples import random_network
 
 from hwgen.data import datasets
-from hwgen.data.encoding import events, once, rate
+from hwgen.data.encoding import events, latency, once, rate
+from hwgen.data.for_network import own_test_set
 from hwgen.data.inputs import encoded, input_spec
 from hwgen.errors import DataError, RecipeError
+from hwgen.evaluation.accuracy import evaluate
+from hwgen.golden import Golden
 from hwgen.network.spec import InputSpec, NetworkSpec
 from hwgen.recipe import DataRecipe
 
@@ -144,7 +150,10 @@ def test_data_and_encoding_must_go_together(n_mnist):
         encoded(digits, network)
 
 
-def test_cifar_is_grey(tmp_path):
+@pytest.fixture
+def cifar(tmp_path):
+    """Four pictures uint8 [4, 3, 32, 32] of labels 0..3: the test set, and each fifth of the other.
+    Their bytes lie in tmp_path."""
     folder = tmp_path / "cifar-10-batches-bin"
     folder.mkdir()
     rng = np.random.default_rng(1)
@@ -152,11 +161,32 @@ def test_cifar_is_grey(tmp_path):
     content = b"".join(bytes([n]) + picture.tobytes() for n, picture in enumerate(pixels))
     for name in ("test_batch", *(f"data_batch_{i}" for i in range(1, 6))):
         (folder / f"{name}.bin").write_bytes(content)
+    return pixels
+
+
+def test_cifar_is_grey_or_in_colour(tmp_path, cifar):
     test = datasets.load("cifar10", "test", data_dir=tmp_path)
     assert test.labels.tolist() == [0, 1, 2, 3]
-    wanted = pixels.transpose(0, 2, 3, 1).astype(float) @ [77, 150, 29] // 256
+    wanted = cifar.transpose(0, 2, 3, 1).astype(float) @ [77, 150, 29] // 256
     assert np.array_equal(test.images, wanted)
+    coloured = datasets.load("cifar10", "test", data_dir=tmp_path, colour=True)
+    assert np.array_equal(coloured.images, cifar.transpose(0, 2, 3, 1))
+    assert coloured.labels.tolist() == [0, 1, 2, 3]
     assert len(datasets.load("cifar10", "train", validation=0.2, data_dir=tmp_path)) == 16
-    (folder / "data_batch_3.bin").write_bytes(content[:-1])
+    path = tmp_path / "cifar-10-batches-bin" / "data_batch_3.bin"
+    path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(DataError, match=r"data_batch_3.bin: 12291 bytes, expected records of 3073"):
         datasets.load("cifar10", "train", data_dir=tmp_path)
+
+
+def test_a_network_that_takes_colours_gets_them(tmp_path, cifar):
+    params = random_network(2, "32x32x3-6C5s3-P2-10", psp="phased/ramp", weight_bits=4)
+    params = dataclasses.replace(params, provenance={"data": {"name": "cifar10"}})
+    tests = own_test_set(params, tmp_path)
+    decisions = Golden(params).decide(latency(cifar.transpose(0, 2, 3, 1), params.spec.input, 6))
+    result = evaluate(params, tests)
+    assert result.n_correct == (decisions == np.arange(4)).sum()
+    assert [row.index(1) for row in result.confusion[:4]] == decisions.tolist()
+    grey = datasets.load("cifar10", "test", data_dir=tmp_path)
+    with pytest.raises(DataError, match=r"^cifar10: images have 1 channels, but .* takes 3$"):
+        evaluate(params, grey)

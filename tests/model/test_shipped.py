@@ -9,6 +9,7 @@ import pytest
 from shipped import check_vectors, need_real_data
 
 from hwgen import recipe
+from hwgen.data.for_network import data_of
 from hwgen.data.inputs import encoded
 from hwgen.evaluation.accuracy import evaluate
 from hwgen.model import folder as model_folder
@@ -25,7 +26,8 @@ def test_what_ships():
     )
     assert {"mnist-csnn-25f", "mnist-csnn-up5k", "fashion-csnn-real"} <= set(model_folder.shipped())
     assert {"digits-learn", "mnist-learn", "mnist-up5k-learn"} <= set(model_folder.shipped())
-    assert set(model_folder.shipped()) - set(TRAINED) == {"digits"}  # trained by the demo itself
+    # The demo trains digits itself; cifar-csnn is still in training.
+    assert set(model_folder.shipped()) - set(TRAINED) <= {"digits", "cifar-csnn"}
 
 
 @pytest.mark.parametrize("name", model_folder.shipped())

@@ -9,6 +9,7 @@ from samples import random_network, random_params
 from hwgen.golden import Golden
 from hwgen.network.layers.conv2d import ConvSpec, taps
 from hwgen.network.layers.kinds import dense
+from hwgen.network.spec import InputSpec, NetworkSpec
 
 SHAPES = [
     "28x28-20C5-P2-40C5-P2-1000-10",
@@ -150,3 +151,20 @@ def test_narrowest_dense_layer():
 def test_layers_with_weights():
     spec = random_network(0, SHAPES[0]).spec
     assert [layer.kind for layer in spec.weighted] == ["conv2d", "conv2d", "dense", "dense"]
+
+
+def test_channels_are_written_where_they_say_something():
+    def written(**fields):
+        given = InputSpec(height=3, width=2, x_max=9, **fields)
+        layer = dense(given.n_inputs, 2, 4)
+        return NetworkSpec(n_steps=4, input=given, layers=(layer,)).to_json()["input"]
+
+    sides = {"height": 3, "width": 2, "x_max": 9, "crop": 0}
+    assert written() == sides
+    assert written(channels=3) == sides | {"channels": 3}
+    assert written(encoding="rate", channels=3) == sides | {"encoding": "rate", "channels": 3}
+    assert written(encoding="events", step_us=5) == sides | {
+        "encoding": "events",
+        "channels": 1,
+        "step_us": 5,
+    }

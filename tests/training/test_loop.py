@@ -10,8 +10,8 @@ from recipes import recipe
 from hwgen.data import datasets
 from hwgen.data.dataset import Dataset
 from hwgen.errors import DataError
-from hwgen.recipe import AugmentRecipe
-from hwgen.training import loop
+from hwgen.recipe import AugmentRecipe, DataRecipe
+from hwgen.training import checkpoint, loop
 from hwgen.training.loop import train
 from hwgen.training.quantize import to_params
 
@@ -76,6 +76,19 @@ def test_a_checkpoint_of_another_recipe_is_refused(sets, tmp_path):
     train(recipe(1), *sets, checkpoint=path)
     with pytest.raises(DataError, match=r"made by another recipe .* delete it to start anew$"):
         train(recipe(2), *sets, checkpoint=path, resume=True)
+
+
+def test_a_younger_field_changes_no_checkpoint_unless_it_is_used():
+    @dataclasses.dataclass(frozen=True, kw_only=True)
+    class Younger(DataRecipe):
+        hue: float = 0.5
+
+    def made(**fields):
+        return checkpoint._fingerprint(dataclasses.replace(recipe(), data=Younger(**fields)))
+
+    assert made(name="digits") == checkpoint._fingerprint(recipe())
+    assert made(name="digits", hue=0.6) != made(name="digits")
+    assert made(name="digits", crop=1) != made(name="digits")
 
 
 @pytest.mark.parametrize("content", [b"", b"PK not a zip", None])

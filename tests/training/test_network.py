@@ -8,12 +8,14 @@ import torch
 from samples import random_params, random_spike_times
 
 from hwgen.data import datasets
-from hwgen.data.encoding import latency
+from hwgen.data.dataset import Dataset
+from hwgen.data.encoding import latency, once
+from hwgen.data.inputs import input_spec
 from hwgen.golden import Golden
 from hwgen.network.spec import InputSpec
-from hwgen.recipe import AugmentRecipe, SstdpRecipe
+from hwgen.recipe import AugmentRecipe, DataRecipe, SstdpRecipe
 from hwgen.training.accuracy import accuracy
-from hwgen.training.batches import Encoder, augment
+from hwgen.training.batches import Encoder, augment, kept
 from hwgen.training.quantize import from_params, to_params
 from hwgen.training.sstdp import network as networks
 from hwgen.training.sstdp.learner import SstdpLearner
@@ -95,6 +97,63 @@ def test_encoder_equals_encode():
         images = rng.integers(0, x_max, (30, 9, 8), endpoint=True).astype(np.uint8)
         times = Encoder(spec, n_steps, torch.device("cpu"))(torch.from_numpy(images))
         np.testing.assert_array_equal(times.numpy(), latency(images, spec, n_steps))
+
+
+@pytest.mark.parametrize("crop", [0, 2])
+def test_colours_are_numbered_last(crop):
+    rng = np.random.default_rng(4)
+    images = rng.integers(0, 256, (5, 9, 8, 3)).astype(np.uint8)
+    dataset = Dataset("cifar10", images, np.zeros(5, np.int64), 255)
+    spec = input_spec(dataset, DataRecipe(name="cifar10", colour=True, crop=crop))
+    assert spec.channels == 3
+    times = latency(images, spec, 7)
+    width = spec.post.width
+    for row, column, channel in ((0, 0, 1), (2, 3, 0), (4, 3, 2)):
+        value = images[:, row + crop, column + crop, channel].astype(int)
+        expected = (255 - value) * 7 // 255
+        assert times[:, (row * width + column) * 3 + channel].tolist() == expected.tolist()
+    few = torch.from_numpy(kept(dataset, spec, 7))
+    for rasters in (False, True):
+        encoder = Encoder(spec, 7, torch.device("cpu"), rasters=rasters)
+        wanted = once(times, 7) if rasters else times
+        np.testing.assert_array_equal(encoder(few).numpy(), wanted)
+    with pytest.raises(ValueError, match=r"^images must be \[n, 9, 8, 3\], not \[5, 9, 8\]$"):
+        latency(images[..., 0], spec, 7)
+
+
+def test_colours_move_together():
+    grey = torch.randint(1, 256, (20, 9, 8), generator=torch.Generator().manual_seed(1))
+    images = torch.stack([grey, grey // 2, 255 - grey], dim=1).to(torch.uint8)
+    recipe = AugmentRecipe(shift_pixels=2.0, rotate_degrees=10, flip=True)
+    seeds = [torch.Generator().manual_seed(3) for _ in range(4)]
+    moved = augment(images, recipe, 255, seeds[0], colours=True)
+    for channel in range(3):
+        alone = augment(images[:, channel], recipe, 255, seeds[channel + 1])
+        assert torch.equal(moved[:, channel], alone)
+
+
+@pytest.mark.parametrize("colours", [False, True])
+def test_cutout_makes_a_square_black(colours):
+    n, side = 200, 3
+    shape = (n, 3, 9, 8) if colours else (n, 9, 8)
+    images = torch.full(shape, 7, dtype=torch.uint8)
+    recipe = AugmentRecipe(cutout_pixels=side)
+    made = augment(images, recipe, 16, torch.Generator().manual_seed(1), colours=colours)
+    if colours:
+        assert (made == made[:, :1]).all()
+        made = made[:, 0]
+    assert set(made.unique().tolist()) == {0, 7}
+    sizes, places = set(), set()
+    for image in made:
+        rows, columns = ((image == 0).any(dim=axis).nonzero().flatten() for axis in (1, 0))
+        square = image[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+        assert (square == 0).all()
+        sizes.add(tuple(square.shape))
+        if square.shape == (side, side):
+            places.add((int(rows[0]), int(columns[0])))
+    assert sizes == {(a, b) for a in (2, 3) for b in (2, 3)}  # cut off at the edges
+    assert len(places) > 30  # of 7 x 6
+    assert torch.equal(images, torch.full(shape, 7, dtype=torch.uint8))
 
 
 def test_augment_moves_images_by_the_seed_only():

@@ -7,6 +7,7 @@ spike times is the gradient itself. With the ramp as PSP a spike counts its grad
 at the end of the sample, so training computes with grades, once a layer, and not with steps.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -24,12 +25,36 @@ _MOMENTUM = 0.05  # of the running mean and variance
 _GRACE = 0.5  # a neuron that missed its last step by as many drives still learns
 
 
+class _Moments(Function):
+    """Mean and variance of each channel: [n, n_out, ...] -> [n_out] both.
+
+    torch.var_mean takes six times as long where channels are last in memory.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, potentials: Tensor) -> tuple[Tensor, Tensor]:
+        others = _all_but_channels(potentials)
+        n = potentials.numel() // potentials.shape[1]
+        mean = potentials.sum(dim=others, keepdim=True) / n
+        variance = (potentials - mean).square_().sum(dim=others) / n
+        ctx.save_for_backward(potentials, mean)
+        return mean.flatten(), variance
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        potentials, mean = ctx.saved_tensors
+        n = potentials.numel() // potentials.shape[1]
+        by_mean, by_variance = (gradient.view_as(mean) / n for gradient in gradients)
+        slope = 2 * by_variance
+        return torch.addcmul(by_mean - slope * mean, potentials, slope)
+
+
 class _RoundUp(Function):
     """Grades of potentials; the gradient passes where a spike can move (straight-through)."""
 
     @staticmethod
     def forward(ctx: Any, potentials: Tensor, limit: Tensor, drive: Tensor, n_steps: int) -> Tensor:
-        excess = (potentials - limit) / drive
+        excess = (potentials - limit).div_(drive)
         ctx.n_steps = n_steps
         ctx.save_for_backward(excess, drive)
         return excess.ceil().clamp_(0, n_steps)
@@ -37,9 +62,10 @@ class _RoundUp(Function):
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         excess, drive = ctx.saved_tensors
-        moves = (excess > -_GRACE) & (excess < ctx.n_steps)
-        by_potential = gradients[0] * moves / drive
-        others = [axis for axis in range(excess.dim()) if axis != 1]  # all but channels
+        # The gradient where -_GRACE < excess < n_steps, else 0: in one pass.
+        moving = torch.ops.aten.hardtanh_backward(gradients[0], excess, -_GRACE, ctx.n_steps)
+        by_potential = moving.div_(drive)
+        others = _all_but_channels(excess)
         by_limit = -by_potential.sum(dim=others, keepdim=True)
         by_drive = -(by_potential * excess).sum(dim=others, keepdim=True)
         return by_potential, by_limit, by_drive, None
@@ -55,6 +81,7 @@ class PhasedLayer(Weighted):
     def __init__(self, spec: WeightedSpec, pool: int, n_steps: int) -> None:
         super().__init__(spec, pool)
         n, self.n_steps = spec.n_thresholds, n_steps
+        self.momentum = _MOMENTUM
         self.gain = nn.Parameter(torch.ones(n))
         self.offset = nn.Parameter(torch.zeros(n))
         self.register_buffer("mean", torch.zeros(n))
@@ -66,11 +93,10 @@ class PhasedLayer(Weighted):
         """[n, n_out, ...] at the end of the sample -> grades of the same shape."""
         mean, variance = self.mean, self.variance
         if self.training:
-            others = [axis for axis in range(potentials.dim()) if axis != 1]
-            variance, mean = torch.var_mean(potentials, dim=others, correction=0)
+            mean, variance = _Moments.apply(potentials)  # type: ignore[no-untyped-call]
             with torch.no_grad():
-                self.mean.lerp_(mean, _MOMENTUM)
-                self.variance.lerp_(variance, _MOMENTUM)
+                self.mean.lerp_(mean, self.momentum)
+                self.variance.lerp_(variance, self.momentum)
         limit, drive = self._firing(mean, variance)
         shape = (1, -1, *[1] * (potentials.dim() - 2))
         result: Tensor = _RoundUp.apply(  # type: ignore[no-untyped-call]
@@ -94,6 +120,11 @@ class PhasedLayer(Weighted):
         return self.weights(), limit + self.n_steps * drive, drive
 
 
+def _all_but_channels(maps: Tensor) -> list[int]:
+    """Axes of [n, channels, ...]."""
+    return [axis for axis in range(maps.dim()) if axis != 1]
+
+
 def _straight(value: Tensor, rounded: Tensor) -> Tensor:
     """`rounded`, with the gradient of `value`."""
     return value + (rounded - value).detach()
@@ -109,7 +140,7 @@ class PhasedNetwork(Stack):
         n_steps: int,
         recipe: PhasedRecipe,
     ) -> None:
-        super().__init__(input_spec, layers, n_steps)
+        super().__init__(input_spec, layers, n_steps, label_smoothing=recipe.label_smoothing)
         self.recipe = recipe
         self._hidden = [
             PhasedLayer(layer, pool, n_steps)  # type: ignore[arg-type]  # none is of pooling
@@ -132,7 +163,7 @@ class PhasedNetwork(Stack):
         )
         for layer in self._hidden:
             with narrow:
-                potentials = layer.potentials(grades[None])[0]
+                potentials = layer.potentials(grades[None]).squeeze(0)
             grades = layer.grades(potentials.float())
             if not self.training:
                 fired += (grades > 0).sum()
@@ -142,6 +173,17 @@ class PhasedNetwork(Stack):
         with narrow:
             potentials = self.output.potentials(psp)
         return potentials.float(), fired / max(1, n_hidden)
+
+    @torch.no_grad()
+    def settle(self, batches: Iterable[Tensor]) -> None:
+        """Running means of weights that were set, not learnt: plain means over these batches."""
+        self.train()
+        for index, spike_times in enumerate(batches):
+            for layer in self._hidden:
+                layer.momentum = 1 / (index + 1)
+            self.run(spike_times, 1)
+        for layer in self._hidden:
+            layer.momentum = _MOMENTUM
 
     def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
         output = self.output.weights(), self.output_threshold.reshape(1), torch.zeros(0)

@@ -27,11 +27,13 @@ class Stack(nn.Module, ABC):
         layers: tuple[LayerSpec, ...],
         n_steps: int,
         early_weight: float = 0.0,
+        label_smoothing: float = 0.0,
     ) -> None:
-        """early_weight: of the points of time before the last, in the loss."""
+        """early_weight: of the points of time before the last, in the loss; label_smoothing: of
+        what is wanted there, the part spread over all classes."""
         super().__init__()
         self.input, self.specs, self.n_steps = input_spec.post, layers, n_steps
-        self._early_weight = early_weight
+        self._early_weight, self._smoothing = early_weight, label_smoothing
         self.output = Weighted(layers[-1], 1)  # type: ignore[arg-type]  # dense: `check_spec`
         self.gain = nn.Parameter(torch.zeros(()))  # of the output, in the loss only; a logarithm
         # Beyond all potentials while training: then the potential at the end decides.
@@ -64,7 +66,8 @@ class Stack(nn.Module, ABC):
         return "first_spike"
 
     def pictures(self, spike_times: Tensor) -> Tensor:
-        return spike_times.view(-1, 1, self.input.height, self.input.width)
+        """[n, n_inputs] -> [n, channels, height, width], channels last in memory."""
+        return spike_times.view(-1, *self.input).permute(0, 3, 1, 2)
 
     def decide(self, spike_times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Decisions int64 [n], their steps int64 [n], fraction of hidden neurons that fire."""
@@ -79,10 +82,12 @@ class Stack(nn.Module, ABC):
         spread = (last - last.mean(dim=1, keepdim=True)).std().detach() + 1
         scores = potentials * (self.gain.exp() / spread)
         early = self._early_weight
-        loss = (1 - early) * cross_entropy(scores[-1], labels)
+        smoothing = self._smoothing
+        loss = (1 - early) * cross_entropy(scores[-1], labels, label_smoothing=smoothing)
         if early:
             before = scores[:-1].flatten(0, 1)
-            loss = loss + early * cross_entropy(before, labels.repeat(len(scores) - 1))
+            again = labels.repeat(len(scores) - 1)
+            loss = loss + early * cross_entropy(before, again, label_smoothing=smoothing)
         self.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         return int((last.argmax(dim=1) != labels).sum())
