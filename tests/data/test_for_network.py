@@ -141,7 +141,7 @@ def by_learn(folder, monkeypatch, *words):
         found.append(encoded(test_set, params.spec))
         raise StopError
 
-    monkeypatch.setattr(learn.learn, "learn", caught)
+    monkeypatch.setattr(learn.onchip_run, "learn", caught)
     command("learn", "m", *words)
     return found[0]
 

@@ -8,7 +8,7 @@ from samples import random_network
 
 from hwgen.data import datasets
 from hwgen.data.encoding import events, latency, once, rate
-from hwgen.data.for_network import own_test_set
+from hwgen.data.for_network import data_of
 from hwgen.data.inputs import encoded, input_spec
 from hwgen.errors import DataError, RecipeError
 from hwgen.evaluation.accuracy import evaluate
@@ -182,7 +182,7 @@ def test_cifar_is_grey_or_in_colour(tmp_path, cifar):
 def test_a_network_that_takes_colours_gets_them(tmp_path, cifar):
     params = random_network(2, "32x32x3-6C5s3-P2-10", psp="phased/ramp", weight_bits=4)
     params = dataclasses.replace(params, provenance={"data": {"name": "cifar10"}})
-    tests = own_test_set(params, tmp_path)
+    tests = data_of(params, "test", data_dir=tmp_path)
     decisions = Golden(params).decide(latency(cifar.transpose(0, 2, 3, 1), params.spec.input, 6))
     result = evaluate(params, tests)
     assert result.n_correct == (decisions == np.arange(4)).sum()
