@@ -68,7 +68,7 @@ class LayerMonitor:
         self.payload = handle.o__payload
         self.board, self.neurons = board, Neurons(layer.post)
         self.lanes, self.n_filters = lanes, layer.n_thresholds
-        self.has_state = layer.kind != "pool2d"
+        self.has_state = layer.has_weights
         if self.has_state:
             self.strobe, self.block = handle.probe_strobe, handle.probe_block
             self.word = handle.probe_word

@@ -10,8 +10,6 @@ from hwgen.network.spec import InputSpec
 from hwgen.recipe import Recipe
 from hwgen.training.batches import Encoder, kept
 from hwgen.training.learner import Learner
-from hwgen.training.multi_spike import cost, quantisation_error
-from hwgen.training.multi_spike.truncated_bptt import TruncatedNetwork
 from hwgen.training.rounding import rounding
 
 _BATCH = 500
@@ -26,8 +24,7 @@ def accuracy(
     """
     network = learner.network
     device = next(network.parameters()).device
-    raster = isinstance(network, TruncatedNetwork)
-    encoder = Encoder(input_spec, network.n_steps, device, rasters=raster)
+    encoder = Encoder(input_spec, network.n_steps, device, rasters=learner.takes_rasters)
     inputs = kept(dataset, input_spec, network.n_steps)
     labels = torch.from_numpy(dataset.labels).to(device)
     n_correct = 0
@@ -42,19 +39,14 @@ def accuracy(
 def of_rule(
     learner: Learner, recipe: Recipe, train_set: Dataset, input_spec: InputSpec
 ) -> dict[str, Any]:
-    """For the provenance, what TT-LBPTT is judged by: the cost of a batch, and what integers
-    changed. Empty for other rules."""
+    """For the provenance, what the rule is judged by (`Learner.report`), on the first batch."""
     network = learner.network
-    if not isinstance(network, TruncatedNetwork):
-        return {}
     device = next(network.parameters()).device
     n = min(recipe.trained.batch_size, len(train_set))
     inputs = kept(train_set.first(n), input_spec, network.n_steps)
-    encoder = Encoder(input_spec, network.n_steps, device, rasters=True)
+    encoder = Encoder(input_spec, network.n_steps, device, rasters=learner.takes_rasters)
     labels = torch.from_numpy(train_set.labels[:n]).to(device)
-    measured = cost.measure(network, encoder(torch.from_numpy(inputs).to(device)), labels)
-    changes = [c.to_json() | {"text": str(c)} for c in quantisation_error.changes(network, recipe)]
-    return {"cost": measured.to_json(), "changes": changes}
+    return learner.report(recipe, encoder(torch.from_numpy(inputs).to(device)), labels)
 
 
 def choose_device(wish: str) -> str:

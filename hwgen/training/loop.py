@@ -13,10 +13,9 @@ from hwgen.data import inputs as data_inputs
 from hwgen.data.dataset import Dataset
 from hwgen.errors import RecipeError
 from hwgen.network.spec import InputSpec
-from hwgen.recipe import PhasedRecipe, Recipe, TruncatedRecipe
+from hwgen.recipe import Recipe
 from hwgen.training import average, distributed, memory, rules
 from hwgen.training import checkpoint as checkpoints
-from hwgen.training.autograd.phased import PhasedNetwork
 from hwgen.training.batches import Encoder, augment, kept
 from hwgen.training.checkpoint import State
 from hwgen.training.learner import Learner
@@ -107,8 +106,8 @@ class _Run:
     ) -> None:
         self.recipe, self.device = recipe, device
         self.input_spec = data_inputs.input_spec(train_set, recipe.data)
-        n_steps, raster = recipe.network.n_steps, isinstance(recipe.trained, TruncatedRecipe)
-        if distributed.world() > 1 and not raster:
+        n_steps, rule = recipe.network.n_steps, rules.of(recipe)
+        if distributed.world() > 1 and not rule.runs_distributed:
             raise RecipeError(
                 f"{recipe.name}: rule {recipe.trained.rule!r} trains in one process; of several, "
                 "as torchrun starts them, only rule 'tt-lbptt' makes use"
@@ -120,7 +119,7 @@ class _Run:
         self.validation_labels = torch.from_numpy(validation_set.labels).to(device)
         self.generator = torch.Generator().manual_seed(recipe.seed)
         n_classes = int(train_set.labels.max()) + 1
-        self.encoder = Encoder(self.input_spec, n_steps, self.device, rasters=raster)
+        self.encoder = Encoder(self.input_spec, n_steps, self.device, rasters=rule.takes_rasters)
         few = self.encoder(self.images[:N_CALIBRATION])
         self.learner = rules.make(recipe, self.input_spec, n_classes, few, self.generator)
         self.optimiser = _optimiser(self.learner, recipe)
@@ -196,22 +195,19 @@ class _Run:
         return self.history[-1]
 
     def _add_to_average(self) -> None:
-        recipe = self.recipe.trained
-        if isinstance(recipe, PhasedRecipe):
-            n = self.epoch - (recipe.epochs - recipe.average_epochs)
-            if n >= 1:
-                state = self.learner.network.state_dict()
-                self.average = average.added(self.average, state, n)
+        n = self.epoch - (self.recipe.trained.epochs - self.learner.n_averaged_epochs)
+        if n >= 1:
+            self.average = average.added(self.average, self.learner.network.state_dict(), n)
 
     def try_average(self) -> float | None:
         """After the last epoch: the mean of the last ones, the best if it is as good. Returns its
         validation accuracy, or None if none was asked for."""
         network = self.learner.network
-        if not self.average or not isinstance(network, PhasedNetwork):
+        if not self.average:
             return None
         network.load_state_dict(self.average)
         batches = torch.split(self.images, self.recipe.trained.batch_size)[:_SETTLING]
-        network.settle(self.encoder(batch) for batch in batches)
+        self.learner.settle(self.encoder(batch) for batch in batches)
         accuracy = self._validate()[0]
         if accuracy >= self.history[-1].best_accuracy:
             self.best, self.best_epoch = checkpoints.copy(network.state_dict()), self.epoch

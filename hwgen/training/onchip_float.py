@@ -7,7 +7,6 @@ errors are divided by their largest instead of shifted. Spike times stay steps.
 import torch
 from torch import Tensor
 
-from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.params import Params
 from hwgen.training.autograd.firing import Kernel
 from hwgen.training.readout import first_crossing, first_spike
@@ -22,9 +21,9 @@ class FloatStudent:
             raise ValueError("expected params that learn with the window 'psp'")
         self._learning, self._n_steps = learning, params.spec.n_steps
         self._learns = params.spec.learning_layers
-        self._layers = [layer for layer in params.spec.layers if isinstance(layer, DenseSpec)]
-        if len(self._layers) < len(params.spec.layers):
+        if not params.spec.is_dense:
             raise ValueError("expected dense layers only")
+        self._layers = [params.spec.dense(n) for n in params.spec.dense_layers]
         self.weights = []
         for index, layer in enumerate(self._layers):
             weights = torch.from_numpy(params.weights[index]).float()
@@ -55,8 +54,8 @@ class FloatStudent:
     def _potentials(self, index: int, times: Tensor) -> Tensor:
         """[n, n_pre] -> [n, n_steps, n_post], over the steps in which the layer can fire."""
         layer, n_steps = self._layers[index], self._n_steps
-        psp = Kernel(layer.psp).at(times, n_steps)
-        if layer.phased:
+        psp = Kernel(layer.neuron.psp).at(times, n_steps)
+        if layer.neuron.two_phase:
             steps = torch.arange(1, n_steps + 1)[None, :, None]
             return (psp[-1] @ self.weights[index])[:, None] + steps * self._drives[index]
         return (psp @ self.weights[index]).transpose(0, 1)
@@ -79,9 +78,9 @@ class FloatStudent:
             # In integers the largest has `error_bits` bits: three quarters of the range on average.
             errors = errors * (0.75 * 2**learning.error_bits / errors.abs().max())
             last = torch.full_like(post, n_steps - 1)
-            reference = last if layer.phased else torch.minimum(post, last)
+            reference = last if layer.neuron.two_phase else torch.minimum(post, last)
             since = reference[None, :] - pre[:, None]
-            psp = (since + 1 if layer.psp == "ramp" else 1) * (
+            psp = (since + 1 if layer.neuron.psp == "ramp" else 1) * (
                 (since >= 0) & (pre < n_steps)[:, None]
             )
             shift = (
@@ -90,7 +89,7 @@ class FloatStudent:
             below = learning.shadow_bits - layer.weight_bits
             changes[index] = psp * errors * 2.0 ** -(shift + halvings + below)
             moves = pre < n_steps
-            if index and self._layers[index - 1].phased:
+            if index and self._layers[index - 1].neuron.two_phase:
                 moves &= pre > 0
             errors = ((self.weights[index] * (since >= 0)) @ errors) * moves
         for index, change in changes.items():

@@ -5,10 +5,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd import Function
-from torch.nn.functional import conv2d, linear, max_pool2d, pad
 
-from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.kinds import WeightedSpec
+from hwgen.training.layers.kinds import synapses
 
 # By weight bits: the distance of integers, in standard deviations of a neuron's weights, at which
 # rounding a normal distribution loses least (Max, "Quantizing for minimum distortion", 1960).
@@ -62,11 +61,8 @@ class Weighted(nn.Module):
     def __init__(self, spec: WeightedSpec, pool: int) -> None:
         super().__init__()
         self.spec, self.pool = spec, pool
-        n_out = spec.n_thresholds
-        shape: tuple[int, ...] = (n_out, spec.n_pre)
-        if isinstance(spec, ConvSpec):
-            shape = (n_out, spec.channels, spec.size, spec.size)
-        self.shadow = nn.Parameter(torch.zeros(shape))
+        self.synapses = synapses(spec)
+        self.shadow = nn.Parameter(torch.zeros(self.synapses.shape))
         self.rounded = True  # False computes with the shadows: only to measure what rounding costs
 
     def weights(self) -> Tensor:
@@ -78,23 +74,4 @@ class Weighted(nn.Module):
 
     def potentials(self, psp: Tensor) -> Tensor:
         """[n_steps, n, ...] -> [n_steps, n, n_out, ...], pooled."""
-        n_steps, n = psp.shape[:2]
-        if not isinstance(self.spec, ConvSpec):
-            if psp.dim() == 5:  # neurons of a picture are numbered channels last
-                psp = psp.permute(0, 1, 3, 4, 2)
-            return linear(psp.flatten(2), self.weights())
-        maps = self._convolve(psp.flatten(0, 1))
-        if self.pool > 1:
-            maps = max_pool2d(maps, self.pool)
-        return maps.view(n_steps, n, *maps.shape[1:])
-
-    def _convolve(self, maps: Tensor) -> Tensor:
-        """[n, channels, height, width] -> [n, n_out, ...]; channels last in memory."""
-        spec, weights = self.spec, self.weights()
-        assert isinstance(spec, ConvSpec)
-        if spec.channels in (1, 3):
-            # An empty channel more: with one, conv2d gives a layout that slows all that follows;
-            # with three, it takes three times as long.
-            maps, weights = (pad(x, [0, 0, 0, 0, 0, 1]) for x in (maps, weights))
-            maps = maps.contiguous(memory_format=torch.channels_last)
-        return conv2d(maps, weights, stride=spec.stride, padding=spec.padding)
+        return self.synapses.potentials(psp, self.weights(), self.pool)

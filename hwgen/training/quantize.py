@@ -1,40 +1,47 @@
 """Between the network in training and the contract's integers. Nothing is lost either way."""
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from hwgen.errors import ParamsError
-from hwgen.network.layers.conv2d import ConvSpec
-from hwgen.network.layers.dense import DenseSpec
-from hwgen.network.layers.kinds import dense
-from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.layers.kinds import LayerSpec
+from hwgen.network.layers.neurons import SingleSpike
 from hwgen.network.params import Params
-from hwgen.network.spec import InputSpec, NetworkSpec
-from hwgen.training.autograd.stack import Stack
-from hwgen.training.multi_spike.truncated_bptt import TruncatedNetwork
+from hwgen.network.spec import InputSpec, NetworkSpec, Readout
+from hwgen.training.layers.kinds import SYNAPSES
 from hwgen.training.sstdp.network import SpikingNetwork
 
 
+class Exportable(Protocol):
+    """What all networks in training give: integers of the layers that have weights.
+
+    `exported`: of each, weights (axes as `SYNAPSES` says), thresholds and drives (empty: none).
+    """
+
+    n_steps: int
+
+    @property
+    def specs(self) -> tuple[LayerSpec, ...]: ...
+    @property
+    def readout(self) -> Readout: ...
+    def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]: ...
+
+
 def to_params(
-    network: SpikingNetwork | Stack | TruncatedNetwork,
+    network: Exportable,
     input_spec: InputSpec,
     name: str,
     provenance: Mapping[str, Any] | None = None,
 ) -> Params:
     """The integers the network computes with, checked. Raises `ParamsError`."""
-    if isinstance(network, Stack | TruncatedNetwork):
-        specs, tensors = network.specs, _deep_tensors(network)
-    else:
-        none = torch.zeros(0)
-        specs = tuple(dense(x.n_pre, x.n_post, x.weight_bits) for x in network.dense)
-        tensors = [(x.integer_weights(), x.integer_threshold(), none) for x in network.dense]
+    specs = network.specs
     weights, thresholds, drives = [], [], []
-    for spec, (matrix, limits, rises) in zip(specs, tensors, strict=True):
-        if not isinstance(spec, PoolSpec):
+    for spec, (matrix, limits, rises) in zip(specs, _tensors(network), strict=True):
+        if spec.has_weights:
             # Above the largest potential no neuron can fire, so the limit changes no spike.
             limits = limits.clamp(max=spec.max_threshold).expand(spec.n_thresholds)
         weights.append(matrix.detach().cpu().numpy().astype(np.int8))
@@ -57,19 +64,16 @@ def to_params(
     return params
 
 
-def _deep_tensors(network: Stack | TruncatedNetwork) -> list[tuple[Tensor, Tensor, Tensor]]:
+def _tensors(network: Exportable) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Weights, thresholds, drives of every layer, in the order of axes of the contract."""
     weighted = iter(network.exported())
     nothing = torch.zeros(0)
-    tensors = []
     for spec in network.specs:
-        if isinstance(spec, PoolSpec):
-            tensors.append((nothing, nothing, nothing))
-            continue
-        weights, thresholds, drives = next(weighted)
-        order = (2, 3, 1, 0) if isinstance(spec, ConvSpec) else (1, 0)
-        tensors.append((weights.permute(order), thresholds, drives))
-    return tensors
+        if spec.has_weights:
+            weights, thresholds, drives = next(weighted)
+            yield weights.permute(SYNAPSES[type(spec)].axes), thresholds, drives
+        else:
+            yield nothing, nothing, nothing
 
 
 def from_params(params: Params) -> SpikingNetwork:
@@ -77,8 +81,8 @@ def from_params(params: Params) -> SpikingNetwork:
 
     Raises `ParamsError` if there are other layers.
     """
-    layers = [layer for layer in params.spec.layers if isinstance(layer, DenseSpec)]
-    if len(layers) < len(params.spec.layers) or any(layer.psp != "step" for layer in layers):
+    layers = [params.spec.dense(n) for n in params.spec.dense_layers]
+    if not params.spec.is_dense or any(layer.neuron != SingleSpike() for layer in layers):
         raise ParamsError(f"{params.name}: expected dense layers with psp 'step' only")
     sizes = (params.spec.input.n_inputs, *(layer.n_post for layer in layers))
     bits = tuple(layer.weight_bits for layer in layers)

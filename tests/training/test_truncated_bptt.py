@@ -9,7 +9,7 @@ from torch.nn.functional import conv2d, cross_entropy, linear
 from truncated_nets import gradients, learnt, network, network_spec, spikes
 
 from hwgen.golden import Golden
-from hwgen.training.allocated import peak_bytes
+from hwgen.training.memory import peak_bytes
 from hwgen.training.multi_spike import cost, lif
 from hwgen.training.multi_spike.lif import Dynamics
 from hwgen.training.quantize import to_params
@@ -74,7 +74,9 @@ def test_one_window_and_one_block_are_backpropagation_through_time(hidden, reset
     assert len(hidden_weights) == 3
     for name in hidden_weights + [name for name in found if name.endswith("level")][:2]:
         assert wanted[name].abs().max() > 1e-6, name  # there is something to compare
-        torch.testing.assert_close(found[name], wanted[name], rtol=1e-4, atol=1e-7)
+        # Sums of float32 in another order: an error of their largest terms, not of the result.
+        atol = 1e-5 * float(wanted[name].abs().max())
+        torch.testing.assert_close(found[name], wanted[name], rtol=1e-4, atol=atol)
 
 
 def test_windows_cut_the_graph():

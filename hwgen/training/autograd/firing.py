@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.autograd import Function
 
-from hwgen.network.layers.neurons import Psp
+from hwgen.network.layers.neurons import Neuron, Psp, SingleSpike
 
 
 class Kernel(NamedTuple):
@@ -24,6 +24,12 @@ class Kernel(NamedTuple):
     psp: Psp
     tau_steps: int = 0  # of the triangle
     every: float = 1
+
+    @classmethod
+    def of(cls, neuron: Neuron, every: float = 1) -> "Kernel":
+        """That of what reaches a neuron which fires once."""
+        tau_steps = neuron.tau_steps if isinstance(neuron, SingleSpike) else 0
+        return cls(neuron.psp, tau_steps, every)
 
     def at(self, times: Tensor, n: int) -> Tensor:
         """Times of spikes [...] -> PSPs at the first `n` points of time, float32 [n, ...]."""

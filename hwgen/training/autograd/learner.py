@@ -1,25 +1,27 @@
 """The learner of rules that torch differentiates."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
 
+from hwgen.network.spec import NetworkSpec
+from hwgen.recipe import PhasedRecipe, Recipe, StidiRecipe
 from hwgen.training.autograd.phased import PhasedNetwork
 from hwgen.training.autograd.stidi import DeepNetwork
-from hwgen.training.learnt import Decided, Learnt
+from hwgen.training.learner import Decided, Learnt, SimpleLearner
 from hwgen.training.readout import lowest_threshold
 
 
-class DeepLearner:
+class _AutogradLearner(SimpleLearner):
     """Any layers, by autograd."""
 
     def __init__(self, network: DeepNetwork | PhasedNetwork) -> None:
         self._network = network
 
     @property
-    def network(self) -> DeepNetwork | PhasedNetwork:
+    def network(self) -> Any:
         return self._network
 
     def learn(
@@ -38,9 +40,6 @@ class DeepLearner:
     def clip(self) -> None:
         self.network.clip()
 
-    def end_epoch(self, progress: float, generator: torch.Generator) -> int:
-        return 0
-
     @torch.no_grad()
     def decide(self, spike_times: Tensor) -> Decided:
         self.network.eval()
@@ -58,4 +57,46 @@ class DeepLearner:
         network.output_threshold.fill_(lowest_threshold(potentials, labels, highest, loss))
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        return self.network.parameter_groups()
+        groups: list[dict[str, Any]] = self.network.parameter_groups()
+        return groups
+
+
+class StidiLearner(_AutogradLearner):
+    """STiDi-BP and its variant by surrogate."""
+
+    @classmethod
+    def new(
+        cls, recipe: Recipe, spec: NetworkSpec, few: Tensor, generator: torch.Generator
+    ) -> "StidiLearner":
+        """Initialised at random; `few` says on which device."""
+        assert isinstance(recipe.training, StidiRecipe)
+        network = DeepNetwork(spec.input, spec.layers, spec.n_steps, recipe.training)
+        return cls(_initialised(network, few, generator))
+
+
+class PhasedLearner(_AutogradLearner):
+    """Two-phase networks."""
+
+    @classmethod
+    def new(
+        cls, recipe: Recipe, spec: NetworkSpec, few: Tensor, generator: torch.Generator
+    ) -> "PhasedLearner":
+        """Initialised at random; `few` says on which device."""
+        assert isinstance(recipe.training, PhasedRecipe)
+        network = PhasedNetwork(spec.input, spec.layers, spec.n_steps, recipe.training)
+        learner = cls(_initialised(network, few, generator))
+        learner.n_averaged_epochs = recipe.training.average_epochs
+        return learner
+
+    def settle(self, batches: Iterable[Tensor]) -> None:
+        self.network.settle(batches)
+
+
+_Net = TypeVar("_Net", DeepNetwork, PhasedNetwork)
+
+
+def _initialised(network: _Net, few: Tensor, generator: torch.Generator) -> _Net:
+    network.initialise(generator)
+    network.to(few.device)
+    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return network

@@ -10,10 +10,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.kinds import LayerSpec
-from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.spec import InputSpec, Readout
+from hwgen.training.layers.kinds import SYNAPSES
 from hwgen.training.quantised import Weighted
 from hwgen.training.readout import first_crossing, first_spike
 
@@ -115,10 +114,14 @@ def pools(layers: tuple[LayerSpec, ...]) -> list[tuple[LayerSpec, int]]:
     Raises ValueError if pooling follows anything but a convolution.
     """
     pairs = list(zip([None, *layers], layers, strict=False))
-    if any(isinstance(b, PoolSpec) and not isinstance(a, ConvSpec) for a, b in pairs):
+    if any(not b.has_weights and not (a and _can_be_pooled(a)) for a, b in pairs):
         raise ValueError("pooling must follow a convolution")
     return [
-        (layer, after.size if isinstance(after, PoolSpec) else 1)
+        (layer, 1 if after.has_weights else after.size)
         for layer, after in pairwise(layers)
-        if not isinstance(layer, PoolSpec)
+        if layer.has_weights
     ]
+
+
+def _can_be_pooled(layer: LayerSpec) -> bool:
+    return layer.has_weights and bool(SYNAPSES[type(layer)].can_be_pooled)

@@ -75,7 +75,7 @@ class DeepNetwork(Stack):
         """
         first = self.layers[0].spec
         every = self.n_steps / n_points
-        psp = Kernel(first.psp, first.tau_steps, every).at(self.pictures(spike_times), n_points)
+        psp = Kernel.of(first.neuron, every).at(self.pictures(spike_times), n_points)
         fired, n_hidden = torch.zeros((), device=psp.device), 0
         for layer, after in zip(self._hidden, self.layers[1:], strict=True):
             potentials = layer.potentials(psp)
@@ -90,7 +90,7 @@ class DeepNetwork(Stack):
                 level.view(shape),
                 displacement=self.recipe.gradient == "displacement",
                 width=self.recipe.width,
-                kernel=Kernel(after.spec.psp, after.spec.tau_steps, every),
+                kernel=Kernel.of(after.spec.neuron, every),
             )
             if not self.training:
                 fired += (psp.amax(dim=0) > 0).sum()

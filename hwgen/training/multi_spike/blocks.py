@@ -11,9 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, linear
 
-from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.kinds import LayerSpec, WeightedSpec
-from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.layers.neurons import Lif
 from hwgen.network.layers.shape import Shape
 from hwgen.recipe import TruncatedRecipe
 from hwgen.training import distributed
@@ -33,21 +32,22 @@ class Spiking(Weighted):
         self.register_buffer("scale", torch.ones(spec.n_thresholds))
         self.scale: Tensor
         self.seen: list[Tensor] | None = None  # spreads of each window, where they are wanted
-        self._shape = (-1, 1, 1) if isinstance(spec, ConvSpec) else (-1,)
+        self._shape = self.synapses.channel_shape
 
     @property
     def dynamics(self) -> Dynamics:
-        return Dynamics(self.spec.reset, self.spec.leak_shift, exact=self.rounded)
+        neuron = self.spec.neuron
+        if isinstance(neuron, Lif):
+            return Dynamics(neuron.reset, neuron.leak_shift, exact=self.rounded)
+        return Dynamics("never", 0, exact=self.rounded)
 
     def rest(self, n: int) -> Tensor:
         """Potentials at the start of a sample: zeros [n, n_out, ...]."""
-        post = self.spec.post
-        picture = (post.height, post.width) if isinstance(self.spec, ConvSpec) else ()
-        return torch.zeros(n, post.channels, *picture, device=self.shadow.device)
+        return torch.zeros(n, *self.synapses.post, device=self.shadow.device)
 
     def thresholds(self) -> Tensor:
         """As exported: float32 [n_out] of integers; gradients pass the rounding unchanged."""
-        if self.spec.reset == "never":  # beyond all potentials: it only integrates
+        if not self.spec.neuron.fires_again:  # beyond all potentials: it only integrates
             return torch.full_like(self.scale, float(self.spec.max_threshold))
         limits = self.level * self.scale.clone()  # the running scale changes before backward
         return limits.floor().detach() + (limits - limits.detach()) if self.rounded else limits
@@ -113,7 +113,7 @@ class Block(nn.Module):
     def __init__(self, specs: Sequence[LayerSpec], head: Head | None, width: float) -> None:
         super().__init__()
         self.specs, self.head, self._width = tuple(specs), head, width
-        self.spiking = [Spiking(spec) for spec in specs if not isinstance(spec, PoolSpec)]
+        self.spiking = [Spiking(spec) for spec in specs if spec.has_weights]
         self.modules_in_order = nn.ModuleList(self.spiking)
 
     def run(self, spikes: Tensor, potentials: list[Tensor]) -> list[Tensor]:
@@ -123,12 +123,12 @@ class Block(nn.Module):
         """
         outputs, index = [], 0
         for spec in self.specs:
-            if isinstance(spec, PoolSpec):
-                spikes = pool(spikes, spec.size)
-            else:
+            if spec.has_weights:
                 layer = self.spiking[index]
                 spikes, potentials[index] = layer.run(spikes, potentials[index], self._width)
                 index += 1
+            else:
+                spikes = pool(spikes, spec.size)
             outputs.append(spikes)
         return outputs
 
@@ -139,7 +139,7 @@ def blocks(layers: tuple[LayerSpec, ...], recipe: TruncatedRecipe, n_classes: in
     groups: list[list[LayerSpec]] = [[]]
     n_weighted = 0
     for spec in layers:
-        if not isinstance(spec, PoolSpec):
+        if spec.has_weights:
             if recipe.block_layers and n_weighted == recipe.block_layers:
                 groups.append([])
                 n_weighted = 0

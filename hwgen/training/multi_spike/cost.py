@@ -18,8 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode
 
-from hwgen.network.layers.pool2d import PoolSpec
-from hwgen.training.allocated import peak_bytes
+from hwgen.training.memory import peak_bytes
 from hwgen.training.multi_spike.truncated_bptt import TruncatedNetwork
 
 
@@ -95,7 +94,7 @@ def _counted(network: TruncatedNetwork, n: int) -> dict[str, int]:
     for block in network.blocks:
         first = True
         for spec in block.specs:
-            if isinstance(spec, PoolSpec):
+            if not spec.has_weights:
                 continue
             macs = n * network.n_steps * spec.n_post * spec.n_fan_in
             forward += macs

@@ -9,8 +9,8 @@ from torch import Tensor
 from hwgen.errors import RecipeError
 from hwgen.network.spec import NetworkSpec
 from hwgen.recipe import Recipe, TruncatedRecipe
-from hwgen.training.learnt import Decided, Learnt
-from hwgen.training.multi_spike import quantisation_error
+from hwgen.training.learner import Decided, Learnt, SimpleLearner
+from hwgen.training.multi_spike import cost, quantisation_error
 from hwgen.training.multi_spike.truncated_bptt import TruncatedNetwork
 
 _MAX_EXACT_BITS = 24  # of integers in float32, without the sign
@@ -53,15 +53,18 @@ def leak_shift(recipe: Recipe) -> int:
     return shift
 
 
-class TruncatedLearner:
+class TruncatedLearner(SimpleLearner):
     """Multi-spike networks, by TT-LBPTT."""
+
+    takes_rasters = True
+    runs_distributed = True
 
     def __init__(self, network: TruncatedNetwork) -> None:
         self._network = network
 
     @classmethod
     def new(
-        cls, spec: NetworkSpec, recipe: Recipe, few: Tensor, generator: torch.Generator
+        cls, recipe: Recipe, spec: NetworkSpec, few: Tensor, generator: torch.Generator
     ) -> "TruncatedLearner":
         """Initialised by some inputs, 0/1 [n, n_steps, n_inputs]. Raises `RecipeError`."""
         assert isinstance(recipe.training, TruncatedRecipe)
@@ -90,9 +93,6 @@ class TruncatedLearner:
     def clip(self) -> None:
         self.network.clip()
 
-    def end_epoch(self, progress: float, generator: torch.Generator) -> int:
-        return 0
-
     def decide(self, spike_times: Tensor) -> Decided:
         """All steps are taken: decisions are by counts or potentials at the end."""
         self.network.eval()
@@ -104,3 +104,10 @@ class TruncatedLearner:
 
     def parameter_groups(self) -> list[dict[str, Any]]:
         return self.network.parameter_groups()
+
+    def report(self, recipe: Recipe, inputs: Tensor, labels: Tensor) -> dict[str, Any]:
+        """The cost of a batch, and what integers changed."""
+        measured = cost.measure(self.network, inputs, labels)
+        changes = quantisation_error.changes(self.network, recipe)
+        told = [change.to_json() | {"text": str(change)} for change in changes]
+        return {"cost": measured.to_json(), "changes": told}

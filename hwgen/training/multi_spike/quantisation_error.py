@@ -87,7 +87,7 @@ def changes(network: TruncatedNetwork, recipe: Recipe) -> list[Change]:
                 note="relative; the training computed with the rounded ones",
             )
         )
-        if layer.spec.reset == "never":
+        if not layer.spec.neuron.fires_again:
             continue
         lost = limits - limits.floor()
         worst = int(lost.argmax())

@@ -132,7 +132,7 @@ class TruncatedNetwork(nn.Module):
                 outputs = block.run(spikes, potentials[index])
                 spikes = outputs[-1]
                 for spec, output in zip(block.specs, outputs, strict=True):
-                    if spec.kind != "pool2d" and hidden < len(fired):
+                    if spec.has_weights and hidden < len(fired):
                         fired[hidden] = fired[hidden] | (output > 0).any(dim=0)
                         hidden += 1
             counts += spikes.sum(dim=0)

@@ -7,19 +7,40 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from hwgen.recipe import SstdpRecipe
-from hwgen.training.learnt import Decided, Learnt
+from hwgen.errors import RecipeError
+from hwgen.network.layers.neurons import SingleSpike
+from hwgen.network.spec import NetworkSpec
+from hwgen.recipe import Recipe, SstdpRecipe
+from hwgen.training.learner import Decided, Learnt, SimpleLearner
 from hwgen.training.readout import lowest_threshold
 from hwgen.training.sstdp.layers import Dense
-from hwgen.training.sstdp.network import SpikingNetwork, decide, redraw
+from hwgen.training.sstdp.network import SpikingNetwork, decide, initialise, redraw
 
 
-class SstdpLearner:
+class SstdpLearner(SimpleLearner):
     """Dense layers, by SSTDP."""
 
     def __init__(self, network: SpikingNetwork, recipe: SstdpRecipe) -> None:
         self._network, self.recipe = network, recipe
         self._forget()
+
+    @classmethod
+    def new(
+        cls, recipe: Recipe, spec: NetworkSpec, few: Tensor, generator: torch.Generator
+    ) -> "SstdpLearner":
+        """Initialised by some spike times int64 [n, n_inputs]. Raises `RecipeError`."""
+        training = recipe.training
+        assert isinstance(training, SstdpRecipe)
+        layers = [spec.dense(n) for n in spec.dense_layers]
+        if not spec.is_dense or any(layer.neuron != SingleSpike() for layer in layers):
+            raise RecipeError(
+                f"{recipe.name}: rule 'sstdp' trains dense layers with psp 'step'; "
+                "use rule = 'stidi' for others"
+            )
+        sizes, bits = [layer.n_post for layer in layers], [layer.weight_bits for layer in layers]
+        network = SpikingNetwork((spec.input.n_inputs, *sizes), tuple(bits), spec.n_steps)
+        initialise(network.to(few.device), training, few, generator)
+        return cls(network, training)
 
     @property
     def network(self) -> SpikingNetwork:

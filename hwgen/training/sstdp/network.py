@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from hwgen.network.layers.kinds import LayerSpec, dense
 from hwgen.network.spec import Readout
 from hwgen.recipe import SstdpRecipe
 from hwgen.training.readout import first_spike
@@ -24,6 +25,16 @@ class SpikingNetwork(nn.Module):
             for n_pre, n_post, bits in zip(sizes, sizes[1:], weight_bits, strict=False)
         ]
         self.layers = nn.ModuleList(self.dense)
+
+    @property
+    def specs(self) -> tuple[LayerSpec, ...]:
+        """Of all layers, as exported."""
+        return tuple(dense(x.n_pre, x.n_post, x.weight_bits) for x in self.dense)
+
+    def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Integer weights [n_post, n_pre], thresholds and drives (none) of all layers."""
+        none = torch.zeros(0)
+        return [(x.integer_weights().T, x.integer_threshold(), none) for x in self.dense]
 
     def forward(self, spike_times: Tensor) -> list[LayerTrace]:
         """Input spike times int64 [n, n_inputs], `n_steps` for never -> one LayerTrace a layer."""
