@@ -53,7 +53,7 @@ class WordCore(wiring.Component):
         check_classes(core)
         self._core = core
         self.learns = bool(core.learning_layers)
-        self.fills = hasattr(core, "fill")
+        self.fills = bool(core.fillable_layers)
         if self.fills and not self.learns:
             raise ValueError("a core whose weights are loaded has no bus yet")
         learnt: dict[str, wiring.Member] = {}

@@ -3,11 +3,24 @@
 from collections.abc import Sequence
 
 from amaranth.hdl import Cat, Module, Signal
-from amaranth.lib import wiring
+from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.stream import index_bits, token_stream, vector
 from hwgen.protocol.tokens import Kind
+
+
+def tokens_in(
+    *,
+    n_inputs: int,
+    n_labels: int = 0,
+    n_layers: int = 0,
+    readable: Sequence[int] = (),
+    fillable: Sequence[int] = (),
+) -> stream.Signature:
+    """The stream into a gate, whose indices have room for whatever they can mean: see `Gate`."""
+    n_asked = max([0, *readable, *(n_layers + layer for layer in fillable)]) + 1
+    return token_stream(vector(max(n_inputs + 1, n_labels + 1, n_asked)))
 
 
 class Gate(wiring.Component):
@@ -45,13 +58,20 @@ class Gate(wiring.Component):
         self._n_layers = n_layers
         self._readable, self._fillable = readable, fillable
         self._waits = bool(fillable) and not n_labels
-        n_asked = max([0, *readable, *(n_layers + layer for layer in fillable)]) + 1
         self._n_inputs = n_inputs
         self._max_in_flight = max_in_flight
         self._n_labels = n_labels
         super().__init__(
             {
-                "i": In(token_stream(vector(max(n_inputs + 1, n_labels + 1, n_asked)))),
+                "i": In(
+                    tokens_in(
+                        n_inputs=n_inputs,
+                        n_labels=n_labels,
+                        n_layers=n_layers,
+                        readable=readable,
+                        fillable=fillable,
+                    )
+                ),
                 "o": Out(token_stream(vector(n_inputs))),
                 "lesson": Out(1),
                 "reads": Out(1),
