@@ -1,7 +1,7 @@
 """Hidden layers as the field writes them, ``20C5-P2-1000``, to specs. Standard library only."""
 
 import re
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.dense import DenseSpec
@@ -17,6 +17,16 @@ _WORD = re.compile(
 )
 
 
+class NeuronFields(TypedDict, total=False):
+    """What files say of neurons (`Neurons`); left out: those that fire once, of the step PSP."""
+
+    psp: Psp
+    tau_steps: int
+    phased: bool
+    reset: Reset
+    leak_shift: int
+
+
 def layers(
     hidden: str,
     first: Shape,
@@ -24,12 +34,8 @@ def layers(
     *,
     n_steps: int,
     weight_bits: int,
-    psp: Psp = "step",
-    tau_steps: int = 0,
-    phased: bool = False,
-    reset: Reset = "never",
-    leak_shift: int = 0,
     readout: Readout = "first_spike",
+    **neurons: Unpack[NeuronFields],
 ) -> tuple[LayerSpec, ...]:
     """Specs of the hidden layers and of the dense output layer, with the narrowest potentials.
 
@@ -38,14 +44,8 @@ def layers(
     with stride 2 and padding 1 (1 and 0 if left out), ``P2`` pooling of 2 x 2. Empty: none.
     Raises ValueError on anything else. Shapes that cannot be are refused by `Params.check`.
     """
-    common: dict[str, Any] = {
-        "weight_bits": weight_bits,
-        "potential_bits": 0,
-        "psp": psp,
-        "tau_steps": tau_steps,
-        "reset": reset,
-        "leak_shift": leak_shift,
-    }
+    common: dict[str, Any] = {"weight_bits": weight_bits, "potential_bits": 0, **neurons}
+    phased = common.pop("phased", False)
     multi_spike = readout != "first_spike"
     made: list[LayerSpec] = []
     shape = first

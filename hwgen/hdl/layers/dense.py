@@ -27,10 +27,9 @@ from hwgen.hdl.neurons.pipeline import Neurons
 from hwgen.hdl.neurons.serializer import Serializer
 from hwgen.hdl.neurons.slot import Op
 from hwgen.hdl.stream import index_bits, mark_of, token_stream
-from hwgen.hdl.weights.loader import Loaded
-from hwgen.hdl.weights.shadows import Shadows, SpramShadows
+from hwgen.hdl.weights.shadows import Shadows
 from hwgen.network.layers.dense import DenseSpec
-from hwgen.protocol.memory import memory_image, n_blocks, words
+from hwgen.protocol.memory import memory_image, n_blocks
 from hwgen.protocol.tokens import Kind
 
 
@@ -56,16 +55,13 @@ class Dense(wiring.Component):
         *,
         lanes: int,
         is_output: bool = False,
-        shadows: NDArray[np.int32] | None = None,
-        shadow_bits: int = 0,
-        spram: bool = False,
+        store: Shadows | None = None,
     ) -> None:
         """weights: int8 [n_pre, n_post]; thresholds: int32 [n_post]; drives: the same of a phased
         layer, else [0]; 1 <= lanes <= n_post.
 
-        With `shadows`, int32 [n_pre, n_post], the weights are their top bits, in the memory
-        `store`, which a learning unit can write; with `spram`, see `SpramShadows`. With `spram`
-        alone, `store` waits for the weights.
+        `store`: where the weights are, if they are not constant: shadows, of which they are the top
+        bits and which a learning unit writes, or a memory that a host fills.
         """
         if not 1 <= lanes <= layer.n_post:
             raise ValueError(f"lanes must be 1..{layer.n_post}, not {lanes!r}")
@@ -74,20 +70,7 @@ class Dense(wiring.Component):
         self._is_output = is_output
         self._n_blocks = n_blocks(layer.n_post, lanes)
         self._image = memory_image(weights, layer, lanes)
-        self.store: Shadows | None = None
-        if shadows is not None:
-            shape = {
-                "lanes": lanes,
-                "weight_bits": layer.weight_bits,
-                "shadow_bits": shadow_bits,
-            }
-            self.store = (
-                SpramShadows(layer.n_pre * self._n_blocks, **shape)
-                if spram
-                else Shadows(words(shadows, layer, lanes, shadow_bits), **shape)
-            )
-        elif spram:
-            self.store = Loaded(layer, lanes)
+        self.store = store
         self._thresholds, self._drives = thresholds.tolist(), drives.tolist()
         self._word_bits = lanes * (layer.potential_bits + layer.slope_bits + 1)
         super().__init__(

@@ -5,10 +5,13 @@ from collections.abc import Callable
 from hwgen.hdl.layers.conv import Conv
 from hwgen.hdl.layers.dense import Dense
 from hwgen.hdl.layers.pool import Pool
+from hwgen.hdl.weights.loader import Loaded
+from hwgen.hdl.weights.shadows import Shadows, SpramShadows
 from hwgen.network.design import Design
 from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.protocol.memory import n_blocks, words
 
 Layer = Dense | Conv | Pool
 
@@ -23,18 +26,21 @@ def _dense(design: Design, index: int) -> Dense:
     layer, lanes = params.spec.dense(index), design.lanes[index]
     tensors = params.weights[index], params.thresholds[index], params.drives[index]
     is_output = index == len(params.spec.layers) - 1
-    spram, learning = index in design.loaded_layers, params.spec.learning
+    store = _store(design, index)
+    return Dense(layer, *tensors, lanes=lanes, is_output=is_output, store=store)
+
+
+def _store(design: Design, index: int) -> Shadows | None:
+    """Where the weights of a dense layer are, if they are not constant."""
+    layer, lanes = design.params.spec.dense(index), design.lanes[index]
+    is_loaded, learning = index in design.loaded_layers, design.params.spec.learning
     if learning is None or index not in design.learning_layers:
-        return Dense(layer, *tensors, lanes=lanes, is_output=is_output, spram=spram)
-    return Dense(
-        layer,
-        *tensors,
-        lanes=lanes,
-        is_output=is_output,
-        shadows=params.shadows[index],
-        shadow_bits=learning.shadow_bits,
-        spram=spram,
-    )
+        return Loaded(layer, lanes) if is_loaded else None
+    bits = learning.shadow_bits
+    shape = {"lanes": lanes, "weight_bits": layer.weight_bits, "shadow_bits": bits}
+    if is_loaded:
+        return SpramShadows(layer.n_pre * n_blocks(layer.n_post, lanes), **shape)
+    return Shadows(words(design.params.shadows[index], layer, lanes, bits), **shape)
 
 
 def _conv(design: Design, index: int) -> Conv:
