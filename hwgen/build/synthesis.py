@@ -21,6 +21,7 @@ from hwgen.hdl.bus.words import MAX_CLASSES
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.top import BoardTop
 from hwgen.network.design import Design
+from hwgen.network.params import Params
 from hwgen.toolchain import tools
 
 NAME = "top"  # of the design, and the stem of its files
@@ -89,12 +90,7 @@ def build(
     `ToolError` if a tool is missing or fails.
     """
     start, params = time.monotonic(), design.params
-    memories.check_memory(params, board)
-    if params.spec.n_classes > MAX_CLASSES:
-        raise BoardError(
-            f"{board.name}: {params.spec.n_classes} classes, but a serial answer has room for "
-            f"{MAX_CLASSES}; use the core's Verilog with a link of your own"
-        )
+    _require_room(params, board)
     clock = pll.find(board, clock_hz) if clock_hz and clock_hz != board.clock_hz else None
     core_hz = clock.output_hz if clock else board.clock_hz
     divisor = divisor or board.divisor(core_hz)
@@ -122,14 +118,7 @@ def build(
         )
 
     on_phase(PHASES[3])
-    suffix = BITSTREAM_SUFFIX[board.family]
-    bitstream, written = (build_dir / f"{stem}{suffix}" for stem in (NAME, _NEW))
-    for command in commands[2:]:
-        words = [written.name if word == bitstream.name else word for word in command]
-        _run(words, build_dir, None)
-    if not written.is_file():
-        raise ToolError(f"{bitstream}: not written by {commands[-1][0]}, though it said nothing")
-    written.replace(bitstream)  # whole; until now there was the old one
+    bitstream = _pack(commands[2:], build_dir, board)
     return SynthResult(
         digest=params.digest,
         board=board.name,
@@ -150,6 +139,29 @@ def build(
         seconds=time.monotonic() - start,
         loaded_layers=() if design.learns else design.loaded_layers,
     )
+
+
+def _require_room(params: Params, board: Board) -> None:
+    """Raise `BoardError` for what no lanes and no seed can mend."""
+    memories.check_memory(params, board)
+    if params.spec.n_classes > MAX_CLASSES:
+        raise BoardError(
+            f"{board.name}: {params.spec.n_classes} classes, but a serial answer has room for "
+            f"{MAX_CLASSES}; use the core's Verilog with a link of your own"
+        )
+
+
+def _pack(commands: Sequence[Sequence[str]], build_dir: Path, board: Board) -> Path:
+    """The bitstream, which takes the place of an old one when it is whole."""
+    suffix = BITSTREAM_SUFFIX[board.family]
+    bitstream, written = (build_dir / f"{stem}{suffix}" for stem in (NAME, _NEW))
+    for command in commands:
+        words = [written.name if word == bitstream.name else word for word in command]
+        _run(words, build_dir, None)
+    if not written.is_file():
+        raise ToolError(f"{bitstream}: not written by {commands[-1][0]}, though it said nothing")
+    written.replace(bitstream)
+    return bitstream
 
 
 def _prepare(

@@ -67,11 +67,13 @@ def run(
         params,
         only(there.seen(train, seed), labels),
         test,
-        n_samples=n_samples or int(params.provenance.get("n_samples", _N_SAMPLES)),
-        n_points=n_points,
-        seed=seed,
-        checkpoint=checkpoint,
-        resume=resume,
+        onchip_run.RunConfig(
+            n_samples=n_samples or int(params.provenance.get("n_samples", _N_SAMPLES)),
+            n_points=n_points,
+            seed=seed,
+            checkpoint=checkpoint,
+            resume=resume,
+        ),
         on_point=on_point,
     )
     params_file.save(course.params, folder.params_path)

@@ -45,50 +45,93 @@ class Course:
 OnPoint = Callable[[int, int, float], None]
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """What to do, beside the network and the data.
+
+    `n_samples` of the training set are learnt in random order, again and again if they are more.
+    The test set is measured on `n_points` times, and before the first sample; at each of them all
+    is saved to `checkpoint`, from which an interrupted run goes on with `resume`.
+    """
+
+    n_samples: int
+    n_points: int = 10
+    seed: int = 0
+    checkpoint: Path | None = None
+    resume: bool = False
+
+    def identity(self, params: Params, *datasets: Dataset) -> dict[str, Any]:
+        """By which a checkpoint is known as that of the same run."""
+        known = {
+            "params": params.digest,
+            "samples": self.n_samples,
+            "points": self.n_points,
+            "seed": self.seed,
+        }
+        return known | ({"data": _digest(*datasets)} if self.checkpoint else {})
+
+
 def learn(
     params: Params,
     train: Dataset,
     test: Dataset,
+    config: RunConfig,
     *,
-    n_samples: int,
-    n_points: int = 10,
-    seed: int = 0,
-    checkpoint: Path | None = None,
-    resume: bool = False,
     on_point: OnPoint | None = None,
 ) -> Course:
-    """Learn `n_samples` of the training set in random order, again and again if they are more.
+    """Learn as a core would; see `RunConfig`. The test set is only measured on.
 
-    The test set is only measured on, `n_points` times and before the first sample. At each of them
-    all is saved to `checkpoint`, where a course that was interrupted goes on with `resume`.
-    `on_point` is called with (samples learnt, `n_samples`, test accuracy).
+    `on_point` is called with (samples learnt, `n_samples`, test accuracy). Raises `DataError`.
     """
     if params.spec.learning is None:
         raise DataError(f"{params.name}: has no learning unit; say which layers are to learn")
     for dataset in (train, test):
         check_input(params, dataset)
-    spec = params.spec
-    plan: dict[str, Any] = {
-        "params": params.digest,
-        "samples": n_samples,
-        "points": n_points,
-        "seed": seed,
-    }
-    if checkpoint:
-        plan["data"] = _digest(train, test)
-    before = onchip_checkpoint.load(checkpoint, plan) if checkpoint and resume else None
-    inputs = latency(train.images, spec.input, spec.n_steps)
-    tests = latency(test.images, spec.input, spec.n_steps)
-    order = _order(len(train), n_samples, seed)
-    if before:
-        student = Student(before.params, state=before.state, n_learnt=before.n_learnt)
-        curve, seconds = list(before.curve), before.seconds
-    else:
-        student, curve, seconds = Student(params), [], 0.0
+    run = _Run(params, train, test, config, on_point)
+    if not run.curve:
+        run.note(0, float("nan"), 0)
+    order = _order(len(train), config.n_samples, config.seed)
+    ends = np.linspace(0, config.n_samples, config.n_points + 1).round().astype(int)
+    for start, end in pairwise(ends[ends >= run.curve[-1].n_learnt]):
+        run.learn(order[start:end], int(end))
+    return Course(
+        params=replace(run.student.params, provenance=_provenance(params, train, config, run)),
+        dataset=train.name,
+        curve=tuple(run.curve),
+        samples_per_s=config.n_samples / max(run.seconds, 1e-9),
+    )
 
-    def note(n_learnt: int, online: float, n_updates: int) -> None:
-        accuracy = float((Golden(student.params).decide(tests) == test.labels).mean())
-        curve.append(
+
+class _Run:
+    """All that changes in a run: what was learnt, the curve, and the seconds of learning."""
+
+    def __init__(
+        self,
+        params: Params,
+        train: Dataset,
+        test: Dataset,
+        config: RunConfig,
+        on_point: OnPoint | None,
+    ) -> None:
+        spec, self._config, self._on_point = params.spec, config, on_point
+        self._inputs = latency(train.images, spec.input, spec.n_steps)
+        self._labels = train.labels
+        self._tests = latency(test.images, spec.input, spec.n_steps)
+        self._test_labels = test.labels
+        self._identity = config.identity(params, train, test)
+        self.student, self.seconds = Student(params), 0.0
+        self.curve: list[Point] = []
+        if config.checkpoint and config.resume:
+            before = onchip_checkpoint.load(config.checkpoint, self._identity)
+            if before:
+                self.student = Student(before.params, state=before.state, n_learnt=before.n_learnt)
+                self.curve, self.seconds = list(before.curve), before.seconds
+
+    def note(self, n_learnt: int, online: float, n_updates: int) -> None:
+        """A point of the curve."""
+        decisions = Golden(self.student.params).decide(self._tests)
+        accuracy = float((decisions == self._test_labels).mean())
+        self.curve.append(
             Point(
                 n_learnt=n_learnt,
                 test_accuracy=accuracy,
@@ -96,50 +139,44 @@ def learn(
                 n_updates=n_updates,
             )
         )
-        if on_point:
-            on_point(n_learnt, n_samples, accuracy)
+        if self._on_point:
+            self._on_point(n_learnt, self._config.n_samples, accuracy)
 
-    if not before:
-        note(0, float("nan"), 0)
-    ends = np.linspace(0, n_samples, n_points + 1).round().astype(int)
-    for start, end in pairwise(ends[ends >= curve[-1].n_learnt]):
-        chosen = order[start:end]
-        started = time.perf_counter()
-        progress = student.learn(inputs[chosen], train.labels[chosen])
-        seconds += time.perf_counter() - started
-        online = float((progress.decisions == train.labels[chosen]).mean())
-        note(int(end), online, curve[-1].n_updates + progress.n_updates)
-        if checkpoint:
+    def learn(self, chosen: NDArray[np.int64], n_learnt: int) -> None:
+        """Learn some samples, up to `n_learnt` in all; test, and save."""
+        labels, started = self._labels[chosen], time.perf_counter()
+        progress = self.student.learn(self._inputs[chosen], labels)
+        self.seconds += time.perf_counter() - started
+        online = float((progress.decisions == labels).mean())
+        self.note(n_learnt, online, self.curve[-1].n_updates + progress.n_updates)
+        if self._config.checkpoint:
             onchip_checkpoint.save(
                 Halfway(
-                    params=student.params,
-                    state=student.state,
-                    curve=tuple(curve),
-                    seconds=seconds,
-                    plan=plan,
+                    params=self.student.params,
+                    state=self.student.state,
+                    curve=tuple(self.curve),
+                    seconds=self.seconds,
+                    plan=self._identity,
                 ),
-                checkpoint,
+                self._config.checkpoint,
             )
-    provenance = dict(params.provenance) | {
+
+
+def _provenance(params: Params, train: Dataset, config: RunConfig, run: _Run) -> dict[str, Any]:
+    return dict(params.provenance) | {
         "parent": params.digest,
         "hwgen": hwgen.__version__,
         "course": {
             "dataset": train.name,
-            "n_samples": n_samples,
-            "n_updates": curve[-1].n_updates,
-            "seed": seed,
+            "n_samples": config.n_samples,
+            "n_updates": run.curve[-1].n_updates,
+            "seed": config.seed,
         },
         "accuracy": {
-            "golden, test, before": curve[0].test_accuracy,
-            "golden, test": curve[-1].test_accuracy,
+            "golden, test, before": run.curve[0].test_accuracy,
+            "golden, test": run.curve[-1].test_accuracy,
         },
     }
-    return Course(
-        params=replace(student.params, provenance=provenance),
-        dataset=train.name,
-        curve=tuple(curve),
-        samples_per_s=n_samples / max(seconds, 1e-9),
-    )
 
 
 def _digest(*datasets: Dataset) -> str:

@@ -40,7 +40,10 @@ def first(sets):
 def test_from_nothing_to_digits(sets, first):
     told = []
     made = run.learn(
-        first, *sets, n_samples=3000, n_points=3, seed=2, on_point=lambda *a: told.append(a)
+        first,
+        *sets,
+        run.RunConfig(n_samples=3000, n_points=3, seed=2),
+        on_point=lambda *a: told.append(a),
     )
     accuracies = [point.test_accuracy for point in made.curve]
     assert accuracies[0] < 0.25
@@ -53,11 +56,13 @@ def test_from_nothing_to_digits(sets, first):
 
 def test_a_course_is_the_same_each_time(sets, first):
     digests = {
-        run.learn(first, *sets, n_samples=300, n_points=points, seed=seed).params.digest
+        run.learn(
+            first, *sets, run.RunConfig(n_samples=300, n_points=points, seed=seed)
+        ).params.digest
         for points, seed in ((1, 2), (3, 2), (1, 2))
     }
     assert len(digests) == 1
-    other = run.learn(first, *sets, n_samples=300, n_points=1, seed=3)
+    other = run.learn(first, *sets, run.RunConfig(n_samples=300, n_points=1, seed=3))
     assert other.params.digest not in digests
 
 
@@ -76,7 +81,7 @@ def test_last_layer_of_a_trained_network(sets):
     net = learning_unit.with_learning(
         dataclasses.replace(net, spec=spec), LearningSpec(layers="last")
     )
-    made = run.learn(net, *sets, n_samples=500, n_points=1)
+    made = run.learn(net, *sets, run.RunConfig(n_samples=500, n_points=1))
     assert (made.params.weights[0] == net.weights[0]).all()
     assert (made.params.weights[1] != net.weights[1]).any()
     assert made.curve[-1].test_accuracy > made.curve[0].test_accuracy
@@ -105,7 +110,7 @@ def test_finer_weights_change_no_spike(sets, layers, bits):
 
 def test_a_course_goes_on_where_it_stopped(sets, first, tmp_path):
     path, options = tmp_path / "half.safetensors", {"n_samples": 400, "n_points": 4, "seed": 2}
-    whole = run.learn(first, *sets, **options)
+    whole = run.learn(first, *sets, run.RunConfig(**options))
 
     class StopError(Exception):
         pass
@@ -115,19 +120,26 @@ def test_a_course_goes_on_where_it_stopped(sets, first, tmp_path):
             raise StopError
 
     with pytest.raises(StopError):
-        run.learn(first, *sets, checkpoint=path, on_point=stop, **options)
+        run.learn(first, *sets, run.RunConfig(checkpoint=path, **options), on_point=stop)
     told = []
     rest = run.learn(
-        first, *sets, checkpoint=path, resume=True, on_point=lambda *a: told.append(a[0]), **options
+        first,
+        *sets,
+        run.RunConfig(checkpoint=path, resume=True, **options),
+        on_point=lambda *a: told.append(a[0]),
     )
     assert told == [300, 400]
     assert rest.params.digest == whole.params.digest
     assert [p.n_updates for p in rest.curve] == [p.n_updates for p in whole.curve]
     with pytest.raises(DataError, match=r"of another course \(other samples\); delete it"):
-        run.learn(first, *sets, checkpoint=path, resume=True, **options | {"n_samples": 401})
+        run.learn(
+            first,
+            *sets,
+            run.RunConfig(checkpoint=path, resume=True, **options | {"n_samples": 401}),
+        )
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(DataError, match="not a whole checkpoint"):
-        run.learn(first, *sets, checkpoint=path, resume=True, **options)
+        run.learn(first, *sets, run.RunConfig(checkpoint=path, resume=True, **options))
 
 
 def test_what_cannot_learn_is_refused(sets, first):
@@ -139,7 +151,7 @@ def test_what_cannot_learn_is_refused(sets, first):
             random_network(1, "8x8-10", weight_bits=4), LearningSpec(shadow_bits=3)
         )
     with pytest.raises(DataError, match="no learning unit"):
-        run.learn(random_network(1, "8x8-10"), *sets, n_samples=1)
+        run.learn(random_network(1, "8x8-10"), *sets, run.RunConfig(n_samples=1))
     trained = recipe_file.load(share("models") / "digits" / "recipe.toml")
     with pytest.raises(RecipeError, match="rule = 'on-chip'"):
         newborn(trained, sets[0])
@@ -193,7 +205,7 @@ def test_the_flow_writes_a_model_folder(tmp_path):
 def test_a_picture_is_the_same_each_time(tmp_path, sets, first):
     from hwgen.report import curves
 
-    made = run.learn(first, *sets, n_samples=40, n_points=2)
+    made = run.learn(first, *sets, run.RunConfig(n_samples=40, n_points=2))
     pictures = []
     for name in ("a.svg", "b.svg"):
         curves.draw({"x": made.curve}, tmp_path / name, "a course")

@@ -89,16 +89,8 @@ class Link(wiring.Component):
         with m.If(takes):
             m.d.sync += [wrote.eq(1), overflow.eq(overflow | ~has_room)]
 
-        # One memory port for both directions; words from the host first.
-        m.d.comb += [
-            self.i.ready.eq(~takes & (self._put != self._kept ^ WINDOW)),
-            self._write.en.eq((takes & has_room) | (self.i.valid & self.i.ready)),
-            self._write.addr.eq(Mux(takes, ahead[:7], Cat(self._put[:7], 1))),
-            self._write.data.eq(Mux(takes, Cat(frame.byte, high), self.i.payload)),
-        ]
-        with m.If(self.i.valid & self.i.ready):
-            m.d.sync += self._put.eq(self._put + 1)
-
+        word = Cat(frame.byte, high)
+        self._store(m, takes, takes & has_room, ahead, word)
         good, known = Signal(), Signal()
         m.d.comb += [
             good.eq(frame.good & ~is_low & wrote),
@@ -123,6 +115,17 @@ class Link(wiring.Component):
             counters = (self._whole, self._used, self._put, self._sent, self._kept, ahead)
             m.d.sync += [counter.eq(0) for counter in counters]
             m.d.sync += [self.fault.eq(0), self.session.eq(session), self._again.eq(0)]
+
+    def _store(self, m: Module, takes: Signal, keeps, ahead: Signal, word) -> None:
+        """One memory port for both directions; words from the host first."""
+        m.d.comb += [
+            self.i.ready.eq(~takes & (self._put != self._kept ^ WINDOW)),
+            self._write.en.eq(keeps | (self.i.valid & self.i.ready)),
+            self._write.addr.eq(Mux(takes, ahead[:7], Cat(self._put[:7], 1))),
+            self._write.data.eq(Mux(takes, word, self.i.payload)),
+        ]
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += self._put.eq(self._put + 1)
 
     def _pass_on(self, m: Module, fetches: Signal) -> None:
         """Words that count, from the memory to `o`."""
