@@ -43,7 +43,7 @@ def spram_layers(params: Params, lanes: Sequence[int], board: Board) -> tuple[in
         return tuple(params.spec.learning_layers) if in_spram(params, lanes, board) else ()
     counted = [
         [n_brams(m.n_words, m.width, board.family, written=m.written) for m in memories]
-        for memories in _all_memories(Design(params, tuple(lanes)))
+        for memories in all_memories(Design(params, tuple(lanes)))
     ]
     over = sum(map(sum, counted)) + LINK_BLOCKS - board.capacity.bram
     left, chosen = board.capacity.spram, []
@@ -84,7 +84,7 @@ def memory_blocks(design: Design, board: Board) -> list[int]:
     """
     return [
         sum(n_brams(m.n_words, m.width, board.family, written=m.written) for m in memories)
-        for memories in _all_memories(design)
+        for memories in all_memories(design)
     ]
 
 
@@ -92,7 +92,7 @@ def memory_tables(design: Design, board: Board) -> tuple[int, int]:
     """What memories take of tables: bits of the words of those without blocks, for each 16 words;
     bits selected behind rows of blocks."""
     columns = selected = 0
-    for memories in _all_memories(design):
+    for memories in all_memories(design):
         for m in memories:
             blocks, behind = chosen(m.n_words, m.width, board.family, written=m.written)
             columns += 0 if blocks else m.width * -(-m.n_words // 16)
@@ -100,7 +100,7 @@ def memory_tables(design: Design, board: Board) -> tuple[int, int]:
     return columns, selected
 
 
-def _all_memories(design: Design) -> Iterator[list["_Memory"]]:
+def all_memories(design: Design) -> Iterator[list["MemorySpec"]]:
     """Of each layer, its weights first, unless they lie in SPRAM."""
     params, lanes = design.params, design.lanes
     spec = params.spec
@@ -109,7 +109,7 @@ def _all_memories(design: Design) -> Iterator[list["_Memory"]]:
         memories = _memories(layer, *constants, lanes[index], spec.n_steps)
         if index == 0 and not layer.takes_vector:
             pixels = layer.pre._replace(channels=1)
-            memories.append(_Memory(pixels.n, _place_bits(pixels), written=False))
+            memories.append(MemorySpec(pixels.n, _place_bits(pixels), written=False))
         if index in spec.learning_layers:
             # The first is that of the weights, which shadows take the place of.
             own = _of_learning(spec, index, lanes[index])
@@ -118,11 +118,11 @@ def _all_memories(design: Design) -> Iterator[list["_Memory"]]:
             memories = memories[1:]
         if index and is_queued(layer, lanes[index]):
             width = 2 + _place_bits(spec.layers[index - 1].post)
-            memories.append(_Memory(QUEUE_DEPTH, width, written=True))
+            memories.append(MemorySpec(QUEUE_DEPTH, width, written=True))
         yield memories
 
 
-class _Memory(NamedTuple):
+class MemorySpec(NamedTuple):
     n_words: int
     width: int
     written: bool
@@ -134,14 +134,14 @@ def _memories(
     drives: NDArray[np.int32],
     lanes: int,
     n_steps: int,
-) -> list[_Memory]:
+) -> list[MemorySpec]:
     """Those of a layer that may be large."""
     n_positions = layer.post.n_positions
     if not layer.has_weights:
-        return [_Memory(n_positions * tags_per_window(layer), TAG_BITS, written=True)]
+        return [MemorySpec(n_positions * tags_per_window(layer), TAG_BITS, written=True)]
     blocks = n_blocks(layer.n_thresholds, lanes)
     n_words = n_positions * blocks
-    memories = [_Memory(layer.n_fan_in * blocks, lanes * layer.weight_bits, written=False)]
+    memories = [MemorySpec(layer.n_fan_in * blocks, lanes * layer.weight_bits, written=False)]
     potential = layer.potential_bits
     neuron = layer.neuron
     if neuron.fires_again:
@@ -153,30 +153,30 @@ def _memories(
     else:
         widths = [potential + 1]
     if n_words > 1:
-        memories += [_Memory(n_words, lanes * width, written=True) for width in widths]
+        memories += [MemorySpec(n_words, lanes * width, written=True) for width in widths]
     if any(len(np.unique(thresholds[lane::lanes])) > 1 for lane in range(lanes)):
-        memories.append(_Memory(blocks, lanes * potential, written=False))
+        memories.append(MemorySpec(blocks, lanes * potential, written=False))
     if any(len(np.unique(drives[lane::lanes])) > 1 for lane in range(lanes)):
-        memories.append(_Memory(blocks, lanes * layer.slope_bits, written=False))
+        memories.append(MemorySpec(blocks, lanes * layer.slope_bits, written=False))
     if isinstance(neuron, SingleSpike) and neuron.has_knee and neuron.tau_steps < n_steps:
         width = 1 + _place_bits(layer.pre)  # the first: a step ends here
-        memories.append(_Memory(layer.n_pre + n_steps, width, written=True))
+        memories.append(MemorySpec(layer.n_pre + n_steps, width, written=True))
     return memories
 
 
-def _of_learning(spec: NetworkSpec, index: int, lanes: int) -> list[_Memory]:
+def _of_learning(spec: NetworkSpec, index: int, lanes: int) -> list[MemorySpec]:
     """Of a layer that learns: first its shadows; the log of its inputs, errors it passes down."""
     assert spec.learning
     layer = spec.dense(index)
     n_words = layer.n_pre * n_blocks(layer.n_post, lanes)
     log = (layer.n_pre - 1).bit_length() + (spec.n_steps - 1).bit_length()
     memories = [
-        _Memory(n_words, lanes * spec.learning.shadow_bits, written=True),
-        _Memory(layer.n_pre, log, written=True),
+        MemorySpec(n_words, lanes * spec.learning.shadow_bits, written=True),
+        MemorySpec(layer.n_pre, log, written=True),
     ]
     if index - 1 in spec.learning_layers:
         width = (layer.n_post * layer.max_weight << spec.learning.error_bits).bit_length() + 1
-        memories.append(_Memory(layer.n_pre, width, written=True))
+        memories.append(MemorySpec(layer.n_pre, width, written=True))
     return memories
 
 
