@@ -12,6 +12,8 @@ from hwgen.package_data import share
 from hwgen.schema import Line, Name, Range
 
 MAX_BAUD_ERROR = 0.02  # a receiver samples its last bit 9.5 bits late: 5 % would miss it
+# Where modules were that users' own files may still name.
+_MOVED = {"hwgen.platforms": "hwgen.boards.platforms"}
 MIN_DIVISOR = 4  # below this, two synchroniser stages are too large a part of a bit
 
 Family = Literal["ice40", "ecp5", "gowin"]
@@ -78,6 +80,7 @@ class Board:
         from hwgen.boards.platforms import completed
 
         module, _, name = self.platform.partition(":")
+        module = _MOVED.get(module, module)
         try:
             made = completed(getattr(importlib.import_module(module), name))()
             if not isinstance(made, Platform):

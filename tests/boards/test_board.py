@@ -134,3 +134,12 @@ def test_a_baud_rate_out_of_reach(tmp_path: Path) -> None:
 def test_a_slow_line_is_rounded(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD.replace("1_000_000", "115_200"))
     assert board.load(path).divisor() == 104
+
+
+def test_an_old_name_of_our_platforms_is_still_read(tmp_path: Path) -> None:
+    """Users' own board files may name a module that has moved."""
+    shipped = (share("boards") / "upduino_v3.toml").read_text()
+    assert "hwgen.boards.platforms:" in shipped
+    old = shipped.replace("hwgen.boards.platforms:", "hwgen.platforms:")
+    platform = board.load(write(tmp_path, old)).make_platform()
+    assert type(platform).__module__ == "hwgen.boards.platforms"
