@@ -94,16 +94,18 @@ def learn(
     with bar("learn") as progress:
         result, folder = learn.run(
             model,
-            data_name=data,
-            n_samples=samples,
-            out=out,
-            layers=which.get(layers),
-            shift=shift,
-            labels=chosen,
-            there=world,
-            n_points=points,
-            seed=seed,
-            resume=resume,
+            learn.LearnOptions(
+                data=data,
+                n_samples=samples,
+                out=out,
+                layers=which.get(layers),
+                shift=shift,
+                labels=chosen,
+                there=world,
+                n_points=points,
+                seed=seed,
+                resume=resume,
+            ),
             data_dir=data_dir,
             on_point=lambda done, total, accuracy: progress(
                 done, total, f"test {percent(accuracy)}"

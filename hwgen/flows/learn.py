@@ -1,7 +1,7 @@
 """What `hwgen learn` does: find the network, the data and the world, learn, write what came out."""
 
 import json
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -28,61 +28,70 @@ _N_SAMPLES = 1000  # of a course that nobody says the length of
 TRAINED_SHIFT = -5  # of trained networks that are given a learning unit (docs/learning.md)
 
 
+@dataclass(frozen=True, kw_only=True)
+class LearnOptions:
+    """What `hwgen learn` may be told; see `run`."""
+
+    data: str = ""  # data set, if not the model's own
+    n_samples: int | None = None  # if not as many as the model says
+    out: Path | None = None  # model folder to write
+    layers: Literal["all", "last"] | None = None  # if not those that the model says, or the last
+    shift: int | None = None  # of the rate, if not as the model says
+    labels: frozenset[int] = frozenset()  # only these are learnt; none: all
+    there: World = field(default_factory=World)  # how samples differ from those of the data set
+    n_points: int = 10
+    seed: int = 0
+    resume: bool = False
+
+
 def run(
     what: str,
+    options: LearnOptions,
     *,
-    data_name: str = "",
-    n_samples: int | None = None,
-    out: Path | None = None,
-    layers: Literal["all", "last"] | None = None,
-    shift: int | None = None,
-    labels: frozenset[int] = frozenset(),
-    there: World | None = None,
-    n_points: int = 10,
-    seed: int = 0,
-    resume: bool = False,
     data_dir: Path | None = None,
     on_point: OnPoint | None = None,
 ) -> tuple[Course, Path]:
-    """A course for a model (its folder or name) or a recipe of rule "on-chip"; see `hwgen learn`.
+    """A course for a model (its folder or name) or a recipe of rule "on-chip".
 
-    Returns the course and the model folder, with curve.json and curve.svg besides. `layers`: if not
-    those that the model says, or the last; `shift`: of the rate, if not as the model says.
+    Returns the course and the model folder, with curve.json and curve.svg besides.
     """
-    params, train, test = _start(what, data_name, data_dir)
-    params = learning_unit.with_learning(
-        params, _rule(params.spec.learning, layers, shift), learning_unit.FORWARD_BITS
-    )
-    unknown = labels - set(range(params.spec.n_classes))
+    params, train, test = _start(what, options.data, data_dir)
+    rule = _rule(params.spec.learning, options.layers, options.shift)
+    params = learning_unit.with_learning(params, rule, learning_unit.FORWARD_BITS)
+    unknown = options.labels - set(range(params.spec.n_classes))
     if unknown:
         raise DataError(
             f"labels {sorted(unknown)} are not among the {params.spec.n_classes} classes of "
             f"{params.name}"
         )
-    there = there or World()
-    test = there.seen(test, seed + 1)
-    folder = ModelFolder(out or Path("runs") / f"{params.name}-learnt")
+    test = options.there.seen(test, options.seed + 1)
+    folder = ModelFolder(options.out or Path("runs") / f"{params.name}-learnt")
     checkpoint = folder.path / "checkpoint.safetensors"
     course = onchip_run.learn(
         params,
-        only(there.seen(train, seed), labels),
+        only(options.there.seen(train, options.seed), options.labels),
         test,
         onchip_run.RunConfig(
-            n_samples=n_samples or int(params.provenance.get("n_samples", _N_SAMPLES)),
-            n_points=n_points,
-            seed=seed,
+            n_samples=options.n_samples or int(params.provenance.get("n_samples", _N_SAMPLES)),
+            n_points=options.n_points,
+            seed=options.seed,
             checkpoint=checkpoint,
-            resume=resume,
+            resume=options.resume,
         ),
         on_point=on_point,
     )
-    params_file.save(course.params, folder.params_path)
-    write_vectors(folder, course.params, test)
-    write_atomic(folder.path / "curve.json", json.dumps(course.to_json(), indent=1) + "\n")
-    curves.draw({params.name: course.curve}, folder.path / "curve.svg")
-    results.record(folder, evaluate(course.params, test))
+    _write(folder, course, test)
     checkpoint.unlink(missing_ok=True)
     return course, folder.path
+
+
+def _write(folder: ModelFolder, course: Course, test: Dataset) -> None:
+    params = course.params
+    params_file.save(params, folder.params_path)
+    write_vectors(folder, params, test)
+    write_atomic(folder.path / "curve.json", json.dumps(course.to_json(), indent=1) + "\n")
+    curves.draw({params.name: course.curve}, folder.path / "curve.svg")
+    results.record(folder, evaluate(params, test))
 
 
 def _start(what: str, data_name: str, data_dir: Path | None) -> tuple[Params, Dataset, Dataset]:

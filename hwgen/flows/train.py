@@ -4,18 +4,24 @@ import platform
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import hwgen
 from hwgen import recipe as recipe_file
 from hwgen.conformance.make_vectors import write_vectors
+from hwgen.data.dataset import Dataset, Split
 from hwgen.data.for_network import data_of_recipe
 from hwgen.evaluation.accuracy import Evaluation, evaluate
 from hwgen.files import write_atomic
 from hwgen.model.folder import ModelFolder
 from hwgen.network import learning_unit, params_file
+from hwgen.network.params import Params
 from hwgen.progress import Progress
+from hwgen.recipe import Recipe
 from hwgen.report import results
+
+if TYPE_CHECKING:
+    from hwgen.training.loop import Trained
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +62,12 @@ def train(
     Of several processes, as `torchrun` starts them, the first alone writes.
     """
     from hwgen.training import accuracy as training_accuracy
-    from hwgen.training import distributed, loop, quantize  # torch takes seconds to import
+    from hwgen.training import distributed, loop  # torch takes seconds to import
 
     recipe = recipe_file.load(recipe_path)
     recipe = replace(recipe, seed=recipe.seed if seed is None else seed)
-    parts = {
-        split: data_of_recipe(recipe, split, data_dir=data_dir)
-        for split in ("train", "validation", "test")
+    parts: dict[Split, Dataset] = {
+        split: data_of_recipe(recipe, split, data_dir=data_dir) for split in get_args(Split)
     }
     device = distributed.join(training_accuracy.choose_device(device))
     trained = loop.train(
@@ -76,53 +81,93 @@ def train(
             on_epoch(e.epoch, e.n_epochs, e.validation_accuracy) if on_epoch else None
         ),
     )
-    seconds = sum(len(parts["train"]) / epoch.images_per_s for epoch in trained.history)
-    learner, input_spec = trained.learner, trained.input_spec
-    params = quantize.to_params(learner.network, input_spec, recipe.name)
-    if recipe.learning:
-        params = learning_unit.with_learning(params, recipe.learning, learning_unit.FORWARD_BITS)
-    test = evaluate(params, parts["test"], on_test)
-    accuracy = {
-        "golden, validation": evaluate(params, parts["validation"]).accuracy,
-        "float, test": training_accuracy.accuracy(
-            learner, parts["test"], input_spec, rounded=False
-        ),
-        "fake-quantized, test": training_accuracy.accuracy(learner, parts["test"], input_spec),
-        "golden, test": test.accuracy,
-    }
-    provenance = {
-        "description": recipe.description,
-        "recipe": asdict(recipe),
-        "data": {"name": recipe.data.name} | {f"n_{k}": len(v) for k, v in parts.items()},
-        "seed": recipe.seed,
-        "accuracy": accuracy,
-        "best_epoch": trained.best_epoch,
-        "training_s": round(seconds),
-        "device": device_name(device),
-        "hwgen": hwgen.__version__,
-        "parent": None,
-    }
-    rule = training_accuracy.of_rule(learner, recipe, parts["train"], input_spec)
-    provenance |= rule
-    params = replace(params, provenance=provenance)
+    made = _Made(recipe, parts, trained, device)
+    params = made.params()
+    accuracy, test = _accuracies(made, params, on_test)
+    rule = training_accuracy.of_rule(trained.learner, recipe, parts["train"], trained.input_spec)
+    params = replace(params, provenance=made.provenance(accuracy) | rule)
     if distributed.is_first():
-        folder = ModelFolder(out)
-        source = recipe_path.read_bytes()
-        params_file.save(params, folder.params_path)
-        write_vectors(folder, params, parts["test"])
-        if not folder.recipe_path.is_file() or folder.recipe_path.read_bytes() != source:
-            write_atomic(folder.recipe_path, source)
-        results.record(folder, test)
+        _write(ModelFolder(out), recipe_path, params, parts["test"], test)
     distributed.leave()
     return TrainResult(
         folder=out,
         digest=params.digest,
         accuracy=accuracy,
         evaluation=test,
-        seconds=seconds,
+        seconds=made.seconds,
         cost=rule.get("cost"),
         changes=tuple(change["text"] for change in rule.get("changes", ())),
     )
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What training has made of a recipe and the parts of its data set."""
+
+    recipe: Recipe
+    parts: dict[Split, Dataset]
+    trained: "Trained"
+    device: str
+
+    @property
+    def seconds(self) -> float:
+        """In training epochs."""
+        n = len(self.parts["train"])
+        return sum(n / epoch.images_per_s for epoch in self.trained.history)
+
+    def params(self) -> Params:
+        """As exported; with a learning unit, if the recipe asks for one."""
+        from hwgen.training import quantize
+
+        network, given = self.trained.learner.network, self.trained.input_spec
+        params = quantize.to_params(network, given, self.recipe.name)
+        if self.recipe.learning:
+            bits = learning_unit.FORWARD_BITS
+            params = learning_unit.with_learning(params, self.recipe.learning, bits)
+        return params
+
+    def provenance(self, accuracy: dict[str, float]) -> dict[str, Any]:
+        """Where the params come from, for their file."""
+        sizes = {f"n_{split}": len(part) for split, part in self.parts.items()}
+        return {
+            "description": self.recipe.description,
+            "recipe": asdict(self.recipe),
+            "data": {"name": self.recipe.data.name} | sizes,
+            "seed": self.recipe.seed,
+            "accuracy": accuracy,
+            "best_epoch": self.trained.best_epoch,
+            "training_s": round(self.seconds),
+            "device": device_name(self.device),
+            "hwgen": hwgen.__version__,
+            "parent": None,
+        }
+
+
+def _accuracies(
+    made: _Made, params: Params, on_test: Progress | None
+) -> tuple[dict[str, float], Evaluation]:
+    """All that are put down, and golden's on the test set, which nothing has chosen by."""
+    from hwgen.training.accuracy import accuracy
+
+    learner, given, tests = made.trained.learner, made.trained.input_spec, made.parts["test"]
+    test = evaluate(params, tests, on_test)
+    return {
+        "golden, validation": evaluate(params, made.parts["validation"]).accuracy,
+        "float, test": accuracy(learner, tests, given, rounded=False),
+        "fake-quantized, test": accuracy(learner, tests, given),
+        "golden, test": test.accuracy,
+    }, test
+
+
+def _write(
+    folder: ModelFolder, recipe_path: Path, params: Params, tests: Dataset, test: Evaluation
+) -> None:
+    source = recipe_path.read_bytes()
+    params_file.save(params, folder.params_path)
+    write_vectors(folder, params, tests)
+    if not folder.recipe_path.is_file() or folder.recipe_path.read_bytes() != source:
+        write_atomic(folder.recipe_path, source)
+    results.record(folder, test)
 
 
 def device_name(device: str) -> str:

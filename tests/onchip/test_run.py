@@ -179,7 +179,8 @@ def test_worlds(sets):
 
 def test_the_flow_writes_a_model_folder(tmp_path):
     made, folder = flows_learn.run(
-        str(DIGITS), n_samples=60, n_points=2, out=tmp_path / "made", seed=5
+        str(DIGITS),
+        flows_learn.LearnOptions(n_samples=60, n_points=2, out=tmp_path / "made", seed=5),
     )
     assert params_file.load(folder / "params.safetensors").digest == made.params.digest
     written = ModelFolder(folder)
@@ -191,15 +192,19 @@ def test_the_flow_writes_a_model_folder(tmp_path):
     assert (folder / "curve.svg").read_text().startswith("<?xml")
     assert "learnt on chip" in (folder / "card.md").read_text()
     again, _ = flows_learn.run(
-        str(folder), n_samples=20, n_points=1, out=tmp_path / "again", shift=3
+        str(folder),
+        flows_learn.LearnOptions(n_samples=20, n_points=1, out=tmp_path / "again", shift=3),
     )
     assert again.params.provenance["parent"] != made.params.provenance["parent"]
     assert again.params.spec.learning.hidden_shift == 3
     with pytest.raises(HwgenError, match=r"labels \[11\] are not among the 10 classes"):
-        flows_learn.run(str(folder), n_samples=20, labels=frozenset({11}), out=tmp_path / "no")
+        flows_learn.run(
+            str(folder),
+            flows_learn.LearnOptions(n_samples=20, labels=frozenset({11}), out=tmp_path / "no"),
+        )
     assert not (tmp_path / "no").exists()
     with pytest.raises(ParamsError, match="is to be trained first"):
-        flows_learn.run(str(share("models") / "digits" / "recipe.toml"))
+        flows_learn.run(str(share("models") / "digits" / "recipe.toml"), flows_learn.LearnOptions())
 
 
 def test_a_picture_is_the_same_each_time(tmp_path, sets, first):
