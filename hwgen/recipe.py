@@ -99,6 +99,7 @@ class PhasedRecipe(_Training):
     neuron_rate: Annotated[float, Range(0, 1e6)] = 0.005  # as learning_rate, of limits and drives
     range_spreads: Annotated[float, Range(0.1, 100)] = 3.0  # of potentials that all steps cover
     bfloat16: bool = False  # while training; as fast again where the processor has it
+    weight_reach: Annotated[float, Range(1, 1e6)] = 1.0  # of learning, in largest weights
     label_smoothing: Annotated[float, Range(0, 1)] = 0.0  # of the wanted answer, for all classes
     average_epochs: Annotated[int, Range(0, 10_000)] = 0  # the last so many: mean of their shadows
 

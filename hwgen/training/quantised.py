@@ -21,7 +21,9 @@ class _Quantized(Function):
     """
 
     @staticmethod
-    def forward(ctx: Any, shadow: Tensor, bits: int, limit: int, rounded: bool) -> Tensor:
+    def forward(
+        ctx: Any, shadow: Tensor, bits: int, limit: int, rounded: bool, reach: float
+    ) -> Tensor:
         shape = (-1, *[1] * (shadow.dim() - 1))
         weights = shadow - shadow.flatten(1).mean(dim=1).view(shape)
         scale = None
@@ -29,7 +31,8 @@ class _Quantized(Function):
             spread = weights.flatten(1).square().mean(dim=1).sqrt()
             scale = (_STEPS[bits] * spread + 1e-9).view(shape)
             weights.div_(scale)
-        ctx.save_for_backward((weights < -limit) | (weights > limit), scale)
+        far = reach * limit
+        ctx.save_for_backward((weights < -far) | (weights > far), scale)
         weights.clamp_(-limit, limit)
         if not rounded:
             return weights
@@ -39,13 +42,13 @@ class _Quantized(Function):
         return weights.fill_(-1.0).masked_fill_(is_positive, 1.0)
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None, None, None, None]:
         is_outside, scale = ctx.saved_tensors
         gradient = gradients[0].masked_fill(is_outside, 0.0)
         if scale is not None:
             gradient.div_(scale)  # which passes for a constant
         mean = gradient.flatten(1).sum(dim=1) / gradient[0].numel()
-        return gradient.sub_(mean.view(-1, *[1] * (gradient.dim() - 1))), None, None, None
+        return gradient.sub_(mean.view(-1, *[1] * (gradient.dim() - 1))), None, None, None, None
 
 
 class Weighted(nn.Module):
@@ -63,12 +66,13 @@ class Weighted(nn.Module):
         self.spec, self.pool = spec, pool
         self.synapses = synapses(spec)
         self.shadow = nn.Parameter(torch.zeros(self.synapses.shape))
+        self.reach = 1.0  # shadows beyond so many of the largest weight do not learn
         self.rounded = True  # False computes with the shadows: only to measure what rounding costs
 
     def weights(self) -> Tensor:
         """Integer weights, float32: [n_out, n_pre] or [n_out, channels, size, size]."""
         result: Tensor = _Quantized.apply(  # type: ignore[no-untyped-call]
-            self.shadow, self.spec.weight_bits, self.spec.max_weight, self.rounded
+            self.shadow, self.spec.weight_bits, self.spec.max_weight, self.rounded, self.reach
         )
         return result
 

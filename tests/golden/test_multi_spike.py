@@ -210,6 +210,16 @@ def changed(net, layer=0, **fields):
             ),
             "step_us is 5 with encoding 'rate'",
         ),
+        (
+            lambda net: replace(
+                net,
+                spec=replace(
+                    net.spec,
+                    input=replace(net.spec.input, encoding="events", channels=3, step_us=5),
+                ),
+            ),
+            "channels is 3 with events, expected 1 or 2",
+        ),
         (lambda net: changed(net, potential_bits=4), "potential_bits is 4, too narrow"),
     ],
 )

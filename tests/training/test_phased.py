@@ -135,6 +135,24 @@ def test_settling_takes_plain_means_over_all_batches():
         torch.testing.assert_close(kept, torch.stack([moments[index] for moments in seen]).mean(0))
 
 
+@pytest.mark.parametrize(("reach", "learns"), [(1.0, 8), (2.0, 9), (9.0, 10)])
+def test_shadows_learn_as_far_as_weights_reach(reach, learns):
+    net = network("1", bits=4, seed=1, weight_reach=reach)
+    layer = net.hidden[0]
+    # Around their mean, divided by 0.357 of their spread, the last two lie beyond 7, and 14.
+    shadow = torch.tensor([0.0] * 62 + [-1, 1, -1, 1, -1, 1, -1, 1, -2.7, 6.3]).reshape(1, 72)
+    with torch.no_grad():
+        layer.shadow.copy_(shadow - shadow.mean())
+    scaled = layer.shadow / (0.357 * layer.shadow.square().mean().sqrt())
+    assert scaled[0, -2:].tolist() == pytest.approx([-8.8, 20.1], abs=0.1)
+    wanted = torch.zeros(1, 72)
+    wanted[0, -10:] = 1.0
+    (layer.weights() * wanted).sum().backward()
+    changed = layer.shadow.grad - layer.shadow.grad[0, 0]  # the mean is taken off all alike
+    assert (changed > 0.1).sum() == learns
+    assert layer.weights()[0, -2:].tolist() == [-7, 7]
+
+
 def test_label_smoothing_spreads_what_is_wanted():
     times = torch.from_numpy(spike_times(7)).long()
     labels = torch.arange(len(times)) % 4

@@ -147,6 +147,8 @@ class PhasedNetwork(Stack):
             for layer, pool in pools(layers)
         ]
         self.hidden = nn.ModuleList(self._hidden)
+        for layer in self.layers:
+            layer.reach = recipe.weight_reach
 
     @property
     def layers(self) -> list[Weighted]:
