@@ -1,5 +1,7 @@
 # `make demo`: set everything up, then the whole road once, on 8x8 digits.
-# `make test`: all checks. Both need a Debian or Ubuntu and nothing else.
+# `make test`: lint, types, and of every rung of the evidence some tests; minutes. Both need a Debian or
+#   Ubuntu and nothing else.
+# `make test-all`: all tests.
 # `make conformance`: all vectors that ship, through the implementations in examples/; a minute.
 # `make prove`: proofs of the hardware, some five minutes of one core; `make test` does them, too.
 # `make mutate`: faults planted in cores, which `cosim` and `verify` must find; 12 minutes of two cores.
@@ -10,9 +12,10 @@ BIN := .venv/bin
 EXAMPLES ?= 3000
 SECONDS_EACH ?= 60
 PYTHON ?= python3
+PARALLEL := --numprocesses auto --dist loadfile
 TESTS := tests:tests/helpers:tests/mutation:tests/soak
 
-.PHONY: help demo test lint setup clean conformance fuzz mutate prove
+.PHONY: help demo test test-rest test-all lint setup clean conformance fuzz mutate prove
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -21,7 +24,13 @@ demo: .venv/ready
 	$(BIN)/hwgen demo
 
 test: lint
-	$(BIN)/pytest --numprocesses auto --dist loadfile
+	$(BIN)/pytest --tier quick $(PARALLEL)
+
+test-rest: .venv/ready
+	$(BIN)/pytest --tier rest $(PARALLEL)
+
+test-all: lint
+	$(BIN)/pytest $(PARALLEL)
 
 lint: .venv/ready
 	$(BIN)/ruff check .
