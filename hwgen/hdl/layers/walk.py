@@ -51,7 +51,10 @@ class Walk(wiring.Component):
 
     @property
     def _span(self) -> data.StructLayout:
-        """What there is to walk for a token: rows of runs of words."""
+        """What there is to walk for a token: rows of runs of words.
+
+        `rows` and `run` are less one, so that 0 ends a count and no field needs a bit more.
+        """
         return data.StructLayout(
             {
                 "op": Op,
@@ -66,11 +69,15 @@ class Walk(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """Stages T, S, N and A. N holds a span of its own, so that A goes from one token to the
+        next without a cycle between."""
         m = Module()
         n = Signal(self._span)
         n_valid = Signal()
         loads = Signal()
         moves = Signal()
+        # T and S move together, when N is empty or is taken in this very cycle. Without the second
+        # case a cycle would be lost at each token: as long as the walk of a 1 x 1 filter.
         m.d.comb += moves.eq(~n_valid | loads)
         found, found_valid = self._find(m, moves)
         with m.If(moves):
@@ -83,6 +90,8 @@ class Walk(wiring.Component):
         layer = self._layer
         valid = Signal()
         token = Signal.like(self.i.payload)
+        # Rows and columns are looked up apart: height plus width entries, and not a table of their
+        # product.
         row, column, _ = place(self.i.payload, layer.pre)
         rows = self._table(layer.height, 1, self._row_words, self._row_weights)
         columns = self._table(
@@ -91,17 +100,24 @@ class Walk(wiring.Component):
         m.d.comb += self.i.ready.eq(~valid | moves)
         with m.If(self.i.ready):
             m.d.sync += [valid.eq(self.i.valid), token.eq(self.i.payload)]
+        # The tables are read in the cycle in which the token is taken, from its own bits: the
+        # address of a memory block comes straight from a stream, and its data meets nothing but the
+        # adder of stage S.
         row = look_up(m, "rows", rows, enable=self.i.ready, address=row)
         column = look_up(m, "columns", columns, enable=self.i.ready, address=column)
 
         span = Signal(self._span)
         span_valid = Signal()
+        # Whether any event has come that moves potentials in a step. If not, the sweep of all words
+        # is left out: with few events most steps of a large map are a slot each.
         touched = Signal()
         drive = token.drive if layer.neuron.two_phase else Const(0)
         _, _, channel = place(token, layer.pre)
         with m.Switch(token.kind):
             with m.Case(Kind.SPIKE):
                 m.d.comb += [
+                    # A pixel beyond the last stride reaches no output. It makes no slot, but its
+                    # token is used up.
                     span_valid.eq(valid & row.reached & column.reached),
                     span.op.eq(Op.ADD),
                     span.word.eq(row.word + column.word),
@@ -109,6 +125,7 @@ class Walk(wiring.Component):
                     span.rows.eq(row.more),
                     span.run.eq(column.more),
                 ]
+                # Only when it moves on: a token that waits is seen in several cycles.
                 with m.If(moves & span_valid):
                     m.d.sync += touched.eq(1)
             with m.Case(Kind.END_OF_STEP):
@@ -117,10 +134,14 @@ class Walk(wiring.Component):
                     m.d.comb += [span.op.eq(Op.COMPARE), *self._everything(span)]
                 with m.Else():
                     m.d.comb += span.op.eq(Op.PASS)
+                # With slopes or a leak a potential moves in each step from the first event on, so
+                # `touched` stays until the sample ends.
                 if not layer.neuron.moves_by_itself:
                     with m.If(moves & valid):
                         m.d.sync += touched.eq(0)
             with m.Default():
+                # END_OF_SAMPLE, and POTENTIAL, which the gate lets in nowhere: whatever comes,
+                # state ends at rest.
                 m.d.comb += [span_valid.eq(valid), span.op.eq(Op.CLEAR), *self._everything(span)]
                 with m.If(moves & valid):
                     m.d.sync += touched.eq(0)
@@ -150,8 +171,12 @@ class Walk(wiring.Component):
             table.append(
                 {
                     "reached": bool(reached),
+                    # Of a position that reaches nothing the span is never valid; 1 keeps the number
+                    # from being negative.
                     "more": max(1, len(reached)) * slots - 1,
                     "word": out * word_step,
+                    # The order of taps is that of the walk (`tap_order`), so later taps lie behind
+                    # this one.
                     "weight": order.index(tap) * weight_step,
                 }
             )
@@ -160,8 +185,12 @@ class Walk(wiring.Component):
     def _walk(self, m: Module, n, n_valid, loads) -> None:
         """Stage A: one span, a slot a cycle; then the next. The first one clears, after reset."""
         height = self._layer.post.height
+        # The initial value is a span as well: CLEAR over all words, closed by no token. Memories
+        # have no reset, so after a reset this sweep is what gives neurons their state at rest.
         slot = Signal.like(self.o, init={"valid": 1, "op": Op.CLEAR, "closing": 0})
         weight_word = Signal.like(self.weight)
+        # Where rows begin is kept, because the end of one row does not say where the next begins:
+        # the run depends on the column.
         row_word = Signal.like(slot.word)  # where the row of the slot begins
         row_weight = Signal.like(self.weight)
         run = Signal.like(n.run, init=self._row_words - 1)
@@ -173,6 +202,8 @@ class Walk(wiring.Component):
             self.o.eq(slot),
             self.o.last.eq((run_left == 0) & (rows_left == 0)),
             self.weight.eq(weight_word),
+            # `last` counts only with `take`: a slot that waits in front of the pipeline must not be
+            # replaced.
             loads.eq(self.take & (~slot.valid | self.o.last)),
             next_word.eq(row_word + self._row_words),
             next_weight.eq(row_weight + self._row_weights),
@@ -181,6 +212,8 @@ class Walk(wiring.Component):
             m.d.sync += [
                 slot.valid.eq(n_valid),
                 slot.op.eq(n.op),
+                # Six numbers are copied, and none computed, so this is no path at all; what is
+                # computed, is computed in S.
                 slot.word.eq(n.word),
                 slot.closing.eq(n.closing),
                 slot.knee.eq(n.knee),
@@ -204,6 +237,8 @@ class Walk(wiring.Component):
         with m.Elif(self.take):
             m.d.sync += [
                 slot.word.eq(slot.word + 1),
+                # The next block's weights, or the next column's: `memory_image` puts channels
+                # innermost, so both are the same distance away.
                 weight_word.eq(weight_word + self._layer.channels),
                 run_left.eq(run_left - 1),
             ]
