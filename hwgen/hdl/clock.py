@@ -26,14 +26,18 @@ class PowerOnReset(Elaboratable):
     is not."""
 
     def __init__(self, cycles: int) -> None:
+        """cycles: of `clock`, 1 or more."""
         self._cycles = cycles
         self.clock = Signal()
         self.locked = Signal()
         self.reset = Signal()
 
     def elaborate(self, platform: object) -> Module:
+        """A counter in a domain of its own, which the lock resets."""
         m = Module()
         m.domains.por = ClockDomain("por", local=True)
+        # The lock is of no clock, so it is synchronised; the reset begins at once and ends with an
+        # edge.
         m.submodules.unlocked = ResetSynchronizer(~self.locked, domain="por")
         timer = Signal(range(self._cycles + 1))
         ready = Signal()
@@ -49,11 +53,13 @@ class PllClock(Elaboratable):
     """`clock` and `reset` for a domain: from a board's clock pin, through the PLL of its family."""
 
     def __init__(self, pll: Pll) -> None:
+        """pll: of `hwgen.boards.pll.find`."""
         self._pll = pll
         self.clock = Signal()
         self.reset = Signal()
 
     def elaborate(self, platform: Any) -> Module:
+        """The vendor's cell and the reset. `platform`: Amaranth's, of the board."""
         m = Module()
         cycles = _SETTLED_CYCLES
         if self._pll.family == "ice40":

@@ -32,7 +32,10 @@ class SpikeCore(wiring.Component):
     """
 
     def __init__(self, design: Design) -> None:
-        """Raises `ParamsError` if its params break the contract."""
+        """Raises `ParamsError` if its params break the contract.
+
+        design: params, lanes, and where weights lie (`hwgen.network.design.Design`).
+        """
         params = design.params
         params.check()
         layers = params.spec.layers
@@ -43,6 +46,7 @@ class SpikeCore(wiring.Component):
         self._features = features(design, self._layers)
         self._gate = Gate(
             n_inputs=params.spec.input.n_inputs,
+            # A sample in each layer and one in the readout. More would only wait.
             max_in_flight=len(layers) + 1,
             n_labels=params.spec.n_classes if design.learns else 0,
             n_layers=len(layers),
@@ -52,6 +56,7 @@ class SpikeCore(wiring.Component):
         super().__init__(CoreSignature(design))
 
     def elaborate(self, platform: object) -> Module:
+        """Gate, layers, readout and registers, joined by streams; then what the features add."""
         m = Module()
         design, spec = self._design, self._params.spec
         m.submodules.gate = gate = self._gate

@@ -40,6 +40,8 @@ class Learning(Feature):
         self._unit = Teacher(spec, design.lanes, stores, can_fill=self._fills)
 
     def connect(self, m: Module, core: wiring.Component, gate: Gate, registers: Registers) -> None:
+        """The learning unit between the gate, which starts it, and the core's ports `shadows` and
+        `fill`."""
         m.submodules.teacher = unit = self._unit
         m.d.comb += [
             unit.start.eq(gate.lesson),
@@ -47,6 +49,7 @@ class Learning(Feature):
             unit.read.eq(gate.reads),
             unit.fill.eq(gate.fills),
             unit.which.eq(gate.label - self._layers[0]),
+            # The gate closes for one of three reasons at a time, so one strobe opens it again.
             gate.learnt.eq(unit.learnt | unit.has_read | unit.has_filled),
         ]
         m.d.comb += core.asks.eq(gate.asks)
@@ -56,10 +59,12 @@ class Learning(Feature):
             m.d.comb += core.filled.eq(unit.has_filled)
 
     def watch_layer(self, m: Module, index: int, tokens) -> None:
+        """The log of a layer that learns sees what goes into it."""
         if index in self._layers:
             _watch(m, self._unit.logs[index - self._layers[0]], tokens)
 
     def watch_output(self, m: Module, tokens) -> None:
+        """The spike times of the outputs are taken from the last stream."""
         _watch(m, self._unit.output_errors, tokens)
 
 
@@ -71,6 +76,7 @@ class Loading(Feature):
         self._loader = Loader(stores, n_layers)
 
     def connect(self, m: Module, core: wiring.Component, gate: Gate, registers: Registers) -> None:
+        """The loader between the gate, which starts it, and the core's port `fill`."""
         m.submodules.loader = loader = self._loader
         wiring.connect(m, wiring.flipped(core.fill), loader.i)
         m.d.comb += [

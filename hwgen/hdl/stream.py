@@ -18,7 +18,10 @@ def index_bits(n: int) -> int:
 
 
 def vector(n: int) -> Shape:
-    """Neurons without places."""
+    """Neurons without places.
+
+    `Shape(1, 1, n)`: one position with n channels.
+    """
     return Shape(1, 1, n)
 
 
@@ -66,16 +69,23 @@ def token_layout(
 def token_stream(
     shape: Shape, potential_bits: int | None = None, mark: Mark | None = None
 ) -> stream.Signature:
+    """The stream of tokens as `token_layout` has them, with valid and ready."""
     return stream.Signature(token_layout(shape, potential_bits, mark))
 
 
 def place(token: data.View, shape: Shape):
-    """Row, column and channel of a token's neuron."""
+    """Row, column and channel of a token's neuron.
+
+    Of a vector, row and column are 0 and the channel is the index.
+    """
     if is_picture(shape):
         return token.row, token.column, token.channel
     return Const(0), Const(0), token.index
 
 
 def result_layout(n_classes: int) -> data.StructLayout:
-    """The answer to a sample. `step` is that of the deciding spike, or the number of steps."""
+    """The answer to a sample. `step` is that of the deciding spike, or the number of steps.
+
+    label: 0 .. n_classes - 1. step: 8 bits. by_spike: 1 if a spike decided (contract, section 6).
+    """
     return data.StructLayout({"label": index_bits(n_classes), "step": STEP_BITS, "by_spike": 1})

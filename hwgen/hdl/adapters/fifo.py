@@ -14,7 +14,10 @@ class Fifo(wiring.Component):
     """
 
     def __init__(self, shape: ShapeLike, *, depth: int) -> None:
-        """shape of a word; depth a power of two, at least 2."""
+        """shape of a word; depth a power of two, at least 2.
+
+        Raises ValueError on another depth.
+        """
         if depth < 2 or depth & (depth - 1):
             raise ValueError(f"depth must be a power of two, at least 2, not {depth!r}")
         self._shape = shape
@@ -22,6 +25,7 @@ class Fifo(wiring.Component):
         super().__init__({"i": In(stream.Signature(shape)), "o": Out(stream.Signature(shape))})
 
     def elaborate(self, platform: object) -> Module:
+        """A ring in memory with two counts, and a register behind it."""
         m = Module()
         m.submodules.storage = storage = memory.Memory(
             shape=self._shape, depth=self._depth, init=[], attrs={"no_rw_check": 1}

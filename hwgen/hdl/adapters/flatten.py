@@ -14,15 +14,19 @@ class Unflatten(wiring.Component):
 
     A table with a row for each pixel, and one register. Of two channels, the lowest bit of the
     index is the channel.
+
+    Its channels are those of a camera's polarities.
     """
 
     def __init__(self, shape: Shape) -> None:
+        """shape: of the input. Raises ValueError if it has more than 2 channels."""
         if shape.channels > 2:
             raise ValueError(f"an input has 1 or 2 channels, not {shape.channels}")
         self._shape = shape
         super().__init__({"i": In(token_stream(vector(shape.n))), "o": Out(token_stream(shape))})
 
     def elaborate(self, platform: object) -> Module:
+        """One look-up, and a register for what is not looked up."""
         m = Module()
         pixels = [
             {"row": row, "column": column}
@@ -53,10 +57,12 @@ class Flatten(wiring.Component):
     """
 
     def __init__(self, shape: Shape) -> None:
+        """shape: of the layer in front."""
         self._shape = shape
         super().__init__({"i": In(token_stream(shape)), "o": Out(token_stream(vector(shape.n)))})
 
     def elaborate(self, platform: object) -> Module:
+        """Two look-ups, and a sum in the cycle behind them."""
         m = Module()
         height, width, channels = self._shape
         token = self.i.payload
@@ -66,6 +72,8 @@ class Flatten(wiring.Component):
             moves.eq(~self.o.valid | self.o.ready),
             self.i.ready.eq(~valid | moves),
         ]
+        # Products are constants of the shape, so they stand in tables: no multiplier, and no long
+        # path.
         rows = [{"start": row * width * channels} for row in range(height)]
         columns = [{"start": column * channels} for column in range(width)]
         row = look_up(m, "rows", rows, enable=self.i.ready, address=token.row)

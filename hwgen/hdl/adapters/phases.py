@@ -22,6 +22,7 @@ class Phases(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """A count of the steps that are still to be added."""
         m = Module()
         left = Signal(range(self._n_steps + 1), init=self._n_steps)
         is_end = Signal()
@@ -30,6 +31,8 @@ class Phases(wiring.Component):
             is_end.eq(self.i.payload.kind == Kind.END_OF_SAMPLE),
             adds.eq(is_end & (left != 0)),
             self.o.valid.eq(self.i.valid),
+            # The END_OF_SAMPLE waits at the input while steps are added in front of it; it is not
+            # stored.
             self.i.ready.eq(self.o.ready & ~adds),
             self.o.payload.eq(self.i.payload.as_value()),
         ]
@@ -38,5 +41,6 @@ class Phases(wiring.Component):
         with m.If(self.i.valid & self.o.ready & is_end):
             m.d.sync += left.eq(left - 1)
             with m.If(~adds):
+                # It passes in this cycle, so the count is full again for the next sample.
                 m.d.sync += left.eq(self._n_steps)
         return m

@@ -34,10 +34,13 @@ class Replay(wiring.Component):
         """shape: of the neurons whose spikes these are; n_steps: of a sample."""
         self._shape = shape
         self._delays = [delay for delay in (tau_steps, 2 * tau_steps) if delay < n_steps]
+        # Each input fires once at most and each step ends once: a sample of the contract always
+        # fits.
         self._depth = shape.n + n_steps
         super().__init__({"i": In(token_stream(shape)), "o": Out(token_stream(shape, mark="knee"))})
 
     def elaborate(self, platform: object) -> Module:
+        """Wires, and, if some head starts within a sample, the list and its heads."""
         m = Module()
         holds = Signal()  # an END_OF_STEP waits until the heads are through
         m.d.comb += [
@@ -56,6 +59,7 @@ class Replay(wiring.Component):
         is_step = Signal()
         done = Signal()
         tail = Signal(range(self._depth + 1))
+        # It counts no further than heads need: all later steps are alike.
         step = Signal(range(max(self._delays) + 1))  # stays at the largest delay
         m.submodules.list = storage = memory.Memory(
             shape=1 + len(neuron), depth=self._depth, init=[], attrs={"no_rw_check": 1}
@@ -64,7 +68,11 @@ class Replay(wiring.Component):
         m.d.comb += [
             passes.eq(self.i.valid & self.i.ready),
             is_step.eq(kind == Kind.END_OF_STEP),
+            # Heads move before the end of the step is passed on, because their events are of this
+            # step.
             holds.eq(is_step & (step >= self._delays[0]) & ~done),
+            # A host that has lost its place may send too much. It must not overwrite what the heads
+            # still read.
             write.en.eq(passes & (tail != self._depth)),
             write.addr.eq(tail),
             write.data.eq(Cat(is_step, neuron)),
@@ -86,6 +94,8 @@ class Replay(wiring.Component):
                 with m.If(step != max(self._delays)):
                     m.d.sync += step.eq(step + 1)
             with m.If(kind == Kind.END_OF_SAMPLE):
+                # The list is empty again by its pointers; what stands in the memory is written
+                # over.
                 m.d.sync += [pointer.eq(0) for pointer in (tail, step, *heads)]
 
     def _read(self, m: Module, storage, holds, heads, active, tail):
@@ -100,6 +110,7 @@ class Replay(wiring.Component):
         head = Mux(active, heads[-1], heads[0])
         m.d.comb += [read.addr.eq(head), is_end.eq(head == tail)]
         with m.If(self.i.valid & holds):
+            # A word is fetched before it is played: the memory has a register behind it.
             with m.If(~fetched):
                 m.d.comb += [fetch.eq(~is_end), finished.eq(is_end)]
             with m.Elif(word[0]):

@@ -30,7 +30,11 @@ class Commands(wiring.Component):
     """
 
     def __init__(self, core: wiring.Component, *, early_exit: bool = False) -> None:
-        """core: a `SpikeCore` or anything with its ports."""
+        """core: a `SpikeCore` or anything with its ports.
+
+        early_exit: level of the core's input, for good. Raises ValueError if its labels do not fit
+        an answer.
+        """
         check_classes(core)
         self._core = core
         self._early_exit = early_exit
@@ -39,9 +43,12 @@ class Commands(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """The core, words to tokens, and one register for answers."""
         m = Module()
         m.submodules.core = core = self._core
         m.d.comb += core.early_exit.eq(self._early_exit)
+        # Signed, because early exit answers a sample before its end has come in: then it is -1 for
+        # a while.
         pending = Signal(signed(_PENDING_BITS))  # samples ended on the input, less those answered
         ended, answered, asked = Signal(), Signal(), Signal()
         address = Signal(4)
@@ -54,9 +61,12 @@ class Commands(wiring.Component):
         token = core.i.payload
         moving = Signal()  # shadow weights are on their way out
         m.d.comb += [token.kind.eq(kind), token.index.eq(fitted_index(word, token))]
+        # A number above 15 must not read a register of the map by its low bits: all ones is none.
         m.d.sync += address.eq(index[:4] | index[4:].any().replicate(4))
         with m.If(held):
             with m.If(kind == READ_REGISTER):
+                # A question waits in the word stream, and all words behind it: so answers stay in
+                # the order of the questions, without a queue.
                 m.d.comb += asked.eq((pending <= 0) & ~moving)
             with m.Else():
                 m.d.comb += [core.i.valid.eq(1), done.eq(core.i.ready)]
@@ -99,6 +109,7 @@ class Commands(wiring.Component):
         # The address is registered on the way to the core, the data on the way back.
         addressed, fetched = Signal(), Signal()
         m.d.sync += [addressed.eq(0), fetched.eq(addressed)]
+        # A register is two words. Nothing may come between them, nor while its data is on the way.
         free = ~self.o.valid & ~is_low & ~addressed & ~fetched
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
@@ -108,6 +119,7 @@ class Commands(wiring.Component):
             m.d.sync += [low.eq(core.reg_data), is_low.eq(1)]
         with m.Elif(is_low & ~self.o.valid):
             m.d.sync += [self.o.payload.eq(low), self.o.valid.eq(1), is_low.eq(0)]
+        # Results go first: the core stands still while one waits.
         with m.Elif(free & core.o.valid):
             m.d.comb += [core.o.ready.eq(1), answered.eq(1)]
             m.d.sync += [self.o.payload.eq(result_word(core.o.payload)), self.o.valid.eq(1)]

@@ -14,9 +14,12 @@ class Readout(wiring.Component):
     Members: `o` gives one result a sample, at the end of the step that decides. `decided` is high
     from then until the sample's end. `finished` strobes at that end. While a result waits to be
     taken, no token is taken. `step` counts END_OF_STEP tokens modulo 256.
+
+    `docs/contract.md`, section 6. A result carries label, step and whether a spike decided.
     """
 
     def __init__(self, *, n_classes: int, potential_bits: int) -> None:
+        """n_classes: outputs. potential_bits: of the signed potentials that tokens carry."""
         self._n_classes = n_classes
         self._potential_bits = potential_bits
         super().__init__(
@@ -29,6 +32,7 @@ class Readout(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """One candidate, compared with each token."""
         m = Module()
         token, take = self._next(m)
         candidate, better = Signal(), Signal()
@@ -39,6 +43,8 @@ class Readout(wiring.Component):
             better.eq(
                 ~candidate
                 | (token.potential > potential)
+                # Of equals the lowest index (contract, section 6). It is compared, so the order of
+                # tokens does not matter.
                 | ((token.potential == potential) & (token.index < label))
             ),
         ]
@@ -49,9 +55,13 @@ class Readout(wiring.Component):
                 with m.If(better):
                     m.d.sync += [label.eq(token.index), potential.eq(token.potential)]
             with m.Case(Kind.END_OF_STEP):
+                # Only at the end of the step: a later spike of the same step may have a larger
+                # potential.
                 m.d.comb += answers.eq(candidate & ~self.decided)
                 m.d.sync += [step.eq(step + 1), self.decided.eq(self.decided | candidate)]
             with m.Case(Kind.END_OF_SAMPLE):
+                # Nothing fired, so the candidate is the largest potential. Each END_OF_SAMPLE gives
+                # one result.
                 m.d.comb += [answers.eq(~self.decided), self.finished.eq(1)]
                 m.d.sync += [step.eq(0), self.decided.eq(0), candidate.eq(0)]
         with m.If(answers):

@@ -21,7 +21,10 @@ class Registers(wiring.Component):
 
     def __init__(self, params: Params, max_ops: int, *, loads: Sequence[int] = ()) -> None:
         """max_ops: the largest number of `ops`. loads: the lanes, if there is `UNLOADED`, which
-        shows the member `unloaded`."""
+        shows the member `unloaded`.
+
+        params: for digest and shape. `ops` of a layer: weights added in this cycle.
+        """
         self._loads = loads
         self._params = params
         self._max_ops = max_ops
@@ -40,6 +43,7 @@ class Registers(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """Six counters of 32 bits, and one registered choice among all registers."""
         m = Module()
         samples, events, spikes, cycles, added, lost = (
             Signal(32, name=n)

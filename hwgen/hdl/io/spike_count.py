@@ -15,6 +15,7 @@ class SpikeCount(Readout):
     """
 
     def elaborate(self, platform: object) -> Module:
+        """A count an output, and one candidate while potentials come by."""
         m = Module()
         token, take = self._next(m)
         counts = Array(Signal(STEP_BITS, name=f"count_{j}") for j in range(self._n_classes))

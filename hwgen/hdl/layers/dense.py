@@ -62,6 +62,8 @@ class Dense(wiring.Component):
 
         `store`: where the weights are, if they are not constant: shadows, of which they are the top
         bits and which a learning unit writes, or a memory that a host fills.
+
+        Raises ValueError if lanes are out of range. `is_output`: the last layer of the network.
         """
         if not 1 <= lanes <= layer.n_post:
             raise ValueError(f"lanes must be 1..{layer.n_post}, not {lanes!r}")
@@ -85,6 +87,7 @@ class Dense(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """Three stages of its own with the step PSP, else stage A and `Neurons` behind it."""
         m = Module()
         if self._layer.neuron.has_slope or self._layer.neuron.fires_again:
             self._with_neurons(m)
@@ -136,6 +139,8 @@ class Dense(wiring.Component):
 
         a, b, c = Signal(self._stages), Signal(self._stages), Signal(self._stages)
         advance = Signal()
+        # An ADD never waits: it gives no token. All else may have to, until the serializer is
+        # empty.
         m.d.comb += advance.eq(~c.valid | (c.op == Op.ADD) | serializer.empty)
         with m.If(advance):
             m.d.sync += [b.eq(a), c.eq(b)]
@@ -151,11 +156,14 @@ class Dense(wiring.Component):
             enable=advance,
             block=b.block,
         )
+        # Read from B to C and written from C: two slots side by side are of different blocks, or
+        # the state is a register. So a word is never read in the cycle of its writing.
         m.d.comb += [bank.read_en.eq(advance & b.valid), bank.read_block.eq(b.block)]
         self._execute(m, c, advance, bank, weights, thresholds, serializer)
 
     @property
     def _stages(self) -> data.StructLayout:
+        """A slot of the three stages: which block, and what to do with it."""
         return data.StructLayout(
             {
                 "valid": 1,
@@ -173,7 +181,10 @@ class Dense(wiring.Component):
         address = Signal(range(n_pre * self._n_blocks))
         started, touched, last = Signal(), Signal(), Signal()
         m.d.comb += [
+            # `a.last` is set for a PASS, which has one slot whatever the number of blocks.
             last.eq(a.valid & (a.last | (a.block == self._n_blocks - 1))),
+            # The next token is taken in the cycle of the last block, so events follow without a
+            # gap.
             self.i.ready.eq(advance & started & (~a.valid | last)),
         ]
         with m.If(~started):  # reset: one sweep of CLEAR, closed by no token
@@ -186,6 +197,8 @@ class Dense(wiring.Component):
             m.d.sync += [
                 a.block.eq(a.block + 1),
                 a.base.eq(a.base + lanes),
+                # Weights lie block by block (decision 0002): the next address is this sum, and no
+                # product.
                 address.eq(address + n_pre),
             ]
             with m.If(~a.valid | last):
@@ -195,6 +208,8 @@ class Dense(wiring.Component):
                     a.base.eq(0),
                     a.last.eq(0),
                     a.closing.eq(1),
+                    # Block 0 begins at the index of the input itself. Of other tokens the address
+                    # means nothing, and what is read there is not added.
                     address.eq(self.i.payload.index),
                 ]
         with m.If(self.i.valid & self.i.ready), m.Switch(self.i.payload.kind):
@@ -208,6 +223,8 @@ class Dense(wiring.Component):
                     # In the steps of its input a phased layer is silent.
                     a.closing.eq(drive | (not self._layer.neuron.two_phase)),
                 ]
+                # With the step PSP and no leak, a step without events changes no potential, so
+                # nobody can fire in it.
                 if not self._layer.neuron.moves_by_itself:
                     m.d.sync += touched.eq(0)
             with m.Default():
@@ -219,6 +236,7 @@ class Dense(wiring.Component):
         read = self._weight_port(m, address, advance)
         captured = Signal(len(read))
         with m.If(advance):
+            # A register behind the memory block, whose clock-to-output time bounds Fmax on an ECP5.
             m.d.sync += captured.eq(read)
         bits = self._layer.weight_bits
         for lane in range(self._lanes):
@@ -258,17 +276,23 @@ class Dense(wiring.Component):
             potential, fired = word[:bits].as_signed(), word[bits]
             total = Signal(signed(bits), name=f"total_{lane}")
             m.d.comb += [
+                # Cannot overflow: no file with fewer `potential_bits` than the worst sum needs is
+                # accepted.
                 total.eq(potential + weight),
                 fires[lane].eq((potential > threshold) & ~fired & present[lane]),
             ]
+            # A potential that has fired goes on integrating; it is part of the contract at the end
+            # of the sample.
             kept = Mux(adds, total, potential)
             state += [Mux(clears, 0, kept)[:bits], ~clears & (fired | (compares & fires[lane]))]
             potentials.append(potential)
+        # After reset the sweep clears too, but belongs to no sample: it shows nothing.
         shown = present & (c.closing & self._is_output).replicate(lanes)
         m.d.comb += [
             bank.write_en.eq(c.valid & advance & (c.op != Op.PASS)),
             bank.write_block.eq(c.block),
             bank.write_data.eq(Cat(state)),
+            # PASS loads as well, with an empty mask: only its END_OF_STEP goes out.
             serializer.load.eq(c.valid & advance & ~adds),
             serializer.mask.eq(Mux(compares, fires, Mux(clears, shown, 0))),
             serializer.base.eq(c.base),

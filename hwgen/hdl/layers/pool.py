@@ -34,7 +34,10 @@ class Pool(wiring.Component):
     """
 
     def __init__(self, layer: PoolSpec, *, each_step: bool = False) -> None:
-        """each_step: a neuron may fire in each step of a sample."""
+        """each_step: a neuron may fire in each step of a sample.
+
+        layer: its windows do not overlap, and lie wholly in the picture.
+        """
         self._layer = layer
         self._end = Kind.END_OF_STEP if each_step else Kind.END_OF_SAMPLE
         height, width, _ = layer.post
@@ -45,6 +48,7 @@ class Pool(wiring.Component):
 
     @property
     def _slot(self) -> data.StructLayout:
+        """A token in stages Q and R, with the place of its window and the address of its tag."""
         height, width, channels = self._layer.post
         return data.StructLayout(
             {
@@ -59,10 +63,12 @@ class Pool(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """Stages P, Q and R, the memory of tags, and what renews them."""
         m = Module()
         m.submodules.tags = tags = StateBank(n_blocks=self._n_tags, width=TAG_BITS)
         r = Signal(self._slot)
         sample = Signal(TAG_BITS)
+        # Memories have no reset, so all tags are written before the first token is taken.
         renews = Signal(init=1)
         free = Signal()
         ends = Signal()
@@ -70,6 +76,8 @@ class Pool(wiring.Component):
         m.d.comb += [
             free.eq(~self.o.valid | self.o.ready),
             ends.eq(r.valid & (r.kind == self._end)),
+            # Nothing follows an end until the tags behind it are renewed: a spike of the next
+            # sample must not be compared with a number that has just come round.
             moves.eq(free & ~ends & ~renews),
             tags.read_en.eq(moves),
         ]
@@ -77,6 +85,8 @@ class Pool(wiring.Component):
         m.d.comb += tags.read_block.eq(q.tag)
         again = Signal()  # the spike before is of the same neuron; its tag was read too early
         with m.If(moves):
+            # The tag is read in the cycle in which the one before is written. The comparison of
+            # addresses takes the place of a bypass as wide as the memory.
             m.d.sync += [r.eq(q), again.eq(q.spike & r.spike & (q.tag == r.tag))]
         with m.If(free & ends):
             m.d.sync += [r.valid.eq(0), sample.eq(sample + 1), renews.eq(1)]
@@ -88,6 +98,8 @@ class Pool(wiring.Component):
         m.d.comb += [
             tags.write_en.eq(renews | (free & r.spike)),
             tags.write_block.eq(Mux(renews, target, r.tag)),
+            # Renewed tags get the number of the sample before: it comes again after 15 more, and by
+            # then they have been renewed again.
             tags.write_data.eq(sample - renews),
         ]
         with m.If(renews):
@@ -113,6 +125,7 @@ class Pool(wiring.Component):
             for x in range(layer.width)
         ]
         for row in rows:
+            # Products in the table: the address of a tag is two sums, and no multiplier.
             row["tag"] = row["out"] * width * self._n_places
         for column in columns:
             column["tag"] = column["out"] * self._n_places

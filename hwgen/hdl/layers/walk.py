@@ -31,6 +31,9 @@ class Walk(wiring.Component):
     until `take`.
 
     After reset it walks over all words once, to clear them, before the first token.
+
+    `lanes` filters of a position are a word, so a layer has height x width x blocks words, and size
+    x size x blocks x channels weight words.
     """
 
     def __init__(self, layer: ConvSpec, *, lanes: int) -> None:

@@ -19,7 +19,10 @@ class ErrorsBelow(wiring.Component):
     """
 
     def __init__(self, *, n: int, lanes: int, n_steps: int, width: int, bits: int) -> None:
-        """n, lanes: of the layer below; width: of what is passed; bits: of what is made of it."""
+        """n, lanes: of the layer below; width: of what is passed; bits: of what is made of it.
+
+        n_steps: of a sample.
+        """
         self._n, self._width, self._bits = n, width, bits
         self._n_blocks = n_blocks(n, lanes)
         super().__init__(
@@ -45,6 +48,7 @@ class ErrorsBelow(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """A memory of errors in the order of the log, `Normalise`, and two passes over them."""
         m = Module()
         m.submodules.normalise = normalise = Normalise(width=self._width, bits=self._bits)
         m.submodules.kept = kept = memory.Memory(
@@ -54,6 +58,8 @@ class ErrorsBelow(wiring.Component):
         read, write = kept.read_port(domain="comb"), kept.write_port()
         error = Signal(signed(self._width), reset_less=True)
         reads = Signal()
+        # An entry takes a cycle to be read and two to be scaled; its neuron and step come a cycle
+        # after `at`, and wait for two.
         reading = [later(m, reads, n) for n in range(4)]  # in stage n
         m.d.sync += error.eq(read.data)
         m.d.comb += [
@@ -61,6 +67,8 @@ class ErrorsBelow(wiring.Component):
             write.addr.eq(self.passed_at),
             write.data.eq(self.passed),
             normalise.start.eq(self.restart),
+            # The largest magnitude is known only when all have passed: hence the memory, and a
+            # second pass.
             normalise.strobe.eq(self.passed_en),
             normalise.seen.eq(self.passed),
             read.addr.eq(self.at),
@@ -80,6 +88,8 @@ class ErrorsBelow(wiring.Component):
         following = Signal.like(self.count)
         m.d.comb += following.eq(self.at + 1)
         with m.If(self.start):
+            # Blocks are cleared before errors are written. Neurons that did not fire have none (eq.
+            # 10-11), and would keep that of an earlier sample.
             m.d.sync += [self.clear_en.eq(1), self.block.eq(0), self.at.eq(0)]
         with m.Elif(self.clear_en):
             m.d.sync += self.block.eq(self.block + 1)

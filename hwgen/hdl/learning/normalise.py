@@ -12,7 +12,11 @@ class Normalise(wiring.Component):
     """
 
     def __init__(self, *, width: int, bits: int) -> None:
-        """width: of the signed errors."""
+        """width: of the signed errors.
+
+        bits: of the largest scaled magnitude; `scaled` has two more, for rounding up and for the
+        sign.
+        """
         self._bits = bits
         super().__init__(
             {
@@ -26,7 +30,10 @@ class Normalise(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """An or of magnitudes, its length, and one shifter."""
         m = Module()
+        # Only the length of the largest counts, and the or of all is as long as the largest: no
+        # comparator.
         magnitudes = Signal(len(self.seen))  # or-ed: as long as the largest
         with m.If(self.start):
             m.d.sync += magnitudes.eq(0)
@@ -39,6 +46,8 @@ class Normalise(wiring.Component):
         # error * 2 ** bits / 2 ** length, halves up: a shift to the left is part of it.
         half = Signal(len(magnitudes))
         m.d.comb += [self.any.eq(magnitudes.any()), half.eq((1 << length) >> 1)]
+        # The shift to the left by `bits` is constant, so only one shifter to the right is left, and
+        # errors that are short or long take the same way.
         raised = Signal(signed(len(self.error) + self._bits + 1))
         m.d.sync += [
             raised.eq((self.error << self._bits) + half),

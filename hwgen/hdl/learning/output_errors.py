@@ -20,7 +20,11 @@ class OutputErrors(wiring.Component):
     """
 
     def __init__(self, *, n_classes: int, n_steps: int, margin: int, bits: int) -> None:
-        """bits: of the scaled errors."""
+        """bits: of the scaled errors.
+
+        n_classes: outputs. n_steps: of a sample. margin: steps that the label is to be ahead. It is
+        SSTDP's eq. 4-6 in the form of `docs/learning.md`, point 1.
+        """
         self._n, self._n_steps, self._margin, self._bits = n_classes, n_steps, margin, bits
         super().__init__(
             {
@@ -39,10 +43,12 @@ class OutputErrors(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """Three passes over the outputs, an output a cycle."""
         m = Module()
         error_bits = self._n_steps.bit_length() + 1
         m.submodules.normalise = normalise = Normalise(width=error_bits, bits=self._bits)
         never = Signal(range(self._n_steps + 1), init=self._n_steps)
+        # Registers, not a memory: all forget their times in one cycle when the next sample begins.
         times = Array(Signal.like(never, name=f"time_{k}") for k in range(self._n))
         self._watch(m, times)
         looks = Signal()  # for the earliest of the others
@@ -56,6 +62,7 @@ class OutputErrors(wiring.Component):
         with m.Elif(looks | weighs | gives):
             m.d.sync += neuron.eq(Mux(last, 0, neuron + 1))
             with m.If(last):
+                # The passes follow one another; each needs what the one before has found.
                 m.d.sync += [looks.eq(0), weighs.eq(looks), gives.eq(weighs)]
 
         time = Signal.like(never)
@@ -78,6 +85,7 @@ class OutputErrors(wiring.Component):
             self.write_en.eq(later(m, gives, 2)),
             self.neuron.eq(later(m, neuron, 2)),
             self.scaled.eq(normalise.scaled),
+            # A silent output counts as firing in the last step (point 3).
             self.time.eq(later(m, Mux(time == self._n_steps, self._n_steps - 1, time), 2)),
             self.done.eq(falls(m, self.write_en)),
         ]

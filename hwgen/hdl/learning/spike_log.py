@@ -18,7 +18,10 @@ class SpikeLog(wiring.Component):
     """
 
     def __init__(self, *, n: int, n_steps: int) -> None:
-        """n: neurons, each of which fires at most once; what comes too much is not kept."""
+        """n: neurons, each of which fires at most once; what comes too much is not kept.
+
+        n_steps: of a sample; later END_OF_STEPs wrap the step.
+        """
         self._n = n
         super().__init__(
             {
@@ -35,6 +38,7 @@ class SpikeLog(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """A memory of n entries, and a count."""
         m = Module()
         m.submodules.entries = storage = memory.Memory(
             shape=len(self.index) + len(self.step), depth=self._n, init=[], attrs={"no_rw_check": 1}
@@ -48,6 +52,8 @@ class SpikeLog(wiring.Component):
             m.d.sync += entry.eq(read.data)
         # The first token of a sample: the old list is overwritten.
         present, free = Signal.like(step), Signal.like(self.count)
+        # The list is forgotten by the first token of the next sample, and not by the end of its
+        # own: it is read in between.
         m.d.comb += [present.eq(Mux(ended, 0, step)), free.eq(Mux(ended, 0, self.count))]
         m.d.comb += [
             read.addr.eq(self.at),
@@ -59,6 +65,8 @@ class SpikeLog(wiring.Component):
             m.d.sync += [
                 ended.eq(self.kind == Kind.END_OF_SAMPLE),
                 step.eq(present + ((self.kind == Kind.END_OF_STEP) & ~self.drive)),
+                # A neuron that fires twice, of a host that has lost its place, must not overwrite
+                # an older entry.
                 self.count.eq(free + write.en),
             ]
             m.d.comb += write.en.eq((self.kind == Kind.SPIKE) & (free != self._n))

@@ -46,7 +46,11 @@ class Teacher(wiring.Component):
         can_fill: bool = False,
     ) -> None:
         """lanes: of all layers; stores: of the layers that learn, in order. With `can_fill`, it has
-        the stream `i`."""
+        the stream `i`.
+
+        spec: with `learning`. Raises ValueError if lanes of a layer that learns are neither a power
+        of two nor its neurons.
+        """
         learning, n_steps = spec.learning, spec.n_steps
         assert learning is not None
         self._fill = Fill(stores, learning.shadow_bits) if can_fill else None
@@ -54,6 +58,8 @@ class Teacher(wiring.Component):
         self._layers: list[DenseSpec] = [spec.layers[n] for n in spec.learning_layers]
         self._lanes = [lanes[n] for n in spec.learning_layers]
         for layer, own in zip(self._layers, self._lanes, strict=True):
+            # A neuron's number splits into block and lane by its bits. Else it would take a
+            # division.
             if own < layer.n_post and own & (own - 1):
                 raise ValueError(f"lanes of a layer that learns must be a power of two, not {own}")
         self.logs = [SpikeLog(n=layer.n_pre, n_steps=n_steps) for layer in self._layers]
@@ -80,10 +86,13 @@ class Teacher(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """A chain of components, last layer first, each started by the end of the one before."""
         m = Module()
         learning, n_layers = self._learning, len(self._layers)
         halvings, state = self._course(m)
         readback = self._read(m)
+        # Learning may end behind any layer: if all errors are 0, there is nothing to pass down
+        # (point 2).
         ends = Signal(n_layers + 1)  # nothing is left to learn
         m.d.comb += self.learnt.eq(ends.any())
         with m.If(self.start):
@@ -114,6 +123,8 @@ class Teacher(wiring.Component):
             self._connect(m, n, update, halvings, state)
             self._share(m, n, update, readback)
             m.d.comb += update.start.eq(begins)
+            # One layer after the other. All see the weights of before: the errors of the layer
+            # below were formed while the words of this one were read.
             done = falls(m, update.busy)
             if n == 0:
                 m.d.comb += [ends[0].eq(done), log.at.eq(update.at)]
@@ -128,6 +139,8 @@ class Teacher(wiring.Component):
                 errors.count.eq(log.count),
                 errors.log_neuron.eq(log.neuron),
                 errors.log_step.eq(log.step),
+                # The log has one port to read. The update has it first; `ErrorsBelow` starts when
+                # that has ended.
                 log.at.eq(Mux(update.busy, update.at, errors.at)),
                 ends[n].eq(errors.done & ~errors.any),
             ]
@@ -141,8 +154,12 @@ class Teacher(wiring.Component):
         halvings = Signal(range(learning.n_halvings + 1))
         since = Signal(max(1, learning.halve_log2))
         with m.If(self.learnt):
+            # The dither goes one step on with each sample that has a label, whether a weight
+            # changed or not: `learnt` strobes either way (`docs/learning.md`).
             m.d.sync += state.eq((state >> 1) ^ Mux(state[0], TAPS, 0))
         if learning.n_halvings:
+            # A counter of `halve_log2` bits is all ones at each 2 ** halve_log2-th sample; of no
+            # bits, always.
             over = since.all() | (learning.halve_log2 == 0)
             with m.If(self.learnt):
                 m.d.sync += since.eq(since + 1)
@@ -160,11 +177,14 @@ class Teacher(wiring.Component):
         m.d.comb += [
             words.write_en.eq(errors.write_en),
             words.index.eq(errors.neuron),
+            # Of a phased layer the word is narrower, and the time falls off: its reference is
+            # constant.
             words.value.eq(Cat(errors.scaled, errors.time)),
             words.read_en.eq(update.busy),
             words.block.eq(update.block),
             update.errors.eq(words.word),
         ]
+        # Hidden neurons that did not fire write no error, so theirs must be cleared before.
         if n < len(self._layers) - 1:  # all outputs are written
             m.d.comb += words.clear_en.eq(errors.clear_en)
             with m.If(errors.clear_en):
@@ -193,6 +213,8 @@ class Teacher(wiring.Component):
         """Who has the memory of layer n."""
         store, fill = self._stores[n], self._fill
         m.d.comb += [
+            # The forward path has the port at all other times. The gate is closed now, so it reads
+            # nothing.
             store.taught.eq(self.busy | readback.busy),
             store.address.eq(Mux(readback.busy, readback.address, update.address)),
             store.write_en.eq(update.write_en),
@@ -201,6 +223,7 @@ class Teacher(wiring.Component):
             update.word.eq(store.word),
         ]
         if fill:
+            # An update never runs meanwhile: the gate does one thing after the other.
             with m.If(fill.busy):
                 m.d.comb += [
                     store.write_en.eq(fill.write_en[n]),

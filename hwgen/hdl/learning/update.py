@@ -50,6 +50,10 @@ class Update(wiring.Component):
     above it unless the layer is phased. `address`, and in the next cycle `word`; `write_en`,
     `write_address`, `write_word`: the shadows. `passed_en`: `passed` is the error of entry
     `passed_at`.
+
+    `error_bits`, `passed_bits` and `shadow_bits` are the widths of `errors`, `passed` and `word`.
+    From `start` to the last write it takes entries x blocks cycles (twice that with two cycles a
+    word), and a few more. Equations: SSTDP, eq. 7-11; `docs/learning.md`, points 4 to 6.
     """
 
     def __init__(

@@ -29,6 +29,7 @@ class Deframer(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """A byte a cycle, with the check sum beside it."""
         m = Module()
         m.submodules.crc = check = _CRC.create()
         byte = self.i.payload
@@ -43,16 +44,22 @@ class Deframer(wiring.Component):
             check.data.eq(self.byte),
             check.valid.eq(self.strobe),
             check.start.eq(is_flag),
+            # A frame that ends behind an ESCAPE lacks its last byte, whatever the sum says.
             self.good.eq(is_flag & begun & ~damaged & ~escaped & check.match_detected),
+            # Two flags in a row are no frame, and no fault: each frame brings both of its own.
             self.bad.eq(is_flag & (begun | damaged | escaped) & ~self.good),
         ]
         with m.If(self.i.valid):
+            # An ESCAPE behind an ESCAPE stays one. No sender sends that.
             m.d.sync += escaped.eq(is_escape)
         with m.If(is_flag):
             m.d.sync += [begun.eq(0), damaged.eq(0)]
         with m.Elif(self.strobe):
             m.d.sync += begun.eq(1)
         with m.If(self.broken):
+            # A lost byte could leave a frame whose sum is right by chance, or join two frames, so
+            # it is remembered until the next flag; if one comes in this very cycle, until the one
+            # after.
             m.d.sync += damaged.eq(1)
         return m
 
@@ -65,6 +72,7 @@ class Framer(wiring.Component):
         super().__init__({"i": In(body), "o": Out(stream.Signature(8))})
 
     def elaborate(self, platform: object) -> Module:
+        """A state a part of the frame; the check sum runs along with the body."""
         m = Module()
         m.submodules.crc = check = _CRC.create()
         # A byte of the body or of the sum; whether it is offered, goes out, is behind its ESCAPE.
@@ -73,6 +81,7 @@ class Framer(wiring.Component):
         m.d.comb += [
             self.o.valid.eq(offered),
             self.o.payload.eq(Mux(is_special & ~escaped, ESCAPE, byte ^ Mux(escaped, FLIP, 0))),
+            # A special byte takes two bytes of line. The body moves on behind the second one only.
             passed.eq(offered & self.o.ready & (escaped | ~is_special)),
             check.data.eq(self.i.payload.byte),
         ]
@@ -81,6 +90,8 @@ class Framer(wiring.Component):
         with m.FSM():
             with m.State("idle"):
                 self._flag(m, when=self.i.valid, then="body")
+                # The sum is of the body as it is, before it is escaped, so the receiver may take it
+                # after.
                 m.d.comb += check.start.eq(1)
             with m.State("body"):
                 m.d.comb += [byte.eq(self.i.payload.byte), offered.eq(self.i.valid)]

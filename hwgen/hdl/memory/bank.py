@@ -17,6 +17,7 @@ class StateBank(wiring.Component):
     """
 
     def __init__(self, *, n_blocks: int, width: int) -> None:
+        """n_blocks: words. width: of a word, in bits."""
         self.n_blocks = n_blocks
         self.width = width
         super().__init__(
@@ -31,7 +32,9 @@ class StateBank(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """A memory, or a register if there is one word."""
         m = Module()
+        # A memory of one word would be read in the cycle in which it is written, each time.
         if self.n_blocks == 1:
             state = Signal(self.width)
             with m.If(self.write_en):

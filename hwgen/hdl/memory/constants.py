@@ -13,7 +13,12 @@ def read_constants(
 
     `values` are those of neurons 0, 1, ... (of a picture: filters), `lanes` of them a block. A
     memory is made, as the module's submodule `name`, only if some lane needs several.
+
+    lanes: of the layer; values beyond the last neuron are 0. Returns one value a lane, each `Const`
+    or part of the memory's word.
     """
+    # A layer trained by SSTDP has one threshold for all its neurons. As a constant it melts into
+    # the comparison.
     columns = [set(values[lane::lanes]) for lane in range(lanes)]
     if all(len(column) == 1 for column in columns):
         return [Const(column.pop(), signed(bits)) for column in columns]

@@ -4,7 +4,10 @@ from amaranth.hdl import Module, Signal, Value
 
 
 def later(m: Module, value, n_cycles: int):
-    """The value, so many cycles later; 0 until then."""
+    """The value, so many cycles later; 0 until then.
+
+    m: the module to which the registers are added. With `n_cycles` 0 it is the value itself.
+    """
     for _ in range(n_cycles):
         held = Signal(Value.cast(value).shape())
         m.d.sync += held.eq(value)

@@ -14,7 +14,10 @@ class LaneWords(wiring.Component):
     """
 
     def __init__(self, *, n: int, lanes: int, width: int) -> None:
-        """lanes: a power of two, or n."""
+        """lanes: a power of two, or n.
+
+        n: neurons. width: of a number, in bits.
+        """
         self._n_blocks = n_blocks(n, lanes)
         self._lanes, self._width = lanes, width
         super().__init__(
@@ -30,6 +33,7 @@ class LaneWords(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """A memory whose lanes are written one by one, or registers if there is one block."""
         m = Module()
         lane_bits = (self._lanes - 1).bit_length()
         chosen = Signal(self._lanes)
@@ -37,6 +41,8 @@ class LaneWords(wiring.Component):
         m.d.comb += written.eq(
             (chosen & self.write_en.replicate(self._lanes)) | self.clear_en.replicate(self._lanes)
         )
+        # Lanes are a power of two here, so block and lane are the high and the low bits of the
+        # index.
         lane = self.index[:lane_bits] if self._n_blocks > 1 else self.index
         m.d.comb += chosen.eq(Cat(lane == number for number in range(self._lanes)))
         value = Signal(self._width)
@@ -69,5 +75,9 @@ class LaneWords(wiring.Component):
 
 def signed_weight(field, weight_bits: int):
     """A weight as it is stored, as a number. A binary one is stored as its sign: Cat(1, 1) is -1,
-    Cat(1, 0) is +1."""
+    Cat(1, 0) is +1.
+
+    field: `weight_bits` wide. Returns a signed value; the form of
+    `hwgen.protocol.memory.memory_image`.
+    """
     return (Cat(1, field) if weight_bits == 1 else field).as_signed()

@@ -12,6 +12,9 @@ def look_up(m: Module, name: str, rows: Sequence[Mapping[str, int]], *, enable, 
     """The row at `address`, in the cycle after `enable`; its fields are those of all rows.
 
     The table is the module's submodule `name`. Each field is as wide as its largest value needs.
+
+    m: where the table stands. rows: of the same fields, all non-negative. Returns a view of the
+    row.
     """
     layout = data.StructLayout(
         {field: index_bits(max(row[field] for row in rows) + 1) for field in rows[0]}

@@ -25,7 +25,11 @@ from hwgen.network.layers.neurons import Lif
 
 
 class LeakyState(wiring.Component):
-    """Members as in `State`. `fired` is 0: who has fired before may fire again."""
+    """Members as in `State`. `fired` is 0: who has fired before may fire again.
+
+    TT-LBPTT's neuron (Guo et al., Front. Neurosci. 17:1047008, 2023), with its leak at the end of a
+    step (decision 0009). `word` is as in `State`, without a slope.
+    """
 
     def __init__(
         self,
@@ -35,7 +39,10 @@ class LeakyState(wiring.Component):
         lanes: int,
         is_output: bool = False,
     ) -> None:
-        """thresholds: one a neuron, or, of a convolutional layer, one a filter."""
+        """thresholds: one a neuron, or, of a convolutional layer, one a filter.
+
+        lanes: neurons a word. The layer's neuron must be a `Lif`, with reset "zero" or "subtract".
+        """
         assert isinstance(layer.neuron, Lif)
         self._layer, self._neuron = layer, layer.neuron
         self._thresholds = thresholds
@@ -46,6 +53,7 @@ class LeakyState(wiring.Component):
         super().__init__(state_members(layer, lanes=lanes, is_output=is_output))
 
     def elaborate(self, platform: object) -> Module:
+        """One memory of potentials, or a register, and their change from stage C to D."""
         m = Module()
         thresholds = read_constants(
             m,
@@ -60,6 +68,7 @@ class LeakyState(wiring.Component):
         found = self._store(m, written) if self.n_words > 1 else written
         potentials = [found.word_select(lane, self._bits) for lane in range(self._lanes)]
         self._change(m, potentials, thresholds, written)
+        # The 0 is the place of `fired`: a probe reads all layers alike.
         m.d.comb += self.word.eq(Cat(Cat(potential, 0) for potential in potentials))
         if self._is_output:
             with m.If(self.advance):
@@ -72,6 +81,8 @@ class LeakyState(wiring.Component):
         m.d.comb += [
             bank.read_en.eq(self.take & self.b.valid),
             bank.read_block.eq(self.b.word),
+            # All but PASS change the one memory: ADD adds, COMPARE leaks and resets, CLEAR begins
+            # anew.
             bank.write_en.eq(self.advance & self.d.valid & (self.d.op != Op.PASS)),
             bank.write_block.eq(self.d.word),
             bank.write_data.eq(written),
@@ -85,6 +96,7 @@ class LeakyState(wiring.Component):
         adds, moves = Signal(), Signal()
         m.d.comb += [
             adds.eq(self.c.op == Op.ADD),
+            # CLEAR is a move as well: its zero is the reset of the registers below.
             moves.eq(self.advance & self.c.valid & (self.c.op != Op.PASS)),
         ]
         exceeds = []
@@ -93,10 +105,16 @@ class LeakyState(wiring.Component):
             field = captured.word_select(lane, layer.weight_bits)
             weight = signed_weight(field, layer.weight_bits)
             above = Signal(name=f"above_{lane}")
+            # A comparator, and no sign bit as in `State`: the leak needs the potential itself, not
+            # what is left of it above the threshold.
             m.d.comb += above.eq(before > threshold)
             exceeds.append(above)
+            # The leak is of the potential after the reset (contract, section 4, point 5), so the
+            # difference stands in front of the shift, and in its path.
             if neuron.reset == "subtract":
                 less = (before - threshold)[: self._bits].as_signed()
+                # At an ADD a potential may exceed its threshold, too; it is reset at the end of the
+                # step only.
                 before = Mux(above & ~adds, less, before)
             # Less the leak is plus its complement and 1: the carry of one more bit below.
             leak = ~(before.as_signed() >> neuron.leak_shift) if neuron.leak_shift else Const(-1)
@@ -104,6 +122,8 @@ class LeakyState(wiring.Component):
             result = total[1 : 1 + self._bits]
             # To zero by the reset of the registers: no logic in front of them.
             clears = self.c.op == Op.CLEAR
+            # What leaks of 0 is 0: so the leak need not know of this reset, and both go side by
+            # side.
             if neuron.reset == "zero":
                 clears |= above & ~adds
             with m.If(moves):
@@ -111,4 +131,6 @@ class LeakyState(wiring.Component):
                 with m.If(clears):
                     m.d.sync += written.word_select(lane, self._bits).eq(0)
         with m.If(self.advance):
+            # `exceeds` is of before the reset: it says who fires in stage D, when the potential is
+            # reset already.
             m.d.sync += [captured.eq(self.weights), self.exceeds.eq(Cat(exceeds))]

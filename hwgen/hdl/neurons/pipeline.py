@@ -80,6 +80,7 @@ class Neurons(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """Stages B, C and D, the state, and the serializer behind them."""
         m = Module()
         m.submodules.state = state = self._state
         m.submodules.serializer = serializer = Serializer(
@@ -95,13 +96,21 @@ class Neurons(wiring.Component):
         advance = Signal()
         hold = Signal()
         m.d.comb += [
+            # Only D can be held up, by a serializer that is not empty; an ADD gives no token and
+            # never is. All stages stop together, so no slot overtakes another.
             advance.eq(~d.valid | (d.op == Op.ADD) | serializer.empty),
             self.take.eq(advance & ~hold),
         ]
         with m.If(self.take):
+            # B takes a slot only with `take`: while it waits for a word, `advance` still empties C
+            # and D behind it, or it would wait for ever.
             m.d.sync += b.eq(self.i)
         with m.If(advance):
+            # A slot that B holds back goes on as an empty one. Only `valid` is withheld; the rest
+            # costs no gate.
             m.d.sync += [c.eq(b), c.valid.eq(b.valid & ~hold), d.eq(c)]
+        # One word is in registers, which C changes and reads in the same stage: nothing to wait
+        # for.
         if self.n_words > 1:
             self._wait(m, b, c, advance, hold)
 
@@ -126,14 +135,21 @@ class Neurons(wiring.Component):
 
         def same(later, earlier):
             both = later.valid & earlier.valid & (later.word == earlier.word)
+            # A PASS names a word, but neither reads nor writes it.
             return both & (later.op != Op.PASS) & (earlier.op != Op.PASS)
 
         in_c = Signal()
         in_d = Signal()
+        # Two flip-flops in place of two comparators of addresses: `hold` gates the whole front end,
+        # and must be early in the cycle.
         m.d.comb += hold.eq(in_c | in_d)
         with m.If(self.take):
+            # What is in B and C now is in C and D when the new slot is in B: so the comparison is a
+            # cycle ahead.
             m.d.sync += [in_c.eq(same(self.i, b)), in_d.eq(same(self.i, c))]
         with m.Elif(advance):
+            # While B waits, nothing new enters C. The word in D has been written when D moves on,
+            # so two cycles are the longest wait.
             m.d.sync += [in_c.eq(0), in_d.eq(in_c)]
 
     def _fire(self, m: Module, d, advance, state, final, serializer) -> None:
@@ -145,18 +161,24 @@ class Neurons(wiring.Component):
         present = Signal(lanes)
         m.d.comb += [
             compares.eq(
+                # In the steps of its input a phased layer integrates and does not fire (contract,
+                # section 4).
                 d.valid & (d.op == Op.COMPARE) & (d.drive | (not self._layer.neuron.two_phase))
             ),
             clears.eq(d.op == Op.CLEAR),
             present.eq(Mux(final, 2**n_last - 1, 2**lanes - 1)),  # the last block is padded
+            # Lanes of padding hold a potential, too, and could exceed: `present` keeps them silent.
             state.fires.eq(state.exceeds & ~state.fired & present & compares.replicate(lanes)),
             self.ops.eq(Mux(advance & d.valid & (d.op == Op.ADD), Mux(final, n_last, lanes), 0)),
         ]
         shown = present & (clears & d.closing & self._is_output).replicate(lanes)
         m.d.comb += [
+            # `load` comes for PASS as well: its END_OF_STEP must come out like any other.
             serializer.load.eq(advance & d.valid & (d.op != Op.ADD)),
             serializer.mask.eq(state.fires | shown),
             serializer.is_potential.eq(clears),
+            # The token that closes follows the last word of a sweep, so it comes behind all spikes
+            # of the step.
             serializer.close.eq(d.closing & d.last),
             serializer.close_kind.eq(Mux(clears, Kind.END_OF_SAMPLE, Kind.END_OF_STEP)),
         ]
@@ -173,6 +195,8 @@ class Neurons(wiring.Component):
         if self._n_blocks == 1:
             m.d.comb += final.eq(1)
         else:
+            # The index of lane 0 is counted in B and carried along to D. To compute it in D from
+            # the word would take a multiplier, or a remainder.
             base = Signal.like(serializer.base)
             base_of_c = Signal.like(serializer.base)
             base_of_d = Signal.like(serializer.base)
@@ -189,6 +213,8 @@ class Neurons(wiring.Component):
                     base_of_d.eq(base_of_c),
                     final.eq(ends_in_c),
                 ]
+            # A slot of ADD visits the blocks of a position in order, too, and all of them, so the
+            # count is right without a look at the address.
             with m.If(self.take & b.valid & (b.op != Op.PASS)):
                 m.d.sync += [
                     block.eq(Mux(ends, 0, block + 1)),
@@ -207,8 +233,11 @@ class Neurons(wiring.Component):
         row = Signal(range(height))
         m.d.comb += [serializer.column.eq(column), serializer.row.eq(row)]
         with m.If(sweeps & final):
+            # Counted, not computed from the word: a division by the width would be needed for it.
             m.d.sync += column.eq(column + 1)
             with m.If(column == width - 1):
                 m.d.sync += [column.eq(0), row.eq(row + 1)]
         with m.If(sweeps & last):
+            # The width need not be a power of two, so the counters do not come back to 0 by
+            # themselves.
             m.d.sync += [column.eq(0), row.eq(0)]

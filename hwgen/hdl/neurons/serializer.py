@@ -17,9 +17,14 @@ class Serializer(wiring.Component):
     a token of kind `close_kind` after them. `base` is the index of lane 0, or, of a picture, its
     channel; the `row` and `column` of the block exist only then. `potentials`, those of the lanes,
     exist only if `potential_bits` is given.
+
+    A block without spikes and without a closing token takes no cycle, so silent blocks cost the
+    sweep nothing. `index`, or `channel`, is `base` plus the lane.
     """
 
     def __init__(self, shape: Shape, *, lanes: int, potential_bits: int | None = None) -> None:
+        """shape: of the layer. lanes: of a block. potential_bits: of the signed potential that
+        tokens carry, of an output layer."""
         self._lanes = lanes
         self._places = ("column", "row") if is_picture(shape) else ()
         self._lane_field = "channel" if is_picture(shape) else "index"
@@ -42,6 +47,7 @@ class Serializer(wiring.Component):
         super().__init__(members)
 
     def elaborate(self, platform: object) -> Module:
+        """Registers of one block, and a priority encoder over its lanes."""
         m = Module()
         rest = Signal(self._lanes)  # lanes still to be sent
         held_base = Signal.like(self.base)
@@ -52,12 +58,15 @@ class Serializer(wiring.Component):
         # rest.any() | closes, in a register of its own because the whole layer waits for it.
         busy = Signal()
         m.d.comb += [self.empty.eq(~busy), self.o.valid.eq(busy)]
+        # Later assignments win, so the lowest lane is last: tokens come in ascending index.
         for position in reversed(range(self._lanes)):
             with m.If(rest[position]):
                 m.d.comb += lane.eq(position)
         with m.If(rest.any()):
             m.d.comb += token.kind.eq(Mux(sends_potential, Kind.POTENTIAL, Kind.SPIKE))
             if self._lanes & (self._lanes - 1) == 0:  # then the low bits of the base are zero
+                # Then the sum is wires. An adder behind the priority encoder would be a good part
+                # of the cycle.
                 m.d.comb += token[self._lane_field].eq(held_base | lane)
             else:
                 m.d.comb += token[self._lane_field].eq(held_base + lane)
@@ -65,8 +74,11 @@ class Serializer(wiring.Component):
             m.d.comb += token.kind.eq(closing_kind)
 
         with m.If(self.o.valid & self.o.ready):
+            # Takes off the lowest bit by a carry chain: the encoder above is not in this path.
             left = rest & (rest - 1)
+            # `busy` is worked out a cycle ahead from what will be left.
             m.d.sync += [rest.eq(left), busy.eq(rest.any() & (left.any() | closes))]
+            # The closing token goes last, in a cycle of its own, behind all lanes.
             with m.If(~rest.any()):
                 m.d.sync += closes.eq(0)
         with m.If(self.load & self.empty):

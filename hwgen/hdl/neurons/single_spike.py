@@ -53,6 +53,9 @@ class State(wiring.Component):
         one a filter.
 
         An output layer must have slopes.
+
+        Raises ValueError for an output layer without slopes. lanes: neurons a word; the last word
+        of a position may be padded.
         """
         if is_output and not layer.slope_bits:
             raise ValueError("an output layer without slopes: its potentials are not kept apart")
@@ -68,7 +71,10 @@ class State(wiring.Component):
         super().__init__(state_members(layer, lanes=lanes, is_output=is_output))
 
     def elaborate(self, platform: object) -> Module:
+        """The state, its change from stage C to D, and what the stages show."""
         m = Module()
+        # The complement is minus the threshold, minus 1. Stored so, V > threshold is a sign bit
+        # (decision 0007), and the strict comparison of the contract needs no extra 1.
         rests = self._constants(m, "thresholds", self._rests, self._bits)
         # An ECP5 sets registers to their initial value only: so that is the rest, if constant.
         is_constant = all(isinstance(rest, Const) for rest in rests)
@@ -79,6 +85,8 @@ class State(wiring.Component):
         else:
             sums = Signal(self._lanes * self._bits, init=initial, reset_less=True)
             potentials = Const(0, 0)
+        # `fires` is known in D only, so it joins the word on its way to memory. A word that is read
+        # again before that would fire twice; `Neurons` makes stage B wait for it.
         written = _Word(sums, potentials, self.fired | self.fires)
         found = self._store(m, written) if self.n_words > 1 else written
         self._change(m, found, written, rests)
@@ -93,10 +101,14 @@ class State(wiring.Component):
 
     def _store(self, m: Module, written: _Word) -> _Word:
         """The memories. Returns the word read."""
+        # Who has fired lies beside what COMPARE changes: no other slot needs to write it, but
+        # CLEAR.
         after = Cat(written.potentials, written.fired)
         m.submodules.sum_bank = sums = StateBank(n_blocks=self.n_words, width=len(written.sums))
         m.submodules.spike_bank = spikes = StateBank(n_blocks=self.n_words, width=len(after))
         for bank, word, op in ((sums, written.sums, Op.ADD), (spikes, after, Op.COMPARE)):
+            # Both adders work in each slot; the one whose result is not wanted is not written. To
+            # gate it would cost some 10 LUTs a lane.
             writes = (self.d.op == op) | (self.d.op == Op.CLEAR)
             m.d.comb += [
                 bank.read_en.eq(self.take & self.b.valid),
@@ -113,8 +125,11 @@ class State(wiring.Component):
         does = {op: self.advance & self.c.valid & (self.c.op == op) for op in Op}
         captured = Signal(len(self.weights), reset_less=True)
         with m.If(self.advance):
+            # Weights come from memory in stage B, and are registered here: else the way from the
+            # block through the adder would be one cycle.
             m.d.sync += [captured.eq(self.weights), self.fired.eq(found.fired)]
         with m.If(does[Op.CLEAR]):
+            # Who has fired is forgotten. A later assignment wins over the one above.
             m.d.sync += self.fired.eq(0)
 
         sums, potentials = [], []
@@ -129,9 +144,15 @@ class State(wiring.Component):
                 # CLEAR comes here, too, if potentials are shown.
                 slope = Mux(does[Op.COMPARE], before, 0) if self._is_output else before
                 if self._layer.neuron.two_phase:
+                    # A phased layer adds its slope in the steps of its input, its drive in its own:
+                    # one adder for both.
                     slope = Mux(self.c.drive, drives[lane], before)
+                # No carry is lost: `potential_bits` bounds every potential (contract, section 1),
+                # and one bit more bounds it less its threshold.
                 potentials.append((start + slope)[: self._bits])
         with m.If(does[Op.CLEAR]):
+            # Without slopes the potential itself is what ADD changes, and it rests at the
+            # complement.
             m.d.sync += written.sums.eq(0 if self._has_slope else Cat(rests))
         with m.Elif(does[Op.ADD]):
             m.d.sync += written.sums.eq(Cat(sums))
@@ -159,6 +180,8 @@ class State(wiring.Component):
         if self._layer.neuron.has_knee:
             # -2 w is the complement of 2 w, and 1: the carry of one more bit below.
             weight = Mux(self.c.knee, ~(weight << 1), weight)
+            # With the bit below: 1 + 1 carries into the sum at a knee, 1 + 0 does not. One carry
+            # chain does what an adder and an increment would.
             total = Cat(1, before).as_signed() + Cat(self.c.knee, weight).as_signed()
             return total[1 : 1 + len(before)]
         return (before + weight)[: len(before)]
@@ -171,10 +194,14 @@ class State(wiring.Component):
             rest_of_d = rest
             with m.If(self.advance):
                 m.d.sync += above.eq(potential)
+            # Thresholds from memory belong to the word in C. In D the next word's would be there
+            # already.
             if not isinstance(rest, Const):
                 rest_of_d = Signal(signed(self._bits), name=f"rest_{lane}")
                 with m.If(self.advance):
                     m.d.sync += rest_of_d.eq(rest)
+            # The readout compares true potentials, which may have different thresholds, so the
+            # threshold is put back: on output layers only.
             shown.append((above - rest_of_d)[: self._layer.potential_bits])
         m.d.comb += self.potentials.eq(Cat(shown))
 

@@ -18,13 +18,20 @@ class Op(enum.Enum, shape=2):  # type: ignore[call-arg]
 
 
 def n_state_words(layer: WeightedSpec, lanes: int) -> int:
-    """Words of a layer's state: at each position, one a block of channels."""
+    """Words of a layer's state: at each position, one a block of channels.
+
+    That is height x width x blocks. Of a dense layer, or behind the last picture, blocks.
+    """
     height, width, channels = layer.post
     return height * width * n_blocks(channels, lanes)
 
 
 def state_members(layer: WeightedSpec, *, lanes: int, is_output: bool) -> dict[str, wiring.Member]:
-    """Members of what keeps the state of a layer's neurons: see `single_spike.State`."""
+    """Members of what keeps the state of a layer's neurons: see `single_spike.State`.
+
+    lanes: neurons a word. `potentials` exists only with `is_output`. Signed fields of a word are
+    side by side, lane 0 in the low bits.
+    """
     slot = slot_layout(n_state_words(layer, lanes))
     members = {
         "advance": In(1),
@@ -47,6 +54,10 @@ def state_members(layer: WeightedSpec, *, lanes: int, is_output: bool) -> dict[s
 def slot_layout(n_words: int) -> data.StructLayout:
     """A slot: `last` of those of its token; `closing`, if that passes a token on (reset, and
     a step in which a phased layer does not fire: none); `knee`, if weights count -2 times;
-    `drive`, if potentials rise by their drives and not by their slopes."""
+    `drive`, if potentials rise by their drives and not by their slopes.
+
+    n_words: words of the layer's state, which `word` counts from 0. A slot that is not `valid`
+    means nothing.
+    """
     bits = {"last": 1, "closing": 1, "knee": 1, "drive": 1}
     return data.StructLayout({"valid": 1, "op": Op, "word": index_bits(n_words), **bits})

@@ -18,6 +18,7 @@ class Fill(wiring.Component):
     """
 
     def __init__(self, stores: Sequence[Shadows], shadow_bits: int) -> None:
+        """stores: of the layers, in order. shadow_bits: of a number in the stream `i`."""
         self._stores = stores
         self._bits = shadow_bits
         lanes = max(store.lanes for store in stores)
@@ -34,6 +35,7 @@ class Fill(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """A shift register as wide as the widest word, and an address."""
         m = Module()
         lane = Signal(range(max(store.lanes for store in self._stores)))
         which, last_lane, last_word = Signal.like(self.which), Signal(), Signal()
@@ -46,11 +48,14 @@ class Fill(wiring.Component):
                         last_word.eq(self.address == store.depth - 1),
                         self.write_en[number].eq(full),
                     ]
+        # A full word needs a cycle to be written; it must not be shifted in it.
         m.d.comb += self.i.ready.eq(self.busy & ~full)
         with m.If(self.start):
             m.d.sync += [self.busy.eq(1), which.eq(self.which), self.address.eq(0)]
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [
+                # Shifted in from above, so a narrower store finds its lanes in the highest bits,
+                # without a choice.
                 self.word.eq(Cat(self.word[self._bits :], self.i.payload)),
                 lane.eq(lane + 1),
             ]

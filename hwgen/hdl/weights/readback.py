@@ -11,7 +11,10 @@ from hwgen.hdl.weights.shadows import Shadows
 
 
 def readback_layout(shadow_bits: int) -> data.StructLayout:
-    """A shadow weight; `last` of its layer."""
+    """A shadow weight; `last` of its layer.
+
+    shadow: signed, `shadow_bits` wide, in the low bits.
+    """
     return data.StructLayout({"shadow": signed(shadow_bits), "last": 1})
 
 
@@ -23,6 +26,7 @@ class Readback(wiring.Component):
     """
 
     def __init__(self, stores: Sequence[Shadows], shadow_bits: int) -> None:
+        """stores: of the layers that learn, in order. shadow_bits: of a shadow weight."""
         self._stores = stores
         self._bits = shadow_bits
         super().__init__(
@@ -36,6 +40,7 @@ class Readback(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """An address, a lane, and the choice among lanes and stores."""
         m = Module()
         n_lanes = max(store.lanes for store in self._stores)
         lane = Signal(range(n_lanes))
@@ -56,6 +61,8 @@ class Readback(wiring.Component):
         ]
         with m.If(self.start):
             m.d.sync += [self.busy.eq(1), which.eq(self.which), self.address.eq(0), lane.eq(0)]
+        # One cycle for the word to come. Then its lanes go out one by one, as fast as they are
+        # taken; the word is read once.
         with m.Elif(self.busy & ~fetched):
             m.d.sync += fetched.eq(1)
         with m.Elif(self.busy & self.o.ready):

@@ -26,7 +26,11 @@ class Shadows(wiring.Component):
     def __init__(
         self, image: Sequence[int], *, lanes: int, weight_bits: int, shadow_bits: int
     ) -> None:
-        """image: words of `lanes` shadows."""
+        """image: words of `lanes` shadows.
+
+        weight_bits: of the forward path's weight, the top ones of `shadow_bits`; of binary weights
+        1, the sign. lanes: shadows a word.
+        """
         self.lanes, self.depth = lanes, len(image)
         self._weight_bits, self._shadow_bits = weight_bits, shadow_bits
         self.memory = memory.Memory(
@@ -48,8 +52,11 @@ class Shadows(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """The memory, the choice of who reads, and the weights as the forward path sees them."""
         m = Module()
         lanes = (self.word.word_select(lane, self._shadow_bits) for lane in range(self.lanes))
+        # No arithmetic: a shadow rounded down is its top bits, and the sign of a binary one its top
+        # bit. So the forward path pays nothing for learning.
         m.d.comb += self.weights.eq(
             Cat(lane[self._shadow_bits - self._weight_bits :] for lane in lanes)
         )
@@ -81,6 +88,7 @@ class SpramShadows(Shadows):
     cycles_per_word = 2
 
     def __init__(self, depth: int, *, lanes: int, weight_bits: int, shadow_bits: int) -> None:
+        """depth: words. The rest as of `Shadows`."""
         super().__init__([0] * depth, lanes=lanes, weight_bits=weight_bits, shadow_bits=shadow_bits)
 
     def _store(self, m: Module, platform: object, read_en, address) -> None:
@@ -91,6 +99,8 @@ class SpramShadows(Shadows):
             write_address.eq(self.write_address),
             data.eq(self.write_word),
         ]
+        # One port: a write is put off by a cycle, because its address comes together with a read's.
+        # The unit takes two cycles a word for that.
         address = Mux(writes, write_address, address)
         # Without a platform: a simulator, or Verilog for anything.
         store = self._twin if platform is None else self._blocks
@@ -98,6 +108,8 @@ class SpramShadows(Shadows):
 
     def _blocks(self, m: Module, read_en, address, writes, data) -> None:
         enable = read_en | writes
+        # Rows of memories are chosen by the high bits, and their outputs a cycle later by the same
+        # bits, kept.
         row = address[_ROW_BITS:]  # which memory; of one alone, no bits
         row_read = Signal.like(row)
         with m.If(enable):
