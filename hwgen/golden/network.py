@@ -35,7 +35,10 @@ class Trace:
 
 
 def joined(traces: Sequence[Trace]) -> Trace:
-    """Traces of some samples each, of one network, as one of all."""
+    """Traces of some samples each, of one network, as one of all.
+
+    At least one trace. Arrays are joined along samples, in the order given.
+    """
     return Trace(
         spike_times=_each_layer([trace.spike_times for trace in traces]),
         potentials=_each_layer([trace.potentials for trace in traces]),
@@ -53,12 +56,17 @@ class Golden:
     """The executable contract for one parameter file.
 
     `batch_size` is the number of samples that `run` takes best at once.
+
+    Raises `ParamsError` if the params break the contract. Only integers are used, or floats in
+    which no integer is rounded.
     """
 
     def __init__(self, params: Params) -> None:
         params.check()
         widest = max(layer.n_post for layer in params.spec.layers)
         if params.spec.multi_spike:
+            # Spikes of a multi-spike network are arrays over steps, so a sample takes that much
+            # more.
             widest *= params.spec.n_steps
         self.batch_size = max(1, min(_MAX_BATCH, _MAX_STATES // widest))
         self._spec = params.spec
@@ -73,6 +81,9 @@ class Golden:
 
         The contract takes layers through a step together, unless they are phased. Here each layer
         goes through all its steps at once: the same, as nothing flows back to an earlier layer.
+
+        Results are those of the contract, sections 3 to 6: `Trace` has them all. Memory grows with
+        n; `decide` takes any number.
         """
         if self._spec.multi_spike:
             return self._run_spikes(spike_times)
@@ -108,7 +119,11 @@ class Golden:
         )
 
     def set_weights(self, index: int, rows: NDArray[np.integer], weights: NDArray[np.int8]) -> None:
-        """Give a dense layer other weights from some inputs: int8 [n_rows, n_post]."""
+        """Give a dense layer other weights from some inputs: int8 [n_rows, n_post].
+
+        index: of the layer. rows: inputs, int [n_rows]. Golden's params stay as they were; so does
+        the digest.
+        """
         layer = self._layers[index]
         assert isinstance(layer, Neurons)
         layer.set_weights(rows, weights)
@@ -116,7 +131,10 @@ class Golden:
     def decide(
         self, spike_times: NDArray[np.uint8], batch_size: int | None = None
     ) -> NDArray[np.int64]:
-        """Decisions int64 [n] for any number of samples, in bounded memory."""
+        """Decisions int64 [n] for any number of samples, in bounded memory.
+
+        batch_size: samples at once, if not `self.batch_size`. Of no samples, int64 [0].
+        """
         batch_size = batch_size or self.batch_size
         chunks = [
             self.run(spike_times[start : start + batch_size]).decisions
@@ -139,6 +157,8 @@ def _first_spike(
     nobody = first == n_steps
     potential = np.where(nobody, final, at_spike)
     candidate = nobody | (times == first)
+    # No potential is that low: 31 bits are the most. So who is no candidate is never the largest,
+    # and `argmax` gives the lowest index of equals.
     ranked = np.where(candidate, potential, np.iinfo(np.int32).min)
     decisions: NDArray[np.int64] = ranked.argmax(axis=1)
     return decisions

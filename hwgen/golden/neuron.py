@@ -21,7 +21,10 @@ class State(NamedTuple):
 
 
 def rest(n: int, n_post: int) -> State:
-    """State at the start of a sample."""
+    """State at the start of a sample.
+
+    n: samples. n_post: neurons. All is 0 (contract, section 4).
+    """
     return State(
         potential=np.zeros((n, n_post), np.int32),
         slope=np.zeros((n, n_post), np.int32),
@@ -34,6 +37,9 @@ def kernel_events(times: NDArray[np.uint8], step: int, layer: WeightedSpec) -> N
 
     The PSP is drawn by its second difference (ramp, triangle) or its first (step): every spike
     starts it; a triangle has a knee, where it turns down, and an end, where it reaches 0.
+
+    step: 0 .. n_steps - 1. Values are 1, of an end too, and -2 of a knee; of a spike in a later
+    step, 0.
     """
     events: NDArray[np.int8] = (times == step).astype(np.int8)
     neuron = layer.neuron
@@ -48,7 +54,11 @@ def kernel_events(times: NDArray[np.uint8], step: int, layer: WeightedSpec) -> N
 def n_kernel_events(
     times: NDArray[np.uint8], n_steps: int, layer: WeightedSpec
 ) -> NDArray[np.int64]:
-    """Kernel events of each input in a whole sample: times uint8 [n, n_pre] -> int64, 0..3."""
+    """Kernel events of each input in a whole sample: times uint8 [n, n_pre] -> int64, 0..3.
+
+    Only events within the sample count, because only they add a weight: it is what SYNAPTIC_OPS
+    counts.
+    """
     delays, neuron = [0], layer.neuron
     if isinstance(neuron, SingleSpike) and neuron.has_knee:
         delays += [neuron.tau_steps, 2 * neuron.tau_steps]
@@ -59,7 +69,11 @@ def n_kernel_events(
 
 
 def integrate(state: State, current: NDArray[np.int32], layer: WeightedSpec) -> State:
-    """Add the current, int32 [n, n_post]: to the potential, or to the slope, and that to it."""
+    """Add the current, int32 [n, n_post]: to the potential, or to the slope, and that to it.
+
+    layer: its PSP says which. The slope counts in its own step (decision 0006). No sum overflows
+    int32: `potential_bits` is at most 31.
+    """
     if not layer.neuron.has_slope:
         return state._replace(potential=state.potential + current)
     slope = state.slope + current
@@ -70,6 +84,9 @@ def fire(state: State, thresholds: NDArray[np.int32]) -> tuple[State, NDArray[np
     """Compare strictly, fire at most once: thresholds int32 [n_post] -> (state, spikes).
 
     The potential goes on integrating after the spike; nothing resets it within a sample.
+
+    thresholds are those of the neurons, not of the filters. spikes: bool [n, n_post]. Contract,
+    section 4, point 3.
     """
     spikes = (state.potential > thresholds) & ~state.fired
     return state._replace(fired=state.fired | spikes), spikes

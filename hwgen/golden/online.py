@@ -29,7 +29,11 @@ class Student:
 
     def __init__(self, params: Params, *, state: int | None = None, n_learnt: int = 0) -> None:
         """`params.spec.learning` says how to learn; ValueError without it. `state`, of the dither,
-        and `n_learnt` are given if the course has begun."""
+        and `n_learnt` are given if the course has begun.
+
+        n_learnt: samples of the course with a label, so far: it decides how often the rate was
+        halved.
+        """
         learning = params.spec.learning
         if learning is None:
             raise ValueError("params without spec.learning")
@@ -44,6 +48,8 @@ class Student:
 
     @property
     def params(self) -> Params:
+        """Params with the weights and shadows as they are now; a copy, which later lessons do not
+        change."""
         weights, shadows = list(self._start.weights), list(self._start.shadows)
         for index, shadow in self._shadows.items():
             shadows[index] = shadow.astype(np.int32)
@@ -51,13 +57,19 @@ class Student:
         return replace(self._start, weights=tuple(weights), shadows=tuple(shadows))
 
     def shadows(self, index: int) -> NDArray[np.int64]:
-        """Those of a learning layer: int64 [n_pre, n_post]."""
+        """Those of a learning layer: int64 [n_pre, n_post].
+
+        index: of the layer in the network. Not a copy: the next lesson changes it.
+        """
         return self._shadows[index]
 
     def learn(self, inputs: NDArray[np.uint8], labels: NDArray[np.integer]) -> Progress:
         """One sample after the other: spike times uint8 [n, n_inputs], labels [n].
 
         Samples are run some at a time; when one changes a weight, those after it are run again.
+
+        `UNLABELLED` samples are none of these: give them to `learn_one`. `Progress` has the
+        decisions from before each lesson.
         """
         decisions, n_updates, done = [], 0, 0
         while done < len(inputs):
@@ -69,6 +81,7 @@ class Student:
                 n_used += 1
             decisions.append(trace.decisions[:n_used])
             done, n_updates = done + n_used, n_updates + changed
+            # As many as the last run got through: where much is learnt, little is run in vain.
             self._run = max(1, n_used) if changed else min(_LONGEST_RUN, 2 * self._run)
         return Progress(np.concatenate(decisions) if decisions else np.zeros(0, int), n_updates)
 
@@ -76,6 +89,9 @@ class Student:
         """One sample, spike times uint8 [n_inputs]; returns what it did before it was learnt.
 
         With the label `UNLABELLED`, it is only run.
+
+        A label is 0 .. n_classes - 1. The core does the same between END_OF_SAMPLE and the next
+        token (`docs/learning.md`).
         """
         trace = self._golden.run(inputs[None])
         self.n_written = 0
@@ -84,7 +100,10 @@ class Student:
         return trace
 
     def decide(self, inputs: NDArray[np.uint8]) -> int:
-        """The decision on a sample, spike times uint8 [n_inputs], that is not learnt."""
+        """The decision on a sample, spike times uint8 [n_inputs], that is not learnt.
+
+        Changes nothing, the dither's state included.
+        """
         return int(self._golden.run(inputs[None]).decisions[0])
 
     def _learn_one(self, inputs: NDArray[np.uint8], trace: Trace, sample: int, label: int) -> bool:
@@ -94,6 +113,8 @@ class Student:
         times = [of_layer[sample].astype(np.int64) for of_layer in fired]
         halvings = learning.halvings(self.n_learnt)
         state = self.state
+        # Both go on with each label, whether a weight changes or not: as in hardware, where
+        # `learnt` strobes either way.
         self.state, self.n_learnt = next_state(state), self.n_learnt + 1
         errors = stdp.output_errors(times[-1], label, n_steps, learning.margin_steps)
         new: dict[int, tuple[NDArray[np.int64], NDArray[np.int64]]] = {}
@@ -104,6 +125,8 @@ class Student:
             errors = stdp.normalise(errors, learning.error_bits)
             pre, post = times[index], times[index + 1]
             reference = stdp.reference_times(post, layer, n_steps)
+            # Inputs that never came change nothing (point 4). In a picture these are most of all
+            # inputs.
             came = np.flatnonzero(pre < n_steps)
             is_output = index == len(self._start.spec.layers) - 1
             shift = learning.output_shift if is_output else learning.hidden_shift
@@ -120,6 +143,7 @@ class Student:
             if index > self._indices[0]:
                 below = self._start.spec.dense(index - 1)
                 weights = self._forward(index, self._shadows[index])
+                # Through the weights of before: they are written only when all layers are done.
                 errors = stdp.hidden_errors(weights, errors, pre, reference)
                 errors *= stdp.can_move(pre, below, n_steps)
         for index, (rows, shadows) in new.items():

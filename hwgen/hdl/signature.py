@@ -26,6 +26,7 @@ class CoreSignature(wiring.Signature):
     """
 
     def __init__(self, design: Design) -> None:
+        """design: its params, and what of the core is built."""
         spec = design.params.spec
         ports: dict[str, wiring.Member] = {}
         if design.learns and spec.learning:

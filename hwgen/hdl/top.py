@@ -48,8 +48,11 @@ class UartTop(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """`Link` in front of `Commands`, which have the core."""
         m = Module()
         m.submodules.link = link = Link(self._divisor)
+        # A new session begins with a core as behind a reset, whatever the program before has left
+        # in it. Memories keep what they hold, so a core keeps what it has learnt.
         m.submodules.commands = ResetInserter(link.reset)(self._commands)
         wiring.connect(m, link.o, self._commands.i)
         wiring.connect(m, self._commands.o, link.i)
@@ -64,7 +67,11 @@ class UartTop(wiring.Component):
 
 
 def uart_verilog(design: Design, divisor: int, *, early_exit: bool = False) -> str:
-    """`UartTop` as Verilog, module `hwgen_uart`: ports clk, rst, rx, tx, fault, session, toggle."""
+    """`UartTop` as Verilog, module `hwgen_uart`: ports clk, rst, rx, tx, fault, session, toggle.
+
+    divisor: clock cycles a bit. early_exit: level of the core's input. Without positions of source
+    text, so the same text on every run and machine.
+    """
     top = UartTop(SpikeCore(design), divisor, early_exit=early_exit)
     return str(verilog.convert(top, name=TOP, emit_src=False, strip_internal_attrs=True))
 
@@ -89,6 +96,7 @@ class BoardTop(Elaboratable):
         self._top = UartTop(core, divisor, early_exit=early_exit)
 
     def elaborate(self, platform: Any) -> Module:
+        """Pins, clock and `UartTop`. `platform`: Amaranth's, of the board."""
         m = Module()
         if self._pll:
             m.domains.sync = ClockDomain("sync")

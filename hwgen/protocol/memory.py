@@ -12,7 +12,10 @@ from hwgen.network.layers.pool2d import PoolSpec
 
 
 def n_blocks(n_post: int, lanes: int) -> int:
-    """Words per input: neurons, or filters, in groups of `lanes`, the last one padded."""
+    """Words per input: neurons, or filters, in groups of `lanes`, the last one padded.
+
+    n_post: neurons of a dense layer, filters of a convolution. lanes: at least 1.
+    """
     return -(-n_post // lanes)
 
 
@@ -25,6 +28,9 @@ def memory_image(weights: NDArray[np.int8], layer: WeightedSpec, lanes: int) -> 
 
     Lane 0 is in the low bits. Binary weights are stored as their sign (1 is -1), others in two's
     complement. Lanes beyond the neurons, or filters, hold zero bits.
+
+    weights: int8, of the layer's shape. Returns non-negative words, as an FPGA's memory is
+    initialised with them. Decision 0002 says why blocks are outermost.
     """
     codes = (weights < 0) if layer.weight_bits == 1 else weights
     return words(codes, layer, lanes, layer.weight_bits)
@@ -33,7 +39,11 @@ def memory_image(weights: NDArray[np.int8], layer: WeightedSpec, lanes: int) -> 
 def words(
     codes: NDArray[np.integer | np.bool_], layer: WeightedSpec, lanes: int, bits: int
 ) -> list[int]:
-    """Memory words of a number of `bits` bits for each synapse, of the shape of the weights."""
+    """Memory words of a number of `bits` bits for each synapse, of the shape of the weights.
+
+    codes: of the shape of the weights, each within `bits` bits, signed or not. The order is that of
+    `memory_image`. Returns non-negative words of `lanes * bits` bits.
+    """
     codes = layer.rows(codes)
     blocks = n_blocks(codes.shape[-1], lanes)
     padded = np.zeros((*codes.shape[:2], blocks * lanes), np.int64)
@@ -48,7 +58,11 @@ def words(
 
 def packed(values: NDArray[np.integer], layer: DenseSpec, lanes: int) -> NDArray[np.int64]:
     """Numbers of the shape of the weights of a dense layer, in the order of memory words, lane 0
-    first; 0 in lanes without a neuron."""
+    first; 0 in lanes without a neuron.
+
+    values: [n_pre, n_post]. Returns int64 [blocks * n_pre * lanes]: word by word, as `Readback`
+    sends shadows and `Fill` takes them.
+    """
     blocks = n_blocks(layer.n_post, lanes)
     padded = np.zeros((layer.n_pre, blocks * lanes), np.int64)
     padded[:, : layer.n_post] = values
@@ -57,7 +71,10 @@ def packed(values: NDArray[np.integer], layer: DenseSpec, lanes: int) -> NDArray
 
 def unpacked(values: NDArray[np.integer], layer: DenseSpec, lanes: int) -> NDArray[np.int64]:
     """Numbers in the order of memory words, lane 0 first, to the shape of the weights of a dense
-    layer: the inverse of `packed`."""
+    layer: the inverse of `packed`.
+
+    values: [blocks * n_pre * lanes]. Returns int64 [n_pre, n_post]; lanes of padding are left out.
+    """
     blocks = n_blocks(layer.n_post, lanes)
     grid = values.astype(np.int64).reshape(blocks, layer.n_pre, lanes).transpose(1, 0, 2)
     return grid.reshape(layer.n_pre, blocks * lanes)[:, : layer.n_post]
@@ -80,7 +97,10 @@ TAG_BITS = 4  # of the memory of a pooling layer, a neuron
 
 
 def tags_per_window(layer: PoolSpec) -> int:
-    """Places for the channels of a window in that memory: a power of two, so that addresses add."""
+    """Places for the channels of a window in that memory: a power of two, so that addresses add.
+
+    Returns at least 1. The memory of tags is that of `hwgen.hdl.layers.pool`.
+    """
     return int(2 ** (layer.channels - 1).bit_length())
 
 
@@ -88,19 +108,30 @@ SPRAM_BITS, SPRAM_WORDS = 16, 16384  # of a large memory of the iCE40UP5K
 
 
 def n_sprams(layer: DenseSpec, lanes: int) -> int:
-    """Large memories that the weights of a layer take, a memory word beside or behind the other."""
+    """Large memories that the weights of a layer take, a memory word beside or behind the other.
+
+    A memory is 16 bits wide and 16384 words deep. lanes: of the layer.
+    """
     return _parts(layer, lanes) * -(-layer.n_pre * n_blocks(layer.n_post, lanes) // SPRAM_WORDS)
 
 
 def loaded_words(weights: NDArray[np.int8], layer: DenseSpec, lanes: int) -> list[int]:
-    """Weights as a host loads them into SPRAM: memory words in pieces of 16 bits, low one first."""
+    """Weights as a host loads them into SPRAM: memory words in pieces of 16 bits, low one first.
+
+    weights: int8 [n_pre, n_post]. Returns 0 .. 0xFFFF. A wide word takes several pieces, and a
+    narrow one a whole piece.
+    """
     shifts = range(0, SPRAM_BITS * _parts(layer, lanes), SPRAM_BITS)
     image = memory_image(weights, layer, lanes)
     return [word >> shift & 0xFFFF for word in image for shift in shifts]
 
 
 def lanes_sum(lanes: Sequence[int]) -> int:
-    """16 bits by which a host sees that a core has other lanes, on which the order depends."""
+    """16 bits by which a host sees that a core has other lanes, on which the order depends.
+
+    CRC-32 of the numbers joined by commas, its low 16 bits. Other lanes give the same sum once in
+    65 536 times.
+    """
     return zlib.crc32(",".join(map(str, lanes)).encode()) & 0xFFFF
 
 

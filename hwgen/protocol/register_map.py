@@ -37,7 +37,11 @@ _TEXT = {
 
 @dataclass(frozen=True)
 class BusRegister:
-    """`access`: "r", "w" or "rw"."""
+    """`access`: "r", "w" or "rw".
+
+    `name`: as in C, upper case. `address`: in bytes. `text`: what is in it, for tables and
+    comments.
+    """
 
     name: str
     address: int
@@ -46,7 +50,11 @@ class BusRegister:
 
 
 def register_map(bus: Bus, *, learns: bool = False, fills: bool = False) -> list[BusRegister]:
-    """Registers of a core behind a bus, lowest address first. `fills`: it has shadows in SPRAM."""
+    """Registers of a core behind a bus, lowest address first. `fills`: it has shadows in SPRAM.
+
+    bus: over AXI there are identity, counters and CONTROL only. Addresses are in bytes, of words of
+    32 bits (`docs/soc.md`). learns: the core has a learning unit.
+    """
     found = [BusRegister(r.name, 4 * r, "r", _TEXT[r]) for r in Register]
     found.append(BusRegister("CONTROL", CONTROL, "rw", "bit 0 early exit, bit 1 resets the core"))
     if bus == "axi":  # what else there is has streams of its own

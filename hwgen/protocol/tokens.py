@@ -15,7 +15,10 @@ from hwgen.network.spikes import fire
 
 
 class Kind(IntEnum):
-    """Kinds of tokens; the numbers are those on the wire (`docs/contract.md`)."""
+    """Kinds of tokens; the numbers are those on the wire (`docs/contract.md`).
+
+    Two bits. Tokens that mean nothing at their place are dropped by the core's gate.
+    """
 
     SPIKE = 0
     END_OF_STEP = 1
@@ -44,6 +47,9 @@ def sample_tokens(
 
     Spikes of a step come in ascending index, or shuffled if a generator is given. `lesson` is the
     index of END_OF_SAMPLE: a label plus 1, or 0 (`docs/learning.md`).
+
+    `docs/contract.md`, section 7. The order of the spikes of a step changes no bit of what comes
+    out; that it does not is what shuffling is for.
     """
     for step in range(n_steps):
         indices = np.flatnonzero(fire(spike_times, step))

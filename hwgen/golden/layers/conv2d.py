@@ -22,17 +22,26 @@ class Conv:
     """
 
     def __init__(self, weights: NDArray[np.int8], layer: ConvSpec) -> None:
-        """weights: int8 [size, size, channels, filters]."""
+        """weights: int8 [size, size, channels, filters].
+
+        layer: its sizes. `fan_out` counts the synapses that exist: fewer at the edges.
+        """
         self._layer = layer
         self._weights = for_blas(weights.reshape(layer.n_fan_in, layer.filters))
+        # Each input laid out like a picture of its own number: how often it stands in the patches
+        # is how many positions it reaches, padding and stride included.
         seen = np.arange(1, layer.n_pre + 1).reshape(1, -1)  # 0 is the padding
         n_patches = np.bincount(self._patches(seen).ravel(), minlength=layer.n_pre + 1)[1:]
         self.fan_out = n_patches.astype(np.int64) * layer.filters  # synapses of each input
 
     def current(self, events: NDArray[np.int8]) -> NDArray[np.int32]:
-        """Kernel events int8 [n, n_pre] -> current int32 [n, n_post]."""
+        """Kernel events int8 [n, n_pre] -> current int32 [n, n_post].
+
+        Neurons of both are numbered as in the contract, channels last. Sums are exact.
+        """
         layer = self._layer
         result = np.zeros((len(events), layer.n_post), np.int32)
+        # In most steps of most samples nothing happens, and a patch costs as much when it is empty.
         busy = np.flatnonzero(events.any(axis=1))  # samples to which this step brings something
         n_at_once = max(1, _PATCHES // (layer.post.height * layer.post.width * layer.n_fan_in))
         for start in range(0, len(busy), n_at_once):

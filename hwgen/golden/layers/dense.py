@@ -11,7 +11,10 @@ class Dense:
     """Full connection: current[j] = sum of events[i] * weights[i, j] over the inputs i."""
 
     def __init__(self, weights: NDArray[np.int8], layer: DenseSpec) -> None:
-        """weights: int8 [n_pre, n_post]."""
+        """weights: int8 [n_pre, n_post].
+
+        layer: its sizes.
+        """
         self._weights = for_blas(weights)
         self.fan_out = np.full(layer.n_pre, layer.n_post, np.int64)  # synapses of each input
 
@@ -20,7 +23,11 @@ class Dense:
         self._weights[rows] = weights
 
     def current(self, events: NDArray[np.int8]) -> NDArray[np.int32]:
-        """Kernel events int8 [n, n_pre] -> current int32 [n, n_post]."""
+        """Kernel events int8 [n, n_pre] -> current int32 [n, n_post].
+
+        Sums are exact, whatever their order.
+        """
+        # Columns of inputs that are silent in all samples are left out: most, in most steps.
         active = np.flatnonzero(events.any(axis=0))
         sums = events[:, active].astype(self._weights.dtype) @ self._weights[active]
         current: NDArray[np.int32] = sums.astype(np.int32)

@@ -18,7 +18,10 @@ WITHOUT_WEIGHTS_MULTI_SPIKE: dict[type, Any] = {PoolSpec: StepPool}
 
 
 def single_spike(params: Params, index: int) -> Neurons | Pool:
-    """A layer of a network whose neurons fire once a sample."""
+    """A layer of a network whose neurons fire once a sample.
+
+    index: of the layer. Pooling has no weights, and a class of its own.
+    """
     layer = params.spec.layers[index]
     if not layer.has_weights:
         made: Pool = WITHOUT_WEIGHTS[type(layer)](layer)
@@ -28,7 +31,10 @@ def single_spike(params: Params, index: int) -> Neurons | Pool:
 
 
 def multi_spike(params: Params, index: int) -> LeakyNeurons | StepPool:
-    """A layer of a network whose neurons may fire in each step."""
+    """A layer of a network whose neurons may fire in each step.
+
+    index: of the layer. Spikes are arrays over steps here.
+    """
     layer = params.spec.layers[index]
     if not layer.has_weights:
         made: StepPool = WITHOUT_WEIGHTS_MULTI_SPIKE[type(layer)](layer)

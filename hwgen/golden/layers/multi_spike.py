@@ -20,13 +20,20 @@ class LeakyNeurons:
     def __init__(
         self, layer: WeightedSpec, connection: Dense | Conv, thresholds: NDArray[np.int32]
     ) -> None:
-        """Shapes as in `hwgen.network.spec`; the neurons of a filter share its threshold."""
+        """Shapes as in `hwgen.network.spec`; the neurons of a filter share its threshold.
+
+        thresholds: int32 [n_thresholds].
+        """
         self._layer = layer
         self._connection = connection
         self._thresholds = np.tile(thresholds, layer.n_post // layer.n_thresholds)
 
     def run(self, inputs: NDArray[np.uint8]) -> SpikesTrace:
-        """Spikes uint8 [n, n_steps, n_pre] -> what this layer does in these steps."""
+        """Spikes uint8 [n, n_steps, n_pre] -> what this layer does in these steps.
+
+        Points 1 to 5 of the contract's section 4, in this order in each step. Potentials are int32
+        [n, n_post] at the end of the last step.
+        """
         n, n_steps, _ = inputs.shape
         layer, neuron, thresholds = self._layer, self._layer.neuron, self._thresholds
         potential = np.zeros((n, layer.n_post), np.int32)
@@ -51,7 +58,10 @@ class LeakyNeurons:
 
 
 def spike_count(spikes: NDArray[np.uint8], potential: NDArray[np.int32]) -> NDArray[np.int64]:
-    """Most spikes; then larger potential at the end; then lower index: int64 [n]."""
+    """Most spikes; then larger potential at the end; then lower index: int64 [n].
+
+    spikes: 0 or 1, [n, n_steps, n_classes]; potential: [n, n_classes] (contract, section 6).
+    """
     counts = spikes.sum(axis=1, dtype=np.int64)
     most = counts == counts.max(axis=1, keepdims=True)
     ranked = np.where(most, potential, np.iinfo(np.int32).min)

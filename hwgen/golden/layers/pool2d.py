@@ -11,12 +11,15 @@ class Pool:
     """Pooling: a neuron fires when the first of its window does."""
 
     def __init__(self, layer: PoolSpec) -> None:
+        """layer: sizes of picture and window."""
         self._layer = layer
 
     def run(self, inputs: NDArray[np.uint8], n_steps: int) -> LayerTrace:
         """Spike times uint8 [n, n_pre] -> the least of each window.
 
         Never is `n_steps`, the largest value of all, so a window without spikes gives never.
+
+        Returns times uint8 [n, n_post]; potentials are [n, 0] (contract, section 5).
         """
         n, layer, size = len(inputs), self._layer, self._layer.size
         height, width, channels = layer.post
@@ -31,10 +34,14 @@ class StepPool:
     """Pooling: a neuron fires in each step in which one of its window does."""
 
     def __init__(self, layer: PoolSpec) -> None:
+        """layer: sizes of picture and window."""
         self._layer = layer
 
     def run(self, inputs: NDArray[np.uint8]) -> SpikesTrace:
-        """Spikes uint8 [n, n_steps, n_pre] -> the greatest of each window."""
+        """Spikes uint8 [n, n_steps, n_pre] -> the greatest of each window.
+
+        Returns spikes uint8 [n, n_steps, n_post]; potentials are [n, 0].
+        """
         n, n_steps, _ = inputs.shape
         layer, size = self._layer, self._layer.size
         height, width, channels = layer.post

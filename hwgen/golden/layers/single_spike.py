@@ -22,7 +22,10 @@ class Neurons:
         thresholds: NDArray[np.int32],
         drives: NDArray[np.int32],
     ) -> None:
-        """Shapes as in `hwgen.network.spec`; the neurons of a filter share threshold and drive."""
+        """Shapes as in `hwgen.network.spec`; the neurons of a filter share threshold and drive.
+
+        thresholds: int32 [n_thresholds]; drives: the same of a phased layer, else [0].
+        """
         self._layer = layer
         self._connection = connection
         n_sharing = layer.n_post // layer.n_thresholds
@@ -30,12 +33,19 @@ class Neurons:
         self._drives = np.tile(drives, n_sharing)
 
     def set_weights(self, rows: NDArray[np.integer], weights: NDArray[np.int8]) -> None:
-        """Other weights of a dense layer, from the inputs `rows`: int8 [n_rows, n_post]."""
+        """Other weights of a dense layer, from the inputs `rows`: int8 [n_rows, n_post].
+
+        Sums stay exact, because `for_blas` has chosen the type for weights of the same width.
+        """
         assert isinstance(self._connection, Dense)
         self._connection.set_weights(rows, weights)
 
     def run(self, inputs: NDArray[np.uint8], n_steps: int) -> LayerTrace:
-        """Spike times uint8 [n, n_pre] -> what this layer does in `n_steps` steps."""
+        """Spike times uint8 [n, n_pre] -> what this layer does in `n_steps` steps.
+
+        All steps at once, because nothing flows back. A phased layer takes as many steps of its own
+        after those of its input (contract, section 4).
+        """
         n, layer = len(inputs), self._layer
         times = np.full((n, layer.n_post), n_steps, np.uint8)
         at_spike = np.zeros((n, layer.n_post), np.int32)

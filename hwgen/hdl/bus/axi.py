@@ -55,10 +55,13 @@ class AxiTop(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """`WordCore`, registers in front of all outputs, and the reset of CONTROL."""
         m = Module()
         m.domains.sync = ClockDomain()
         m.d.comb += [ClockSignal().eq(self.aclk), ResetSignal().eq(~self.aresetn)]
         m.submodules.words = words = self._words
+        # AXI forbids to withdraw what was offered. So the core is reset in one cycle, but nothing
+        # goes in until the old outputs have been taken.
         resetting = Signal()  # from the write until the outputs are empty
         waits = self.m_axis_tvalid
         m.d.comb += [
@@ -96,6 +99,7 @@ class AxiTop(wiring.Component):
         m.d.comb += [self.s_axil_awready.eq(takes), self.s_axil_wready.eq(takes)]
         with m.If(self.s_axil_bready):
             m.d.sync += self.s_axil_bvalid.eq(0)
+        # Taken one after the other, address and data would need a register each.
         both = self.s_axil_awvalid & self.s_axil_wvalid
         m.d.sync += takes.eq(both & ~takes & ~self.s_axil_bvalid)
         # For one cycle, so that registers can be read while the outputs empty.

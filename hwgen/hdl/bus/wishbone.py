@@ -36,12 +36,15 @@ class WishboneTop(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """`WordCore`, a word of room in front of each stream in, and the answer to an access."""
         m = Module()
         m.domains.sync = ClockDomain()
         m.d.comb += [ClockSignal().eq(self.wb_clk_i), ResetSignal().eq(self.wb_rst_i)]
         m.submodules.words = words = self._words
         asked = self.wb_cyc_i & self.wb_stb_i & ~self.wb_ack_o & ~self.wb_err_o
         answers = Signal()  # the core's register of the address has come
+        # A core that takes nothing must not hold the bus for ever: then the access ends with an
+        # error, and the processor can do something else.
         tired = Signal(range(register_map.PATIENCE))
         m.d.comb += [words.reg_addr.eq(self.wb_adr_i[2:]), self.irq_o.eq(words.results.valid)]
         # Not while the register on their way out is reset.

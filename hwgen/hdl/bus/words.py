@@ -20,19 +20,29 @@ SHADOW_WORD = data.StructLayout({"word": 16, "last": 1})
 
 
 def check_classes(core: wiring.Component) -> None:
-    """Raise ValueError unless an answer has room for the core's labels."""
+    """Raise ValueError unless an answer has room for the core's labels.
+
+    core: a `SpikeCore` or anything with its ports. An answer has `LABEL_BITS` bits of label.
+    """
     if len(core.o.payload.label) > LABEL_BITS:
         raise ValueError(f"an answer has room for {MAX_CLASSES} classes, the core has more")
 
 
 def result_word(result: data.View):
-    """The answer to a sample."""
+    """The answer to a sample.
+
+    In bits: by_spike 15, label 14..8, step 7..0 (`docs/link.md`).
+    """
     return result.step | result.label << STEP_BITS | result.by_spike << BY_SPIKE_BIT
 
 
 def fitted_index(word, token: data.View):
     """The index of a word, as the core takes it. If it does not fit, that of a spike is all ones,
-    which is no input's; any other is 0, which is no label."""
+    which is no input's; any other is 0, which is no label.
+
+    word: 16 bits. Cut off without a look, an index too large would be another input's, and no core
+    could tell. Returns a value as wide as the token's index, or wider.
+    """
     kind, index = word[INDEX_BITS:], word[:INDEX_BITS]
     too_far = index[len(token.index) :].any()
     return Mux(too_far, (kind == Kind.SPIKE).replicate(len(token.index)), index)
@@ -74,6 +84,7 @@ class WordCore(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """The core behind a reset of its own, and words to tokens without a register between."""
         m = Module()
         core = self._core
         m.submodules.core = ResetInserter(self.reset)(core)

@@ -39,7 +39,10 @@ class Conv(wiring.Component):
         lanes: int,
     ) -> None:
         """weights: int8 [size, size, channels, filters]; thresholds: int32 [filters]; drives: the
-        same of a phased layer, else [0]; lanes: filters updated at once, 1..filters."""
+        same of a phased layer, else [0]; lanes: filters updated at once, 1..filters.
+
+        Raises ValueError if lanes are out of range.
+        """
         if not 1 <= lanes <= layer.filters:
             raise ValueError(f"lanes must be 1..{layer.filters}, not {lanes!r}")
         self.lanes = lanes
@@ -59,6 +62,8 @@ class Conv(wiring.Component):
         )
 
     def elaborate(self, platform: object) -> Module:
+        """`Walk`, the weight memory, and `Neurons`. Both move with `take`, so a weight word arrives
+        with its slot."""
         m = Module()
         m.submodules.walk = walk = self._walk
         m.submodules.neurons = neurons = self._neurons

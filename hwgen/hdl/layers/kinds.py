@@ -17,7 +17,11 @@ Layer = Dense | Conv | Pool
 
 
 def make(design: Design, index: int) -> Layer:
-    """The component of a layer. Raises ValueError if its lanes are none it can have."""
+    """The component of a layer. Raises ValueError if its lanes are none it can have.
+
+    index: of the layer, from 0. Weights are constants, shadows, or what a host loads, as the design
+    says.
+    """
     return KINDS[type(design.params.spec.layers[index])](design, index)
 
 

@@ -45,10 +45,10 @@ class Link(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """Receiver, transmitter and the memory of 2 x `WINDOW` words between them and the core."""
         m = Module()
+        # `no_rw_check`: no word is read in the cycle in which it is written, because a word is
+        # read only when it counts. Without the promise yosys puts a comparator and a bypass
+        # around the block.
         m.submodules.words = words = memory.Memory(
-            # `no_rw_check`: no word is read in the cycle in which it is written, because a word is
-            # read only when it counts. Without the promise yosys puts a comparator and a bypass
-            # around the block.
             shape=16, depth=2 * WINDOW, init=[], attrs={"no_rw_check": 1}
         )
         self._read, self._write = words.read_port(), words.write_port()

@@ -19,8 +19,8 @@ class Receiver(wiring.Component):
     `overrun`. A byte without its stop bit is dropped, which strobes `framing`; the line must then
     go high before the next start bit counts. A low shorter than half a bit is no start bit.
 
-    Without a clock of its own a receiver drifts by half a bit in ten at 5 %; `boards.board` allows
-    2 %.
+    The last bit is sampled 9.5 bits after the first edge, so clocks may differ by some 5 %;
+    `hwgen.boards.board` allows 2 %.
     """
 
     def __init__(self, divisor: int) -> None:
