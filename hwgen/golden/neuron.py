@@ -44,6 +44,7 @@ def kernel_events(times: NDArray[np.uint8], step: int, layer: WeightedSpec) -> N
     events: NDArray[np.int8] = (times == step).astype(np.int8)
     neuron = layer.neuron
     if isinstance(neuron, SingleSpike) and neuron.has_knee:
+        # The second difference of a triangle: +1 where it begins, -2 at its knee, +1 at its end.
         if step >= neuron.tau_steps:
             events -= 2 * (times == step - neuron.tau_steps).astype(np.int8)
         if step >= 2 * neuron.tau_steps:

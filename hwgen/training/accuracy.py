@@ -21,6 +21,9 @@ def accuracy(
 ) -> float:
     """Fraction decided right. `rounded`: with the exported integers (fake-quantized), else with the
     shadow weights and thresholds as they are (float), which binary training does not aim at.
+
+    input_spec: that of the network. Memory does not grow with the data set's size beyond its
+    images.
     """
     network = learner.network
     device = next(network.parameters()).device
@@ -39,7 +42,10 @@ def accuracy(
 def of_rule(
     learner: Learner, recipe: Recipe, train_set: Dataset, input_spec: InputSpec
 ) -> dict[str, Any]:
-    """For the provenance, what the rule is judged by (`Learner.report`), on the first batch."""
+    """For the provenance, what the rule is judged by (`Learner.report`), on the first batch.
+
+    Returns a table of plain values; {} of most rules.
+    """
     network = learner.network
     device = next(network.parameters()).device
     n = min(recipe.trained.batch_size, len(train_set))
@@ -50,7 +56,10 @@ def of_rule(
 
 
 def choose_device(wish: str) -> str:
-    """`auto` is a GPU if there is one. Raises `ToolError` if `cuda` is asked for and absent."""
+    """`auto` is a GPU if there is one. Raises `ToolError` if `cuda` is asked for and absent.
+
+    wish: "auto", "cpu" or "cuda".
+    """
     if wish == "cuda" and not torch.cuda.is_available():
         raise ToolError("--device cuda: torch sees no GPU; use cpu, or a CUDA build of torch")
     return ("cuda" if torch.cuda.is_available() else "cpu") if wish == "auto" else wish

@@ -18,7 +18,10 @@ from hwgen.recipe import AugmentRecipe
 def kept(dataset: Dataset, spec: InputSpec, n_steps: int) -> NDArray[np.uint8]:
     """What stays in memory while training, and is augmented: images [n, height, width], in colour
     [n, channels, height, width]; or the rasters of recordings as pictures,
-    [n, n_steps * channels, height, width]."""
+    [n, n_steps * channels, height, width].
+
+    n_steps: of the network. Values are 0..x_max, or 0 and 1 of rasters.
+    """
     if spec.encoding != "events":
         images = dataset.images
         return images if images.ndim == 3 else np.ascontiguousarray(images.transpose(0, 3, 1, 2))
@@ -78,7 +81,12 @@ def augment(
 
     images: [n, height, width]; or [n, any, height, width], all pictures of a sample alike, of 0
     and 1 only, which stay whole, or, with `colours`, of values as in the first.
+
+    recipe: how far; with all at 0 the images come back as they are. generator: on the CPU, so that
+    the same seed changes images alike on any device.
     """
+    # Nothing is drawn then, either: a recipe without augmentation keeps the course of its random
+    # numbers.
     if recipe == AugmentRecipe():
         return images
     n, (height, width) = len(images), images.shape[-2:]
@@ -105,6 +113,7 @@ def augment(
     matrices = torch.stack(rows, dim=1).to(images.device)
     grid = affine_grid(matrices, [n, 1, height, width], align_corners=False)
     if images.dim() == 4 and not colours:
+        # Events are whole: between two pixels there is no half of one.
         moved = grid_sample(images.float(), grid, mode="nearest", align_corners=False)
         moved = moved.to(torch.uint8)
     else:

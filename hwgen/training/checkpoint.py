@@ -34,12 +34,18 @@ class State:
 
 
 def copy(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A copy that training does not change."""
+    """A copy that training does not change.
+
+    On the same device.
+    """
     return {name: tensor.detach().clone() for name, tensor in tensors.items()}
 
 
 def save(state: State, path: Path, recipe: Recipe) -> None:
-    """Write; the file appears whole or not at all."""
+    """Write; the file appears whole or not at all.
+
+    A SHA-256 stands in front of what torch writes.
+    """
     buffer = io.BytesIO()
     torch.save({"format": _FORMAT, "recipe": _fingerprint(recipe), **vars(state)}, buffer)
     content = buffer.getvalue()
@@ -47,7 +53,10 @@ def save(state: State, path: Path, recipe: Recipe) -> None:
 
 
 def load(path: Path, recipe: Recipe) -> State | None:
-    """None if there is no such file. Raises `DataError` if it is damaged or of another recipe."""
+    """None if there is no such file. Raises `DataError` if it is damaged or of another recipe.
+
+    Tensors are on the CPU. Nothing in the file is executed (`weights_only`).
+    """
     if not path.exists():
         return None
     try:

@@ -8,7 +8,10 @@ from torch import Tensor
 
 
 def join(device: str) -> str:
-    """Join the group that torchrun's environment names, if any; returns this process's device."""
+    """Join the group that torchrun's environment names, if any; returns this process's device.
+
+    device: "cpu" or "cuda". With CUDA each process takes the GPU of its local rank.
+    """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return device
     if device == "cuda":
@@ -26,10 +29,12 @@ def leave() -> None:
 
 
 def rank() -> int:
+    """The number of this process in its group, 0 if there is none."""
     return dist.get_rank() if dist.is_available() and dist.is_initialized() else 0
 
 
 def world() -> int:
+    """How many processes the group has, 1 if there is none."""
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
@@ -39,12 +44,18 @@ def is_first() -> bool:
 
 
 def share(samples: Tensor) -> Tensor:
-    """This process's part of a batch, [n, ...]."""
+    """This process's part of a batch, [n, ...].
+
+    Each process takes every `world()`-th sample, so shares differ by one at most.
+    """
     return samples[rank() :: world()]
 
 
 def summed(tensor: Tensor) -> Tensor:
-    """The sum over all processes, in all of them; the same tensor."""
+    """The sum over all processes, in all of them; the same tensor.
+
+    tensor: changed in place, and returned.
+    """
     if world() > 1:
         dist.all_reduce(tensor)
     return tensor

@@ -72,6 +72,9 @@ def train(
     `checkpoint` is rewritten after each epoch; with `resume`, training goes on from it, if it
     exists, and ends with the same bits as if it had not stopped. Raises `DataError` if the
     checkpoint is damaged or was made by another recipe.
+
+    Sets are split already; the test set is none of them. device: as torch names it. on_epoch is
+    called after each epoch. Raises `RecipeError` if rule and data do not go together.
     """
     memory.keep_freed()
     run = _Run(recipe, train_set, validation_set, torch.device(device))
@@ -85,8 +88,10 @@ def train(
         if on_epoch:
             on_epoch(epoch)
     last = checkpoints.copy(run.learner.network.state_dict())
+    # Before `best` is loaded: the average may become it.
     average_accuracy = run.try_average()
     run.learner.network.load_state_dict(run.best)
+    # On the validation set, like every choice: the test set is measured on once, and by others.
     run.learner.lower_output_threshold(run.validation_inputs(), run.validation_labels)
     return Trained(
         learner=run.learner,

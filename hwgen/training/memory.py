@@ -30,6 +30,8 @@ def peak_bytes(step: Callable[[], object], device: torch.device) -> int:
     """Most bytes that were allocated while `step` ran, beyond what was before.
 
     On a CPU the allocator counts for torch's profiler only, which takes seconds to start.
+
+    step: called once. device: of its tensors. Returns 0 if nothing was allocated.
     """
     if device.type == "cuda":
         before = torch.cuda.memory_allocated(device)

@@ -39,14 +39,20 @@ class FloatStudent:
         self._n_learnt = 0
 
     def forward(self, times: Tensor) -> list[Tensor]:
-        """Spike times int64 [n, n_inputs] -> those of all layers, the last with its decisions."""
+        """Spike times int64 [n, n_inputs] -> those of all layers, the last with its decisions.
+
+        n_steps means never. The first entry is the input itself.
+        """
         passed = [times]
         for index in range(len(self._layers)):
             passed.append(self._fire(index, self._potentials(index, passed[-1])))
         return passed
 
     def decide(self, times: Tensor) -> Tensor:
-        """Decisions int64 [n]."""
+        """Decisions int64 [n].
+
+        times: int64 [n, n_inputs].
+        """
         passed = self.forward(times)
         potentials = self._potentials(len(self._layers) - 1, passed[-2])
         return first_spike(*first_crossing(potentials, self._thresholds[-1]))
@@ -64,7 +70,10 @@ class FloatStudent:
         return first_crossing(potentials, self._thresholds[index])[0]
 
     def learn(self, times: Tensor, label: int) -> None:
-        """One sample: int64 [n_inputs]."""
+        """One sample: int64 [n_inputs].
+
+        label: 0 .. n_classes - 1. The points are those of `docs/learning.md`; weights are float32.
+        """
         learning, n_steps = self._learning, self._n_steps
         passed = [x[0] for x in self.forward(times[None])]
         halvings = learning.halvings(self._n_learnt)

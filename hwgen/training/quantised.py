@@ -62,6 +62,7 @@ class Weighted(nn.Module):
     """
 
     def __init__(self, spec: WeightedSpec, pool: int) -> None:
+        """spec: of the layer. pool: size of the windows behind it, 1 for none."""
         super().__init__()
         self.spec, self.pool = spec, pool
         self.synapses = synapses(spec)
@@ -70,12 +71,20 @@ class Weighted(nn.Module):
         self.rounded = True  # False computes with the shadows: only to measure what rounding costs
 
     def weights(self) -> Tensor:
-        """Integer weights, float32: [n_out, n_pre] or [n_out, channels, size, size]."""
+        """Integer weights, float32: [n_out, n_pre] or [n_out, channels, size, size].
+
+        Within plus and minus `spec.max_weight`; with `rounded` False they are not rounded.
+        Gradients pass the rounding unchanged (straight-through).
+        """
         result: Tensor = _Quantized.apply(  # type: ignore[no-untyped-call]
             self.shadow, self.spec.weight_bits, self.spec.max_weight, self.rounded, self.reach
         )
         return result
 
     def potentials(self, psp: Tensor) -> Tensor:
-        """[n_steps, n, ...] -> [n_steps, n, n_out, ...], pooled."""
+        """[n_steps, n, ...] -> [n_steps, n, n_out, ...], pooled.
+
+        psp: float32, what each input adds at each point of time, times its weight. Integers in
+        value stay exact below 2 ** 24.
+        """
         return self.synapses.potentials(psp, self.weights(), self.pool)

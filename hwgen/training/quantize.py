@@ -25,10 +25,13 @@ class Exportable(Protocol):
     n_steps: int
 
     @property
-    def specs(self) -> tuple[LayerSpec, ...]: ...
+    def specs(self) -> tuple[LayerSpec, ...]:
+        """Of all layers, in order, pooling included."""
     @property
-    def readout(self) -> Readout: ...
-    def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]: ...
+    def readout(self) -> Readout:
+        """Of the contract, section 6."""
+    def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Weights, thresholds and drives of each layer that has weights."""
 
 
 def to_params(
@@ -37,7 +40,11 @@ def to_params(
     name: str,
     provenance: Mapping[str, Any] | None = None,
 ) -> Params:
-    """The integers the network computes with, checked. Raises `ParamsError`."""
+    """The integers the network computes with, checked. Raises `ParamsError`.
+
+    input_spec: that the network was trained with. name: of the model (contract, section 1). Tensors
+    are int8 and int32, with the contract's order of axes.
+    """
     specs = network.specs
     weights, thresholds, drives = [], [], []
     for spec, (matrix, limits, rises) in zip(specs, _tensors(network), strict=True):
@@ -80,6 +87,8 @@ def from_params(params: Params) -> SpikingNetwork:
     """A network of dense layers that computes what the params say, with one threshold a neuron.
 
     Raises `ParamsError` if there are other layers.
+
+    Its shadows are the weights divided by the largest one, so they round back to the same weights.
     """
     layers = [params.spec.dense(n) for n in params.spec.dense_layers]
     if not params.spec.is_dense or any(layer.neuron != SingleSpike() for layer in layers):

@@ -8,8 +8,12 @@ def first_crossing(potentials: Tensor, threshold: Tensor) -> tuple[Tensor, Tenso
     """Spike times int64, and potentials at the spike, or at the end, float32: both [n, n_post].
 
     potentials: [n, n_steps, n_post]; threshold: [] or [1] or [n_post].
+
+    Strictly above, as the contract has it. n_steps means never; then the potential is that of the
+    last step.
     """
     n_steps = potentials.shape[1]
+    # The largest count that remains is the earliest step: one maximum, and bytes in place of int64.
     countdown = torch.arange(n_steps, 0, -1, device=potentials.device, dtype=torch.uint8)
     left = ((potentials > threshold) * countdown[None, :, None]).amax(dim=1)
     times = n_steps - left.long()
@@ -22,6 +26,9 @@ def first_spike(times: Tensor, at_spike: Tensor) -> Tensor:
 
     Earliest spike, then larger potential at that step, then lower index; if nobody fired, larger
     potential at the end, then lower index.
+
+    Contract, section 6. at_spike: float32; integers below 2 ** 24 in value, so comparisons are
+    exact.
     """
     first = times.min(dim=1, keepdim=True).values  # n_steps if nobody fired: all candidates
     ranked = at_spike.masked_fill(times != first, float("-inf"))

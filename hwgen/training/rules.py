@@ -22,7 +22,10 @@ RULES: dict[type, type[Rule]] = {
 
 
 def of(recipe: Recipe) -> type[Rule]:
-    """The class of learners that the recipe asks for."""
+    """The class of learners that the recipe asks for.
+
+    Every kind of recipe has one.
+    """
     return RULES[type(recipe.trained)]
 
 
@@ -36,6 +39,8 @@ def make(
     """A new network, initialised. few: some inputs, as the rule takes them.
 
     Raises `RecipeError` if rule and network do not go together.
+
+    input_spec: of the data. n_classes: outputs. generator: of all that is drawn; its state goes on.
     """
     network, where = recipe.network, f"{recipe.name}: network: hidden"
     try:

@@ -107,6 +107,8 @@ class Teacher(wiring.Component):
             ends[n_layers].eq(errors.done & ~errors.any),
         ]
         begins = errors.done & errors.any
+        # `errors` is always the component of the layer above: `OutputErrors` first, `ErrorsBelow`
+        # for all others. They have the same members, so one loop serves both.
         for n in reversed(range(n_layers)):
             layer, lanes = self._layers[n], self._lanes[n]
             m.submodules[f"log_{n}"] = log = self.logs[n]

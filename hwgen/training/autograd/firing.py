@@ -27,12 +27,19 @@ class Kernel(NamedTuple):
 
     @classmethod
     def of(cls, neuron: Neuron, every: float = 1) -> "Kernel":
-        """That of what reaches a neuron which fires once."""
+        """That of what reaches a neuron which fires once.
+
+        neuron: the one that gets the spike. every: as of the class.
+        """
         tau_steps = neuron.tau_steps if isinstance(neuron, SingleSpike) else 0
         return cls(neuron.psp, tau_steps, every)
 
     def at(self, times: Tensor, n: int) -> Tensor:
-        """Times of spikes [...] -> PSPs at the first `n` points of time, float32 [n, ...]."""
+        """Times of spikes [...] -> PSPs at the first `n` points of time, float32 [n, ...].
+
+        Times are float32, in steps; a spike at n_steps or later gives 0. "step": 0 or 1, "ramp":
+        the age, "triangle": up for tau_steps, then down.
+        """
         ends = torch.arange(1, n + 1, device=times.device, dtype=torch.float32) * self.every
         age = ends.view(-1, *[1] * times.dim()) - times
         if self.psp == "triangle":
@@ -40,11 +47,17 @@ class Kernel(NamedTuple):
         return age.clamp_(min=0, max=1 if self.psp == "step" else None)
 
     def times(self, points: Tensor) -> Tensor:
-        """The first point of time at which a potential exceeds the threshold -> spike times."""
+        """The first point of time at which a potential exceeds the threshold -> spike times.
+
+        points: 0 .. n, n for never. Returns float32 in steps of the contract.
+        """
         return points * self.every + (self.every - 1) / 2
 
     def gain(self, n: int, device: torch.device) -> Tensor:
-        """Row s, column t: how much PSP t grows if a neuron fires at point s, not at s + 1."""
+        """Row s, column t: how much PSP t grows if a neuron fires at point s, not at s + 1.
+
+        n: points of time. Returns float32 [n, n].
+        """
         psps = self.at(self.times(torch.arange(n + 1.0, device=device)), n)
         return (psps[:, :-1] - psps[:, 1:]).T.contiguous()
 
@@ -68,7 +81,10 @@ class _Fire(Function):
         left = ((above > 0) * countdown.view(-1, *axes)).amax(dim=0)
         points = n - left.float()
         ctx.kernel, ctx.width, ctx.displacement = kernel, width, displacement
+        # A neuron that stays silent learns where it came nearest; else it would have no step to
+        # learn at, and stay silent.
         peak = above.argmax(dim=0) if displacement else None
+        # One byte each in place of four: the mask is all that backward needs of this.
         near = None if displacement else above.abs_() < width * spread
         ctx.save_for_backward(potentials, spread, level, points, peak, near)
         return kernel.at(kernel.times(points), n)
@@ -109,6 +125,7 @@ def _displacement(
     later = -_mix(gain, gradient).gather(0, at[None])  # dE/dt: a later spike has a lower PSP
     learns = torch.where(never, peak, at)
     # dt/dV ~ -t / threshold: the straight line from (0, 0) to the crossing.
+    # +1, because steps are counted at their end: a spike of step 0 has used one step.
     slope = -(learns + 1) / level
     return torch.zeros_like(gradient).scatter_(0, learns[None], later * slope[None])
 
@@ -128,6 +145,8 @@ def fire(
     of STiDi-BP with `displacement`: only the potential at the firing step learns (at its peak if
     the neuron is silent), by the linear approximation of dt/dV. Else each step's "has fired" is a
     state of its own, with a rectangular surrogate of half-width `width` spreads.
+
+    STiDi-BP: arXiv 2108.13621; `docs/stidi.md` has the equations. All float32.
     """
     result: Tensor = _Fire.apply(  # type: ignore[no-untyped-call]
         potentials, spread, level, displacement, width, kernel

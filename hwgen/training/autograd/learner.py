@@ -68,7 +68,11 @@ class StidiLearner(_AutogradLearner):
     def new(
         cls, recipe: Recipe, spec: NetworkSpec, few: Tensor, generator: torch.Generator
     ) -> "StidiLearner":
-        """Initialised at random; `few` says on which device."""
+        """Initialised at random; `few` says on which device.
+
+        spec: what the network computes. Raises ValueError if pooling follows anything but a
+        convolution.
+        """
         assert isinstance(recipe.training, StidiRecipe)
         network = DeepNetwork(spec.input, spec.layers, spec.n_steps, recipe.training)
         return cls(_initialised(network, few, generator))
@@ -81,7 +85,11 @@ class PhasedLearner(_AutogradLearner):
     def new(
         cls, recipe: Recipe, spec: NetworkSpec, few: Tensor, generator: torch.Generator
     ) -> "PhasedLearner":
-        """Initialised at random; `few` says on which device."""
+        """Initialised at random; `few` says on which device.
+
+        spec: what the network computes. Raises ValueError if pooling follows anything but a
+        convolution.
+        """
         assert isinstance(recipe.training, PhasedRecipe)
         network = PhasedNetwork(spec.input, spec.layers, spec.n_steps, recipe.training)
         learner = cls(_initialised(network, few, generator))
@@ -89,6 +97,7 @@ class PhasedLearner(_AutogradLearner):
         return learner
 
     def settle(self, batches: Iterable[Tensor]) -> None:
+        """Running means anew, as plain means over these inputs."""
         self.network.settle(batches)
 
 

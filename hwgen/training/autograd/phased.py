@@ -79,6 +79,8 @@ class PhasedLayer(Weighted):
     """
 
     def __init__(self, spec: WeightedSpec, pool: int, n_steps: int) -> None:
+        """spec: of the layer. pool: size of the windows behind it, 1 for none. n_steps: of a phase.
+        """
         super().__init__(spec, pool)
         n, self.n_steps = spec.n_thresholds, n_steps
         self.momentum = _MOMENTUM
@@ -90,7 +92,11 @@ class PhasedLayer(Weighted):
         self.variance: Tensor
 
     def grades(self, potentials: Tensor) -> Tensor:
-        """[n, n_out, ...] at the end of the sample -> grades of the same shape."""
+        """[n, n_out, ...] at the end of the sample -> grades of the same shape.
+
+        Integers in value, 0 (never) .. n_steps. While training, mean and spread are the batch's;
+        elsewhere the running ones.
+        """
         mean, variance = self.mean, self.variance
         if self.training:
             mean, variance = _Moments.apply(potentials)  # type: ignore[no-untyped-call]
@@ -109,13 +115,18 @@ class PhasedLayer(Weighted):
         drive = (variance + 0.1).sqrt() / self.gain
         limit = mean - self.offset * drive
         if self.rounded:
+            # Rounded in training, too: then export changes nothing, and golden's potentials are
+            # these.
             drive = _straight(drive, drive.round().clamp(1, self.spec.max_slope))
             limit = _straight(limit, limit.floor())
         # Thresholds, which are limits as seen after all drives, must not be negative.
         return torch.maximum(limit, -self.n_steps * drive), drive
 
     def exported(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Weights, thresholds and drives."""
+        """Weights, thresholds and drives.
+
+        float32, integers in value: weights as of `weights`, the other two [n_out].
+        """
         limit, drive = self._firing(self.mean, self.variance)
         return self.weights(), limit + self.n_steps * drive, drive
 
@@ -140,6 +151,7 @@ class PhasedNetwork(Stack):
         n_steps: int,
         recipe: PhasedRecipe,
     ) -> None:
+        """layers: all but the last are phased, or pool. Raises ValueError as `stack.pools` does."""
         super().__init__(input_spec, layers, n_steps, label_smoothing=recipe.label_smoothing)
         self.recipe = recipe
         self._hidden = [
@@ -152,12 +164,18 @@ class PhasedNetwork(Stack):
 
     @property
     def layers(self) -> list[Weighted]:
+        """All layers that have weights; the output is the last."""
         return [*self._hidden, self.output]
 
     def n_points(self, epoch: int) -> int:
+        """1 in any epoch: only the end of the sample is computed."""
         return 1  # the end of the sample
 
     def run(self, spike_times: Tensor, n_points: int) -> tuple[Tensor, Tensor]:
+        """Output potentials [n_points, n, n_classes] and the fraction that fires; see `Stack.run`.
+
+        Hidden layers are computed once, with grades in place of steps (`docs/phased.md`).
+        """
         grades = (self.n_steps - self.pictures(spike_times)).float()
         fired, n_hidden = torch.zeros((), device=grades.device), 0
         narrow = torch.autocast(
@@ -178,21 +196,27 @@ class PhasedNetwork(Stack):
 
     @torch.no_grad()
     def settle(self, batches: Iterable[Tensor]) -> None:
-        """Running means of weights that were set, not learnt: plain means over these batches."""
+        """Running means of weights that were set, not learnt: plain means over these batches.
+
+        batches: spike times int64 [n, n_inputs] each.
+        """
         self.train()
         for index, spike_times in enumerate(batches):
             for layer in self._hidden:
+                # A running mean with this momentum is the plain mean of all batches so far.
                 layer.momentum = 1 / (index + 1)
             self.run(spike_times, 1)
         for layer in self._hidden:
             layer.momentum = _MOMENTUM
 
     def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Weights, thresholds and drives of `layers`; the output has no drives."""
         output = self.output.weights(), self.output_threshold.reshape(1), torch.zeros(0)
         return [*(layer.exported() for layer in self._hidden), output]
 
     @torch.no_grad()
     def clip(self) -> None:
+        """Binary shadows back into -1..1; gains stay above 0."""
         for layer in self.layers:
             if layer.spec.weight_bits == 1:  # others are divided by their spread
                 layer.shadow.clamp_(-1, 1)
@@ -200,6 +224,7 @@ class PhasedNetwork(Stack):
             layer.gain.clamp_(min=0.1)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
+        """Shadows at the recipe's learning rate, gains and offsets at its `neuron_rate`."""
         gains = [layer.gain for layer in self._hidden]
         offsets = [layer.offset for layer in self._hidden]
         shadows = [layer.shadow for layer in self.layers]
@@ -210,6 +235,7 @@ class PhasedNetwork(Stack):
 
     @torch.no_grad()
     def initialise(self, generator: torch.Generator) -> None:
+        """Draw the weights, and let potentials span `range_spreads` of their spreads."""
         self.draw(generator, 1.0)
         for layer in self._hidden:
             layer.gain.fill_(self.n_steps / self.recipe.range_spreads)

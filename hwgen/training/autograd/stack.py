@@ -29,7 +29,10 @@ class Stack(nn.Module, ABC):
         label_smoothing: float = 0.0,
     ) -> None:
         """early_weight: of the points of time before the last, in the loss; label_smoothing: of
-        what is wanted there, the part spread over all classes."""
+        what is wanted there, the part spread over all classes.
+
+        input_spec, layers: as of `NetworkSpec`; the last layer is dense. n_steps: of a sample.
+        """
         super().__init__()
         self.input, self.specs, self.n_steps = input_spec.post, layers, n_steps
         self._early_weight, self._smoothing = early_weight, label_smoothing
@@ -62,22 +65,35 @@ class Stack(nn.Module, ABC):
 
     @property
     def readout(self) -> Readout:
+        """"first_spike": these rules train no other."""
         return "first_spike"
 
     def pictures(self, spike_times: Tensor) -> Tensor:
-        """[n, n_inputs] -> [n, channels, height, width], channels last in memory."""
+        """[n, n_inputs] -> [n, channels, height, width], channels last in memory.
+
+        Neurons of the contract are numbered channels last, so this copies nothing.
+        """
         return spike_times.view(-1, *self.input).permute(0, 3, 1, 2)
 
     def decide(self, spike_times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Decisions int64 [n], their steps int64 [n], fraction of hidden neurons that fire."""
+        """Decisions int64 [n], their steps int64 [n], fraction of hidden neurons that fire.
+
+        spike_times: int64 [n, n_inputs]. Contract, section 6.
+        """
         potentials, firing = self.run(spike_times, self.n_steps)
         times, at_spike = first_crossing(potentials.transpose(0, 1), self.output_threshold)
         return first_spike(times, at_spike), times.min(dim=1).values, firing
 
     def set_gradients(self, spike_times: Tensor, labels: Tensor, n_points: int) -> int:
-        """Forward and backward on one batch; returns how many samples are decided wrongly."""
+        """Forward and backward on one batch; returns how many samples are decided wrongly.
+
+        spike_times: int64 [n, n_inputs]; labels: int64 [n]. The loss is a cross-entropy, at the
+        last point of time and, with `early_weight`, at those before.
+        """
         potentials, _ = self.run(spike_times, n_points)
         last = potentials[-1]
+        # Potentials grow with the network's width; a softmax of them as they are would be all or
+        # nothing. The gain, which is learnt, sets what is left.
         spread = (last - last.mean(dim=1, keepdim=True)).std().detach() + 1
         scores = potentials * (self.gain.exp() / spread)
         early = self._early_weight
@@ -101,7 +117,10 @@ class Stack(nn.Module, ABC):
 
     @torch.no_grad()
     def draw(self, generator: torch.Generator, largest: float) -> None:
-        """Initial weights, uniform within plus and minus `largest`, and the initial gain."""
+        """Initial weights, uniform within plus and minus `largest`, and the initial gain.
+
+        generator: on the CPU.
+        """
         for layer in self.layers:
             drawn = torch.rand(layer.shadow.shape, generator=generator) * 2 - 1
             layer.shadow.copy_(largest * drawn)
@@ -112,6 +131,8 @@ def pools(layers: tuple[LayerSpec, ...]) -> list[tuple[LayerSpec, int]]:
     """Hidden layers that have weights, each with the size of the pooling behind it (1: none).
 
     Raises ValueError if pooling follows anything but a convolution.
+
+    The output layer is none of them.
     """
     pairs = list(zip([None, *layers], layers, strict=False))
     if any(not b.has_weights and not (a and _can_be_pooled(a)) for a, b in pairs):

@@ -24,6 +24,7 @@ class Layer(Weighted):
     """A hidden layer: thresholds relative to the spread of its potentials."""
 
     def __init__(self, spec: WeightedSpec, pool: int) -> None:
+        """spec: of the layer. pool: size of the windows behind it, 1 for none."""
         super().__init__(spec, pool)
         self.level = nn.Parameter(torch.zeros(spec.n_thresholds))
         self.register_buffer("spread", torch.ones(spec.n_thresholds))
@@ -35,7 +36,10 @@ class Layer(Weighted):
         return limits.floor() if self.rounded else limits
 
     def measure(self, potentials: Tensor) -> Tensor:
-        """Spread of each channel over the batch at the last step; remembered while training."""
+        """Spread of each channel over the batch at the last step; remembered while training.
+
+        potentials: [n_points, n, n_out, ...]. Returns float32 [n_out].
+        """
         last = potentials[-1].transpose(0, 1).flatten(1)
         spread = (last.var(dim=1, unbiased=False) + 0.1).sqrt()
         with torch.no_grad():
@@ -53,6 +57,7 @@ class DeepNetwork(Stack):
         n_steps: int,
         recipe: StidiRecipe,
     ) -> None:
+        """layers: as of `NetworkSpec`. Raises ValueError as `stack.pools` does."""
         super().__init__(input_spec, layers, n_steps, recipe.early_weight)
         self.recipe = recipe
         self._hidden = [
@@ -63,9 +68,11 @@ class DeepNetwork(Stack):
 
     @property
     def layers(self) -> list[Weighted]:
+        """All layers that have weights; the output is the last."""
         return [*self._hidden, self.output]
 
     def n_points(self, epoch: int) -> int:
+        """The recipe's `coarse_steps` in its first `coarse_epochs`, then all steps."""
         coarse = epoch < self.recipe.coarse_epochs
         return min(self.recipe.coarse_steps, self.n_steps) if coarse else self.n_steps
 
@@ -98,18 +105,21 @@ class DeepNetwork(Stack):
         return self.output.potentials(psp), fired / max(1, n_hidden)
 
     def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Weights, thresholds and no drives of `layers`."""
         none = torch.zeros(0)
         tensors = [(layer.weights(), layer.thresholds(), none) for layer in self._hidden]
         return [*tensors, (self.output.weights(), self.output_threshold.reshape(1), none)]
 
     @torch.no_grad()
     def clip(self) -> None:
+        """Shadows back into -1..1, levels to 0 or above."""
         for layer in self.layers:
             layer.shadow.clamp_(-1, 1)
         for layer in self._hidden:
             layer.level.clamp_(min=0)
 
     def parameter_groups(self) -> list[dict[str, Any]]:
+        """Shadows and levels, both at the recipe's learning rate."""
         rate = self.recipe.learning_rate
         levels = [layer.level for layer in self._hidden]
         return [

@@ -15,13 +15,19 @@ class ConvSynapses:
     can_be_pooled = True
 
     def __init__(self, spec: ConvSpec) -> None:
+        """spec: sizes. `shape` is that of the shadow weights, `post` that of a sample's potentials.
+        """
         self._spec = spec
         self.shape: tuple[int, ...] = (spec.filters, spec.channels, spec.size, spec.size)
         post = spec.post
         self.post: tuple[int, ...] = (post.channels, post.height, post.width)
 
     def potentials(self, psp: Tensor, weights: Tensor, pool: int) -> Tensor:
-        """[n_steps, n, ...] -> [n_steps, n, filters, height, width], pooled."""
+        """[n_steps, n, ...] -> [n_steps, n, filters, height, width], pooled.
+
+        psp: [n_steps, n, channels, height, width]; weights: of `shape`; pool: size of the windows,
+        1 for none.
+        """
         n_steps, n = psp.shape[:2]
         maps = self._convolve(psp.flatten(0, 1), weights)
         if pool > 1:

@@ -14,11 +14,17 @@ class DenseSynapses:
     can_be_pooled = False
 
     def __init__(self, spec: DenseSpec) -> None:
+        """spec: sizes. `shape` is that of the shadow weights, `post` that of a sample's potentials.
+        """
         self.shape: tuple[int, ...] = (spec.n_post, spec.n_pre)
         self.post: tuple[int, ...] = (spec.n_post,)  # of the potentials of a sample
 
     def potentials(self, psp: Tensor, weights: Tensor, pool: int) -> Tensor:
-        """[n_steps, n, ...] -> [n_steps, n, n_post]."""
+        """[n_steps, n, ...] -> [n_steps, n, n_post].
+
+        psp: [n_steps, n, n_pre], or a feature map's [n_steps, n, channels, height, width]. pool:
+        always 1.
+        """
         if psp.dim() == 5:  # neurons of a feature map are numbered channels last
             psp = psp.permute(0, 1, 3, 4, 2)
         return linear(psp.flatten(2), weights)

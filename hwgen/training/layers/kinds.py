@@ -13,6 +13,9 @@ SYNAPSES: dict[type, Any] = {DenseSpec: DenseSynapses, ConvSpec: ConvSynapses}
 
 
 def synapses(spec: WeightedSpec) -> Synapses:
-    """Those of a layer."""
+    """Those of a layer.
+
+    spec: of a layer that has weights.
+    """
     made: Synapses = SYNAPSES[type(spec)](spec)
     return made

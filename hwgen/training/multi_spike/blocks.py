@@ -27,6 +27,7 @@ class Spiking(Weighted):
     """A layer of multi-spike neurons. Thresholds are learnt: multiples of the currents' spread."""
 
     def __init__(self, spec: WeightedSpec) -> None:
+        """spec: with reset "zero" or "subtract", or "never" of an output that only integrates."""
         super().__init__(spec, pool=1)
         self.level = nn.Parameter(torch.ones(spec.n_thresholds))
         self.register_buffer("scale", torch.ones(spec.n_thresholds))
@@ -36,6 +37,7 @@ class Spiking(Weighted):
 
     @property
     def dynamics(self) -> Dynamics:
+        """Reset and leak of the layer's neurons, as `lif` takes them."""
         neuron = self.spec.neuron
         if isinstance(neuron, Lif):
             return Dynamics(neuron.reset, neuron.leak_shift, exact=self.rounded)
@@ -56,6 +58,9 @@ class Spiking(Weighted):
         """One window: spikes [n_steps, n, ...] -> own spikes, and potentials after it.
 
         width: of the surrogate, in spreads of the currents.
+
+        start: [n, n_out, ...]. Spikes are float32, 0 or 1, [n_steps, n, n_out, ...]. While
+        training, the running spread goes a little towards the window's.
         """
         currents = self.potentials(spikes)
         limits = self.thresholds().view(self._shape)
@@ -81,6 +86,8 @@ class Head(nn.Module):
     """Auxiliary class scores, linear in the spikes counted so far. "random": fixed signs."""
 
     def __init__(self, recipe: TruncatedRecipe, shape: Shape, n_classes: int) -> None:
+        """recipe: "linear" or "random", and the size of the pooling. shape: of the block's last
+        layer."""
         super().__init__()
         self.size = min(recipe.head_pool, shape.height, shape.width)
         self.n_in = (shape.height // self.size) * (shape.width // self.size) * shape.channels
@@ -89,6 +96,7 @@ class Head(nn.Module):
         self.gain = nn.Parameter(torch.zeros(()))  # a logarithm
 
     def initialise(self, generator: torch.Generator) -> None:
+        """Draw the weights: normal ones, or, of a "random" head, signs that stay."""
         drawn = torch.randn(self.weight.shape, generator=generator)
         if not self.weight.requires_grad:
             drawn = torch.where(drawn >= 0, 1.0, -1.0)
@@ -103,7 +111,11 @@ class Head(nn.Module):
         return counts.flatten(1)
 
     def scores(self, counts: Tensor) -> Tensor:
-        """[n, n_in] -> [n, n_classes]."""
+        """[n, n_in] -> [n, n_classes].
+
+        counts: of all windows so far. Scaled by the root of its inputs, so that heads of any size
+        begin alike.
+        """
         return linear(counts, self.weight) * (self.gain.exp() / math.sqrt(self.n_in))
 
 
@@ -111,6 +123,8 @@ class Block(nn.Module):
     """Consecutive layers between which gradients flow; `head` is None in the last block."""
 
     def __init__(self, specs: Sequence[LayerSpec], head: Head | None, width: float) -> None:
+        """specs: of its layers, pooling included. width: of the surrogate, in spreads of the
+        currents."""
         super().__init__()
         self.specs, self.head, self._width = tuple(specs), head, width
         self.spiking = [Spiking(spec) for spec in specs if spec.has_weights]
@@ -135,7 +149,11 @@ class Block(nn.Module):
 
 def blocks(layers: tuple[LayerSpec, ...], recipe: TruncatedRecipe, n_classes: int) -> list[Block]:
     """Blocks of `block_layers` layers that have weights (0: one block); pooling goes with the
-    layer before it."""
+    layer before it.
+
+    layers: of the network, the output last. n_classes: scores of a head. Guo et al. 2023, local
+    blocks.
+    """
     groups: list[list[LayerSpec]] = [[]]
     n_weighted = 0
     for spec in layers:

@@ -49,6 +49,7 @@ class Cost:
     head_macs: int
 
     def to_json(self) -> dict[str, int]:
+        """A table of plain numbers."""
         return asdict(self)
 
 
@@ -58,6 +59,8 @@ def measure(
     """Learn one batch with a copy of the network: 0/1 [n, n_steps, n_inputs], int64 [n].
 
     `ask_allocator`: learn it once more; on a GPU that is always done.
+
+    labels: int64 [n]. The network itself is not changed.
     """
     trial = copy.deepcopy(network).train()
     groups = [group["params"] for group in trial.parameter_groups()]

@@ -17,7 +17,10 @@ _MAX_EXACT_BITS = 24  # of integers in float32, without the sign
 
 
 def leak_shift(recipe: Recipe) -> int:
-    """The leak as a shift. Raises `RecipeError` if no shift is near enough (`loud`)."""
+    """The leak as a shift. Raises `RecipeError` if no shift is near enough (`loud`).
+
+    Returns 0 for no leak, also of rules whose neurons fire once.
+    """
     network, training = recipe.network, recipe.trained
     if not isinstance(training, TruncatedRecipe):
         multi = network.reset != "never" or network.readout != "first_spike"
@@ -60,6 +63,7 @@ class TruncatedLearner(SimpleLearner):
     runs_distributed = True
 
     def __init__(self, network: TruncatedNetwork) -> None:
+        """network: initialised, on its device."""
         self._network = network
 
     @classmethod
@@ -81,16 +85,21 @@ class TruncatedLearner(SimpleLearner):
 
     @property
     def network(self) -> TruncatedNetwork:
+        """The network, on its device."""
         return self._network
 
     def learn(
         self, spike_times: Tensor, labels: Tensor, epoch: int, step: Callable[[], None]
     ) -> Learnt:
-        """spike_times: 0/1 [n, n_steps, n_inputs]; this process's share of the batch."""
+        """spike_times: 0/1 [n, n_steps, n_inputs]; this process's share of the batch.
+
+        labels: int64 [n]. `step` is called after each window of each block.
+        """
         self.network.train()
         return Learnt(*self.network.learn(spike_times, labels, step))
 
     def clip(self) -> None:
+        """Shadows back into -1..1, thresholds above 0."""
         self.network.clip()
 
     def decide(self, spike_times: Tensor) -> Decided:
@@ -103,6 +112,8 @@ class TruncatedLearner(SimpleLearner):
         """Nothing is decided early."""
 
     def parameter_groups(self) -> list[dict[str, Any]]:
+        """Shadows at the recipe's learning rate; thresholds, heads and gain at its `neuron_rate`.
+        """
         return self.network.parameter_groups()
 
     def report(self, recipe: Recipe, inputs: Tensor, labels: Tensor) -> dict[str, Any]:

@@ -17,7 +17,10 @@ from hwgen.network.layers.neurons import Reset
 
 
 def kept(leak_shift: int) -> float:
-    """The part of a potential that is left after a step."""
+    """The part of a potential that is left after a step.
+
+    leak_shift: 0..15. Exact in float32.
+    """
     return 1 - 2.0**-leak_shift if leak_shift else 1.0
 
 
@@ -29,7 +32,11 @@ class Dynamics(NamedTuple):
     exact: bool = True
 
     def leaked(self, potential: Tensor) -> Tensor:
-        """V - (V >> k), as the arithmetic shift rounds: down."""
+        """V - (V >> k), as the arithmetic shift rounds: down.
+
+        potential: float32 of integers, of any shape. Negative ones, too, are rounded down, as `>>`
+        does.
+        """
         if not self.leak_shift:
             return potential
         lost = potential * 2.0**-self.leak_shift  # exact: a power of two
@@ -56,12 +63,14 @@ class _Window(Function):
         potential = start
         for step in range(len(currents)):
             torch.add(potential, currents[step], out=before[step])
+            # Strictly above, as in the contract.
             torch.gt(before[step], threshold, out=spikes[step])
             potential = before[step]
             if dynamics.reset == "zero":
                 potential = potential * (1 - spikes[step])
             elif dynamics.reset == "subtract":
                 potential = potential - spikes[step] * threshold
+            # Behind the reset, at the end of the step (decision 0009).
             potential = dynamics.leaked(potential)
         ctx.dynamics = dynamics
         ctx.save_for_backward(before, threshold, width)
@@ -77,11 +86,15 @@ class _Window(Function):
         carried = by_end  # of the potential at the end of the step
         for step in reversed(range(len(before))):
             if dynamics.leak_shift:
+                # The floor of the leak has no gradient; the mean slope of a potential that leaks is
+                # what it keeps.
                 carried = carried * kept(dynamics.leak_shift)
             over = before[step] - threshold
             by_spike = by_spikes[step] * (over.abs() < width) / (2 * width)
             by_threshold -= by_spike
             if dynamics.reset == "zero":
+                # A neuron that was set to zero has forgotten: what came before the reset cannot
+                # have changed later potentials. The reset itself has no gradient (Guo et al. 2023).
                 carried = carried * (over <= 0)
             carried = torch.add(by_spike, carried, out=by_currents[step])
         return by_currents, carried, _like(by_threshold, threshold), None, None

@@ -34,16 +34,24 @@ class Change:
         return f"{text}{self.error:.3g}" + (f" ({self.note})" if self.note else "")
 
     def to_json(self) -> dict[str, Any]:
+        """A table of plain values."""
         return asdict(self)
 
 
 def nearest_shift(leak: float) -> int:
-    """The k for which 1 - 2**-k is nearest to the part that a potential keeps; 0: all of it."""
+    """The k for which 1 - 2**-k is nearest to the part that a potential keeps; 0: all of it.
+
+    leak: 0..1. Of equally near ones the smaller shift.
+    """
     shifts = range(_MAX_SHIFT + 1)
     return min(shifts, key=lambda shift: abs(kept(shift) - leak))
 
 
 def leak(requested: float, shift: int, tolerance: float) -> Change:
+    """The change of a leak that was asked for to what a shift gives.
+
+    requested: the part kept after a step, 0..1. shift: 0..15.
+    """
     return Change(
         name="leak",
         requested=requested,
@@ -54,7 +62,10 @@ def leak(requested: float, shift: int, tolerance: float) -> Change:
 
 
 def check(changes: Sequence[Change], where: str) -> None:
-    """Raise `RecipeError` for the first that is above its tolerance."""
+    """Raise `RecipeError` for the first that is above its tolerance.
+
+    where: opens the message.
+    """
     for change in changes:
         if change.tolerance is not None and change.error > change.tolerance:
             raise RecipeError(
@@ -65,7 +76,10 @@ def check(changes: Sequence[Change], where: str) -> None:
 
 @torch.no_grad()
 def changes(network: TruncatedNetwork, recipe: Recipe) -> list[Change]:
-    """All that a trained network loses at export: the worst of each kind in each layer."""
+    """All that a trained network loses at export: the worst of each kind in each layer.
+
+    recipe: asks for the leak, if it does. Nothing of the network is changed.
+    """
     training, found = recipe.training, []
     assert isinstance(training, TruncatedRecipe)
     if recipe.network.leak is not None:

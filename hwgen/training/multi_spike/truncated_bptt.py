@@ -36,6 +36,7 @@ class TruncatedNetwork(nn.Module):
     """Layers of multi-spike neurons in blocks. `spec`: what it computes, in integers."""
 
     def __init__(self, spec: NetworkSpec, recipe: TruncatedRecipe) -> None:
+        """spec: a multi-spike network of the contract. recipe: blocks, windows and rates."""
         super().__init__()
         self.spec, self.recipe, self.n_steps = spec, recipe, spec.n_steps
         self.blocks = blocks(spec.layers, recipe, spec.n_classes)
@@ -44,10 +45,12 @@ class TruncatedNetwork(nn.Module):
 
     @property
     def specs(self) -> tuple[LayerSpec, ...]:
+        """Of all layers, pooling included."""
         return self.spec.layers
 
     @property
     def readout(self) -> Readout:
+        """"spike_count" or "potential"."""
         return self.spec.readout
 
     @property
@@ -57,10 +60,12 @@ class TruncatedNetwork(nn.Module):
 
     @property
     def heads(self) -> list[Head]:
+        """The auxiliary heads of all blocks but the last."""
         return [block.head for block in self.blocks if block.head]
 
     @property
     def window_steps(self) -> int:
+        """Steps of a window; all steps of a sample if the recipe has 0."""
         return min(self.recipe.truncation_steps or self.n_steps, self.n_steps)
 
     def windows(self, inputs: Tensor) -> Iterator[Tensor]:
@@ -71,11 +76,17 @@ class TruncatedNetwork(nn.Module):
             yield pictures.permute(1, 0, 4, 2, 3).float()
 
     def rest(self, n: int) -> list[list[Tensor]]:
-        """Potentials at the start of n samples, by block and layer."""
+        """Potentials at the start of n samples, by block and layer.
+
+        float32 [n, n_out, ...] each, all 0.
+        """
         return [[layer.rest(n) for layer in block.spiking] for block in self.blocks]
 
     def scores(self, counts: Tensor, potentials: Tensor) -> Tensor:
-        """For the loss: what the readout compares, on a scale that suits a softmax."""
+        """For the loss: what the readout compares, on a scale that suits a softmax.
+
+        counts, potentials: [n, n_classes], so far. Returns float32 of the same shape.
+        """
         output = self.layers[-1]
         if self.spec.readout == "potential":
             spread = output.scale.mean() * math.sqrt(self.n_steps)
@@ -122,7 +133,10 @@ class TruncatedNetwork(nn.Module):
 
     @torch.no_grad()
     def run(self, inputs: Tensor) -> Answer:
-        """All steps of samples 0/1 [n, n_steps, n_inputs], window by window."""
+        """All steps of samples 0/1 [n, n_steps, n_inputs], window by window.
+
+        No gradients. The running spreads stay as they are in evaluation.
+        """
         potentials = self.rest(len(inputs))
         counts = torch.zeros_like(potentials[-1][-1])
         fired: list[Tensor | bool] = [False] * (len(self.layers) - 1)
@@ -140,13 +154,19 @@ class TruncatedNetwork(nn.Module):
         return Answer(counts, potentials[-1][-1], sum(parts) / max(1, len(parts)))
 
     def decide(self, inputs: Tensor) -> tuple[Tensor, float]:
-        """Decisions int64 [n], and the fraction of hidden neurons that fire."""
+        """Decisions int64 [n], and the fraction of hidden neurons that fire.
+
+        inputs: 0/1 [n, n_steps, n_inputs]. Contract, section 6.
+        """
         answer = self.run(inputs)
         ranked = rank(self.spec, answer.counts, answer.potentials)
         return ranked.argmax(dim=1), answer.firing  # the first of equals
 
     def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Integer weights, thresholds, and no drives, of `layers`."""
+        """Integer weights, thresholds, and no drives, of `layers`.
+
+        float32, integers in value.
+        """
         none = torch.zeros(0)
         return [(layer.weights(), layer.thresholds(), none) for layer in self.layers]
 
@@ -187,7 +207,11 @@ class TruncatedNetwork(nn.Module):
 
 def rank(spec: NetworkSpec, counts: Tensor, potentials: Tensor) -> Tensor:
     """What the readout maximises, float64 [n, n_classes]; exact: counts are below 2**8, potentials
-    below 2**24."""
+    below 2**24.
+
+    counts, potentials: [n, n_classes]. The largest is the decision, the first of equals (contract,
+    section 6).
+    """
     ranked = potentials.double()
     if spec.readout == "spike_count":
         ranked = ranked + counts.double() * 2.0**32

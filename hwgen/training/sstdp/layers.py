@@ -25,7 +25,10 @@ class LayerTrace:
     at_spike: Tensor
 
     def select(self, samples: Tensor) -> "LayerTrace":
-        """The trace of some samples: int64 [n_chosen]."""
+        """The trace of some samples: int64 [n_chosen].
+
+        samples: indices. The trace shares no memory with this one.
+        """
         return LayerTrace(
             self.inputs[samples],
             self.delivered[samples],
@@ -53,24 +56,39 @@ class Dense(nn.Module):
         self.threshold = nn.Parameter(torch.zeros(1), requires_grad=False)
         # Spread of the potential before training: the scale of `sstdp.slope`.
         self.register_buffer("potential_scale", torch.ones(()))
+        # A buffer, so that a checkpoint has it: it is set once, and a run that goes on must find
+        # the same.
         self.potential_scale: Tensor
         self.rounded = True  # False computes with the shadows: only to measure what rounding costs
 
     def integer_weights(self) -> Tensor:
-        """Weights as exported: float32 [n_pre, n_post] of integers."""
+        """Weights as exported: float32 [n_pre, n_post] of integers.
+
+        Symmetric: within plus and minus (2 ** (weight_bits - 1) - 1), as the contract's section 1
+        has them.
+        """
         if self.weight_bits == 1:
             return torch.where(self.shadow >= 0, 1.0, -1.0)
         return (self.shadow * self.max_weight).round().clamp(-self.max_weight, self.max_weight)
 
     def integer_threshold(self) -> Tensor:
-        """Thresholds as exported: float32 [1] or [n_post] of integers."""
+        """Thresholds as exported: float32 [1] or [n_post] of integers.
+
+        Not negative, as the contract demands.
+        """
         return self.threshold.floor().clamp(min=0)
 
     @torch.no_grad()
     def forward(self, inputs: Tensor) -> LayerTrace:
-        """All steps at once: spike times int64 [n, n_pre] -> LayerTrace."""
+        """All steps at once: spike times int64 [n, n_pre] -> LayerTrace.
+
+        n_steps in `inputs` means never. Without gradients: SSTDP computes its own
+        (`rule.backward`).
+        """
         n_steps, device = self.n_steps, inputs.device
         steps = torch.arange(n_steps, device=device, dtype=torch.uint8)
+        # What has arrived by each step: with the step PSP a potential is one product of this and
+        # the weights, so all steps of all samples are one matrix.
         delivered = (inputs.to(torch.uint8)[:, None, :] <= steps[None, :, None]).to(torch.int8)
         flat = delivered.view(-1, self.n_pre)
         if self.rounded:
@@ -84,7 +102,11 @@ class Dense(nn.Module):
         return LayerTrace(inputs, delivered, potentials, times, at_spike)
 
     def clip(self) -> None:
-        """Keep the shadows where they can still change what is exported."""
+        """Keep the shadows where they can still change what is exported.
+
+        In place. A shadow beyond 1 would round to a weight that there is not, and take long to come
+        back.
+        """
         self.shadow.clamp_(-1, 1)
         self.threshold.clamp_(min=0)
 

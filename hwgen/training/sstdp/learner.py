@@ -21,6 +21,7 @@ class SstdpLearner(SimpleLearner):
     """Dense layers, by SSTDP."""
 
     def __init__(self, network: SpikingNetwork, recipe: SstdpRecipe) -> None:
+        """network: initialised, on its device. recipe: of the rule."""
         self._network, self.recipe = network, recipe
         self._forget()
 
@@ -44,6 +45,7 @@ class SstdpLearner(SimpleLearner):
 
     @property
     def network(self) -> SpikingNetwork:
+        """The network, on its device."""
         return self._network
 
     def _forget(self) -> None:
@@ -58,6 +60,10 @@ class SstdpLearner(SimpleLearner):
         epoch: int,
         step: Callable[[], None] = lambda: None,
     ) -> Learnt:
+        """One batch: spike times int64 [n, n_inputs], labels int64 [n]; `step` is called once.
+
+        Returns how many samples had an error. SSTDP has no loss, so its sum stays 0.
+        """
         traces, error = self.network.set_gradients(spike_times, labels, self.recipe)
         self._n_seen += len(labels)
         for count, trace in zip(self._n_fired, traces, strict=False):
@@ -66,13 +72,21 @@ class SstdpLearner(SimpleLearner):
         return Learnt(int((error != 0).any(dim=1).sum()))
 
     def clip(self) -> None:
+        """Shadows back into -1..1, thresholds to 0 or above."""
         for layer in self.network.dense:
             layer.clip()
 
     def end_epoch(self, progress: float, generator: torch.Generator) -> int:
+        """Re-draw hidden neurons that fired in fewer than the recipe's fraction `rescue` of the
+        samples.
+
+        Only in the first half of training (`progress` up to 0.5). Returns how many were drawn.
+        """
         n_rescued = 0
         if progress <= 0.5:  # a new neuron needs time to find its place
             for layer, count in zip(self.network.dense, self._n_fired, strict=False):
+                # A neuron that never fires has no spike time to move, so its weights would stay as
+                # they are.
                 dead = (count / self._n_seen < self.recipe.rescue).cpu()
                 redraw(layer, dead, self.recipe, False, generator)
                 n_rescued += int(dead.sum())
@@ -80,12 +94,17 @@ class SstdpLearner(SimpleLearner):
         return n_rescued
 
     def decide(self, spike_times: Tensor) -> Decided:
+        """The hardware's decisions on spike times int64 [n, n_inputs]."""
         traces = self.network(spike_times)
         fired = [(trace.times < self.network.n_steps).float().mean() for trace in traces[:-1]]
         firing = float(sum(fired)) / max(1, len(fired))
         return Decided(decide(traces[-1]), traces[-1].times.min(dim=1).values, firing)
 
     def lower_output_threshold(self, batches: list[Tensor], labels: Tensor) -> None:
+        """Set the lowest output threshold that keeps the accuracy, less the recipe's `early_loss`.
+
+        batches: spike times int64 [n, n_inputs] each, of the validation set; labels: int64 of all.
+        """
         output = self.network.dense[-1]
         potentials = torch.cat([self.network(batch)[-1].potentials for batch in batches])
         present = int(output.integer_threshold().max())
@@ -93,6 +112,10 @@ class SstdpLearner(SimpleLearner):
         output.threshold.fill_(float(lowest))
 
     def parameter_groups(self) -> list[dict[str, Any]]:
+        """For the optimiser: each layer's shadows, and its threshold at a rate of its own.
+
+        `full_rate` is the learning rate before any schedule.
+        """
         groups = []
         for layer in self.network.dense:
             rate = self.recipe.learning_rate

@@ -32,12 +32,18 @@ class SpikingNetwork(nn.Module):
         return tuple(dense(x.n_pre, x.n_post, x.weight_bits) for x in self.dense)
 
     def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Integer weights [n_post, n_pre], thresholds and drives (none) of all layers."""
+        """Integer weights [n_post, n_pre], thresholds and drives (none) of all layers.
+
+        Of each layer: float32, integers in value; thresholds [1] or [n_post], drives [0].
+        """
         none = torch.zeros(0)
         return [(x.integer_weights().T, x.integer_threshold(), none) for x in self.dense]
 
     def forward(self, spike_times: Tensor) -> list[LayerTrace]:
-        """Input spike times int64 [n, n_inputs], `n_steps` for never -> one LayerTrace a layer."""
+        """Input spike times int64 [n, n_inputs], `n_steps` for never -> one LayerTrace a layer.
+
+        Without gradients. The last trace is the output's.
+        """
         traces: list[LayerTrace] = []
         for layer in self.dense:
             traces.append(layer(traces[-1].times if traces else spike_times))
@@ -46,7 +52,11 @@ class SpikingNetwork(nn.Module):
     def set_gradients(
         self, spike_times: Tensor, labels: Tensor, recipe: SstdpRecipe
     ) -> tuple[list[LayerTrace], Tensor]:
-        """Forward and SSTDP backward on one batch; returns the traces and the output error."""
+        """Forward and SSTDP backward on one batch; returns the traces and the output error.
+
+        labels: int64 [n]. The error is dE/dt, float32 [n, n_classes]; 0 where a sample is decided
+        well enough. `.grad` of all shadows and thresholds is set.
+        """
         traces = self(spike_times)
         threshold = self.dense[-1].integer_threshold()
         error = targets.output_error(traces[-1], threshold, labels, recipe)
@@ -55,7 +65,10 @@ class SpikingNetwork(nn.Module):
 
 
 def decide(trace: LayerTrace) -> Tensor:
-    """Decisions int64 [n] from the output layer's trace."""
+    """Decisions int64 [n] from the output layer's trace.
+
+    Contract, section 6, first_spike.
+    """
     return first_spike(trace.times, trace.at_spike)
 
 
@@ -66,7 +79,10 @@ def initialise(
     spike_times: Tensor,
     generator: torch.Generator,
 ) -> None:
-    """Draw the shadows, then set thresholds from potentials on a few samples, layer by layer."""
+    """Draw the shadows, then set thresholds from potentials on a few samples, layer by layer.
+
+    spike_times: int64 [n, n_inputs], `n_steps` for never. generator: of all that is drawn.
+    """
     inputs = spike_times
     for layer in network.dense:
         output = layer is network.dense[-1]
@@ -75,6 +91,8 @@ def initialise(
         mean, deviation = potential.mean(), potential.std().clamp(min=1)
         layer.potential_scale.copy_(deviation)
         level = recipe.output_level if output else recipe.hidden_level
+        # In spreads above the mean: so as many neurons fire in each layer at first, whatever its
+        # width.
         layer.threshold.copy_((mean + level * deviation).clamp(min=0))
         inputs = layer(inputs).times
 
@@ -83,8 +101,12 @@ def initialise(
 def redraw(
     layer: Dense, which: Tensor, recipe: SstdpRecipe, output: bool, generator: torch.Generator
 ) -> None:
-    """New random weights for the neurons marked in `which`, bool [n_post]."""
+    """New random weights for the neurons marked in `which`, bool [n_post].
+
+    In place. Weights of hidden neurons have the recipe's mean, those of outputs the mean 0.
+    """
     uniform = torch.rand(layer.n_pre, int(which.sum()), generator=generator) * 2 - 1
     mean = 0.0 if output else recipe.weight_mean
+    # Drawn on the CPU, so that the same seed gives the same network on any device.
     drawn = (uniform * recipe.weight_spread + mean).clamp(-1, 1)
     layer.shadow[:, which.to(layer.shadow.device)] = drawn.to(layer.shadow.device)
