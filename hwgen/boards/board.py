@@ -58,11 +58,15 @@ class Board:
     flash: Annotated[str, Line()] | None = None  # the loader's command; {} is the bitstream
 
     def to_json(self) -> dict[str, Any]:
+        """A table of plain values."""
         return asdict(self)
 
     def divisor(self, clock_hz: int | None = None) -> int:
         """Cycles a bit of the serial line, of another clock than the board's own if given. Raises
-        `BoardError` if the rate is out of reach."""
+        `BoardError` if the rate is out of reach.
+
+        At most 2 % off (`MAX_BAUD_ERROR`), and at least `MIN_DIVISOR`.
+        """
         clock_hz = clock_hz or self.clock_hz
         divisor = max(MIN_DIVISOR, round(clock_hz / self.uart.baud))
         actual = clock_hz / divisor

@@ -43,6 +43,7 @@ class Pll:
 
     @property
     def output_hz(self) -> int:
+        """The clock that comes out, rounded to Hz."""
         return round(self.exact_hz)
 
 
@@ -58,7 +59,10 @@ _GOWIN_DIVIDERS = (2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128)
 
 
 def limits(family: Family, part: str) -> Limits:
-    """Those of a part; of speed grades, the boards' own."""
+    """Those of a part; of speed grades, the boards' own.
+
+    In MHz. part: its name, as on the package.
+    """
     return _GW2A if part.startswith("GW2A") else _LIMITS[family]
 
 
@@ -67,6 +71,8 @@ def find(board: Board, wish_hz: int, *, max_error: float = MAX_ERROR) -> Pll:
 
     Of equally near ones, that with the fastest phase detector, which jitters least, and then with
     the oscillator nearest to the middle of its range.
+
+    wish_hz: in Hz. max_error: relative.
     """
     bounds = limits(board.family, board.part)
     middle = sum(bounds.vco) / 2 * _MHZ

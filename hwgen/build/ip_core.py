@@ -33,7 +33,10 @@ class IpCore:
 
 
 def write(design: Design, bus: register_map.Bus, verilog: Path) -> IpCore:
-    """Write `verilog`, whose name ends in .v, and beside it a .core and a .h of the same name."""
+    """Write `verilog`, whose name ends in .v, and beside it a .core and a .h of the same name.
+
+    bus: "axi" or "wishbone". Raises `HwgenError` on another ending.
+    """
     if verilog.suffix != ".v":
         raise HwgenError(f"--output is '{verilog}', expected a name that ends in .v")
     core, header = verilog.with_suffix(".core"), verilog.with_suffix(".h")

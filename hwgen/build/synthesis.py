@@ -66,6 +66,7 @@ class SynthResult:
         ]
 
     def to_json(self) -> dict[str, Any]:
+        """A table of plain values; paths are strings."""
         table = asdict(self)
         return {key: str(v) if isinstance(v, Path) else v for key, v in table.items()}
 

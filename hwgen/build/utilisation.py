@@ -71,6 +71,8 @@ def from_cells(stat_json: str, board: Board) -> Resources:
 
     Exact for memory blocks and multipliers. LUTs are the least that packing can reach: tables, or
     flip-flops if there are more of them, as each takes the place of a table.
+
+    Raises `ToolError` if the text cannot be read.
     """
     try:
         cells: Mapping[str, int] = json.loads(stat_json)["design"]["num_cells_by_type"]
@@ -111,6 +113,8 @@ def from_report(report_json: str, board: Board, counted: Resources) -> tuple[Res
 
     What the report does not list (an iCE40's flip-flops) is taken from `counted`. A design whose
     clock nextpnr does not list is an error: nothing in it would be clocked.
+
+    Raises `ToolError` if the text cannot be read, or lists no clock.
     """
     try:
         report: Mapping[str, Any] = json.loads(report_json)

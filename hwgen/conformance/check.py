@@ -56,13 +56,16 @@ class Conformance:
 
     @property
     def n_compared(self) -> int:
+        """Values compared, of all fields."""
         return sum(self.compared.values())
 
     @property
     def verdict(self) -> str:
+        """In a line, for display."""
         return f"{self.n_mismatches} mismatches of {self.n_compared} compared"
 
     def to_json(self) -> dict[str, Any]:
+        """A table of plain values."""
         return asdict(self) | {"n_compared": self.n_compared}
 
     def check(self) -> None:
@@ -81,7 +84,11 @@ class Expected:
         self._shadows: list[dict[int, NDArray[np.int32]]] = []
 
     def of(self, sample: int, name: str) -> NDArray[Any]:
-        """The values [n] of a field."""
+        """The values [n] of a field.
+
+        sample: 0 .. n - 1. name: a field, as `results.lengths` has them. Raises `ParamsError` if
+        golden does not learn what the file says.
+        """
         values: NDArray[Any]
         if name in results.DECIDED:
             values = getattr(self._vectors, f"{name}s")
@@ -153,6 +160,8 @@ def check(
 
     `folder`: of a model that does not ship. `complete`: everything the vectors say has to be in the
     file. A difference is reported, not raised: see `Conformance.check`. Raises `ResultsError`.
+
+    Also raises `ParamsError` if the model or its vectors are damaged.
     """
     header = results.read_header(path)
     folder = folder or _folder_of(header, path)

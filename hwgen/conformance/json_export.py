@@ -22,7 +22,10 @@ FORMAT = "hwgen-params-json-1"
 
 def export(folder: ModelFolder, out: Path, *, on_progress: Progress | None = None) -> list[Path]:
     """Write params.json, inputs.jsonl and expected.jsonl; of a network with lessons, those of the
-    lessons, too. Each file appears whole or not at all."""
+    lessons, too. Each file appears whole or not at all.
+
+    out: a folder. Returns the paths written, in order.
+    """
     params = folder.params()
     files: dict[str, Iterable[Any]] = {"params.json": [_params(params)]}
     files |= _vectors(params, folder.vectors(params), learning=False)

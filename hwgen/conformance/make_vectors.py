@@ -20,12 +20,19 @@ _MAX_VECTORS, _MIN_VECTORS, _VECTOR_BYTES = 32, 8, 2**20
 
 
 def vectors(params: Params, inputs: NDArray[np.uint8], labels: NDArray[np.integer]) -> Vectors:
-    """Of spike times uint8 [n, n_inputs] and labels [n]."""
+    """Of spike times uint8 [n, n_inputs] and labels [n].
+
+    Of a multi-spike network inputs are spikes, uint8 [n, n_steps, n_inputs]. Raises `ParamsError`
+    above `MAX_CLASSES`.
+    """
     return _vectors(params, inputs, labels, Golden(params).run(inputs))
 
 
 def lessons(params: Params, inputs: NDArray[np.uint8], labels: NDArray[np.integer]) -> Vectors:
-    """The same of a network that learns each sample after it; labels [n], some `UNLABELLED`."""
+    """The same of a network that learns each sample after it; labels [n], some `UNLABELLED`.
+
+    Shadows are those after the last lesson. Raises `ParamsError` above `MAX_CLASSES`.
+    """
     student = Student(params)
     traces = [student.learn_one(*lesson) for lesson in zip(inputs, labels.tolist(), strict=True)]
     learning = params.spec.learning_layers
@@ -41,6 +48,8 @@ def to_teach(truths: NDArray[np.integer], n_classes: int) -> NDArray[np.int64]:
     """Labels [n] for lessons that change weights, though the network knows its samples.
 
     Every other one is the next class instead, and each tenth sample has none.
+
+    truths: [n], 0 .. n_classes - 1.
     """
     labels = truths.astype(np.int64)
     labels[1::2] = (labels[1::2] + 1) % n_classes
@@ -83,7 +92,10 @@ def _vectors(
 
 
 def write_vectors(folder: ModelFolder, params: Params, test: Dataset) -> None:
-    """Those of the first samples of the test set; of params that learn, their lessons, too."""
+    """Those of the first samples of the test set; of params that learn, their lessons, too.
+
+    Raises `ParamsError` above `MAX_CLASSES`.
+    """
     given = make_vectors(params, test)
     vectors_file.save(given, folder.vectors_path)
     if params.spec.learning:

@@ -9,11 +9,15 @@ from hwgen.package_data import share
 
 
 def names() -> list[str]:
+    """Of the networks of the kit, sorted."""
     return sorted(path.parent.name for path in share("conformance").glob("*/vectors.safetensors"))
 
 
 def find(name_or_path: str) -> ModelFolder:
-    """A network of the kit, or what `hwgen.model.folder.find` finds."""
+    """A network of the kit, or what `hwgen.model.folder.find` finds.
+
+    Raises `ParamsError` if it is neither.
+    """
     if name_or_path in names():
         return ModelFolder(share("conformance") / name_or_path)
     return model_folder.find(name_or_path)

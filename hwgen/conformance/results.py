@@ -33,6 +33,7 @@ class Header:
     learning: bool = False
 
     def to_json(self) -> dict[str, Any]:
+        """A table of plain values: the first line of a file."""
         return asdict(self)
 
 
@@ -46,7 +47,10 @@ class Answer:
 
 
 def lengths(params: Params, *, learning: bool) -> dict[str, int]:
-    """How many integers each field of a sample has, in the order of the network."""
+    """How many integers each field of a sample has, in the order of the network.
+
+    learning: the samples are lessons, so shadows are fields, too.
+    """
     n: dict[str, int] = {}
     multi_spike = params.spec.multi_spike
     field = spikes_field(multi_spike)

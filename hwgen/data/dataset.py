@@ -38,7 +38,10 @@ class Dataset:
         return self.take(slice(n))
 
     def take(self, chosen: NDArray[np.integer] | slice) -> "Dataset":
-        """The samples at these indices, in their order."""
+        """The samples at these indices, in their order.
+
+        Recordings are taken along; name and split stay.
+        """
         events = self.recordings.take(chosen) if self.recordings else None
         return replace(
             self, images=self.images[chosen], labels=self.labels[chosen], recordings=events

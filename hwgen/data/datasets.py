@@ -38,12 +38,16 @@ def load(
     set, drawn by `seed`, that is held out to choose by. The others have no test set of their own: a
     fifth of digits, half of the faces and motorbikes of Caltech-101, drawn by the same `seed`,
     becomes it: for a model, `hwgen.data.for_network.data_of` knows which. Raises `DataError`.
+
+    seed: the same gives the same split on every machine. Labels and images are checked.
     """
     events: Recordings | None = None
     if colour and name in NAMES and name not in _COLOURED:
         raise DataError(f"{name}: has no colours; those that have: {', '.join(_COLOURED)}")
     if name in _TEST_FRACTION:
         images, labels = _digits() if name == "digits" else load_caltech(data_dir)
+        # The test set is drawn before the validation set, so another fraction for validation leaves
+        # it alone.
         order = np.random.default_rng(seed).permutation(len(labels))
         n_test = int(len(labels) * _TEST_FRACTION[name])
         test, rest = order[:n_test], order[n_test:]

@@ -16,6 +16,8 @@ def latency(images: NDArray[np.uint8], spec: InputSpec, n_steps: int) -> NDArray
 
     The brightest value fires at step 0; `n_steps` means never. See `InputSpec` for the formula.
     Raises ValueError on images of another shape or with values above `x_max`.
+
+    Contract, section 3.
     """
     values = _greys(images, spec)
     return ((spec.x_max - values) * n_steps // spec.x_max).astype(np.uint8)
@@ -26,6 +28,8 @@ def rate(images: NDArray[np.uint8], spec: InputSpec, n_steps: int) -> NDArray[np
 
     The value x fires in x / `x_max` of the steps, evenly spaced: in step t if (t + 1) * x // x_max
     is more than t * x // x_max. Raises ValueError as `latency` does.
+
+    Contract, section 3.
     """
     values = _greys(images, spec)[:, None]
     steps = np.arange(n_steps, dtype=np.int32)[None, :, None]
@@ -34,7 +38,10 @@ def rate(images: NDArray[np.uint8], spec: InputSpec, n_steps: int) -> NDArray[np
 
 
 def once(times: NDArray[np.uint8], n_steps: int) -> NDArray[np.uint8]:
-    """Spike times uint8 [n, n_inputs] as a raster, uint8 0/1 [n, n_steps, n_inputs]."""
+    """Spike times uint8 [n, n_inputs] as a raster, uint8 0/1 [n, n_steps, n_inputs].
+
+    `n_steps` means never: a row of zeros.
+    """
     steps = np.arange(n_steps, dtype=np.uint8)[None, :, None]
     fires: NDArray[np.uint8] = (times[:, None] == steps).astype(np.uint8)
     return fires
@@ -54,6 +61,8 @@ def events(
     recording i is events offsets[i] .. offsets[i + 1] - 1, [n + 1]. An input fires in step t if
     there was an event in t * step_us .. (t + 1) * step_us - 1; what comes later is left out, and so
     is what `crop` cuts. Raises ValueError on addresses outside of the picture.
+
+    Contract, section 3. times_us: microseconds.
     """
     n, channels = len(offsets) - 1, spec.channels
     whole = spec.height * spec.width * channels

@@ -18,15 +18,23 @@ class Drawn(Protocol):
     """Samples, or what was found of them: which data set, which part, drawn by which seed."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Of the data set."""
+
     @property
-    def split(self) -> str: ...
+    def split(self) -> str:
+        """ "train", "validation" or "test"; "" if it is not known."""
+
     @property
-    def split_seed(self) -> int | None: ...
+    def split_seed(self) -> int | None:
+        """The seed that drew the test set; None if it is the set's own."""
 
 
 def check_input(params: Params, dataset: Dataset) -> None:
-    """Raise `DataError` unless the images are those the network takes."""
+    """Raise `DataError` unless the images are those the network takes.
+
+    Height, width, `x_max`, channels and the number of classes are compared.
+    """
     shape, (height, width, *colours) = params.spec.input, dataset.images.shape[1:]
     if (shape.height, shape.width, shape.x_max) != (height, width, dataset.x_max):
         raise DataError(
@@ -109,7 +117,10 @@ def data_of_recipe(
 
 def doubt(params: Params, of: Drawn) -> str:
     """Why samples may be among those that a model was trained on, in a sentence; "" if they
-    cannot be."""
+    cannot be.
+
+    of: samples, or what was found of them.
+    """
     name, seed, own_seed = of.name, of.split_seed, params.provenance.get("seed")
     if of.split != "test":
         which = f"the {of.split} split" if of.split else "no split that is known"
@@ -124,7 +135,10 @@ def doubt(params: Params, of: Drawn) -> str:
 
 
 def check_recordable(params: Params, of: Drawn) -> None:
-    """Raise `DataError` unless these are of the model's own test set, as its card says."""
+    """Raise `DataError` unless these are of the model's own test set, as its card says.
+
+    Figures that stand in a card must be of samples that nothing was trained on or chosen by.
+    """
     name, own = of.name, own_name(params)
     why = doubt(params, of)
     if not own:

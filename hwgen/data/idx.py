@@ -24,6 +24,10 @@ _FILES = {
 def load_pair(
     name: str, part: Literal["train", "test"], data_dir: Path | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """Images uint8 [n, height, width] and labels int64 [n] of the set `name`.
+
+    Downloaded if they are nowhere (`find_file`). Raises `DataError`.
+    """
     paths = [find_file(name, _FILES[part, kind], data_dir) for kind in ("images", "labels")]
     images, labels = (read_idx(path) for path in paths)
     if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
@@ -35,7 +39,10 @@ def load_pair(
 
 
 def read_idx(path: Path) -> NDArray[np.uint8]:
-    """An idx file of bytes, gzipped: magic 0x0000 08 <n_dims>, then big-endian sizes, then data."""
+    """An idx file of bytes, gzipped: magic 0x0000 08 <n_dims>, then big-endian sizes, then data.
+
+    Returns uint8 [n] or [n, height, width]. Raises `DataError`.
+    """
     try:
         with gzip.open(path) as file:
             content = file.read()

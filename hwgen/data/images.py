@@ -32,6 +32,8 @@ def load(paths: Sequence[Path], spec: InputSpec, *, invert: bool = False) -> NDA
     """Grey values uint8 [n, height, width], 0..x_max: scaled to size, bright is ink.
 
     `invert`: of dark ink on bright paper. Raises `DataError`.
+
+    Colours are turned to grey. Scaling averages the pixels that fall together.
     """
     images = np.zeros((len(paths), spec.height, spec.width), np.uint8)
     for image, grey in zip(images, _grey(paths, spec), strict=True):

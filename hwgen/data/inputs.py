@@ -14,7 +14,10 @@ _ALL = slice(None)
 
 
 def input_spec(dataset: Dataset, recipe: DataRecipe) -> InputSpec:
-    """The input that a recipe asks for. Raises `RecipeError` if the data cannot give it."""
+    """The input that a recipe asks for. Raises `RecipeError` if the data cannot give it.
+
+    recipe: encoding, crop and `step_us`, in microseconds.
+    """
     height, width, *colours = dataset.images.shape[1:]
     recorded, wanted = dataset.recordings is not None, recipe.encoding == "events"
     if recorded != wanted:
@@ -41,6 +44,8 @@ def encoded(dataset: Dataset, network: NetworkSpec, part: slice = _ALL) -> NDArr
     multi-spike network, spikes uint8 0/1 [n, n_steps, n_inputs].
 
     Raises `DataError` if these data cannot give it.
+
+    part: which samples.
     """
     spec, n_steps = network.input, network.n_steps
     if spec.encoding == "events":
@@ -70,5 +75,8 @@ def raster(
 
 
 def of_recordings(taken: Recordings, spec: InputSpec, n_steps: int) -> NDArray[np.uint8]:
-    """Their spikes, uint8 0/1 [n, n_steps, n_inputs]."""
+    """Their spikes, uint8 0/1 [n, n_steps, n_inputs].
+
+    spec: with encoding "events". Several events of a pixel in a step are one spike.
+    """
     return events(taken.addresses, taken.times_us, taken.offsets, spec, n_steps)

@@ -29,7 +29,10 @@ class Samples:
 def choose(
     params: Params, n: int, *, name: str = "", seed: int = 0, data_dir: Path | None = None
 ) -> Samples:
-    """n samples in random order, of the training set of a data set, by default the params' own."""
+    """n samples in random order, of the training set of a data set, by default the params' own.
+
+    seed: of the order. Raises `HwgenError` without a learning unit, `DataError` if there are fewer.
+    """
     if params.spec.learning is None:
         raise HwgenError(f"{params.name}: has no learning unit; `hwgen learn` makes a model of one")
     train = data_of(params, "train", name=name, data_dir=data_dir)

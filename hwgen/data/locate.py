@@ -30,7 +30,10 @@ SOURCES = {
 
 
 def find_file(name: str, filename: str, data_dir: Path | None = None) -> Path:
-    """Where a file of a data set is; downloads it to the user's cache if it is nowhere."""
+    """Where a file of a data set is; downloads it to the user's cache if it is nowhere.
+
+    data_dir: looked in first, then the folder that HWGEN_DATA names. Raises `DataError`.
+    """
     from platformdirs import user_cache_path
 
     cache = user_cache_path("hwgen") / "data"
@@ -53,7 +56,10 @@ def find_file(name: str, filename: str, data_dir: Path | None = None) -> Path:
 
 
 def find_folder(name: str, folder: str, data_dir: Path | None = None) -> Path:
-    """Where a data set that is a folder lies; none is downloaded."""
+    """Where a data set that is a folder lies; none is downloaded.
+
+    folder: its name, as its authors have it. Raises `DataError`.
+    """
     from platformdirs import user_cache_path
 
     given = data_dir or (Path(os.environ[FOLDER_ENV]) if os.environ.get(FOLDER_ENV) else None)

@@ -28,7 +28,10 @@ def load(folder: Path) -> tuple[Recordings, NDArray[np.int64]]:
 
 
 def of_files(paths: Sequence[Path], height: int, width: int) -> Recordings:
-    """One a file, at least one file. Raises `DataError`."""
+    """One a file, at least one file. Raises `DataError`.
+
+    height, width: of the camera, in pixels.
+    """
     parts = [_read(path, height, width) for path in paths]
     addresses, times = (np.concatenate(kind) for kind in zip(*parts, strict=True))
     counts = [len(part[1]) for part in parts]
@@ -54,6 +57,8 @@ def _read(path: Path, height: int, width: int) -> tuple[NDArray[np.uint16], NDAr
             f"{path}: event {first} is at column {column[first]}, row {row[first]}, expected "
             f"0..{width - 1}, 0..{height - 1}; fetch it again"
         )
+    # Five bytes an event: column, row, and 24 bits, of which the highest is the polarity and the
+    # others the time in microseconds.
     high, middle, low = (byte.astype(np.uint32) for byte in rest)
     times: NDArray[np.uint32] = ((high & 127) << 16 | middle << 8 | low).astype(np.uint32)
     if (times[1:] < times[:-1]).any():

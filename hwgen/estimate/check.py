@@ -35,17 +35,25 @@ class Check:
     predicted: Prediction
 
     def to_json(self) -> dict[str, Any]:
+        """A table of plain values: the fields, those of `predicted`, and whether it `fits`."""
         table: dict[str, Any] = asdict(self)
         table |= table.pop("predicted")
         return table | {"fits": not self.problems()}
 
     def problems(self) -> list[str]:
-        """Why it cannot work, if it cannot."""
+        """Why it cannot work, if it cannot.
+
+        LUTs, memory blocks, and the clock in Hz; empty if it fits.
+        """
         return _problems(self.predicted, self.luts_capacity, self.brams_capacity, self.clock_hz)
 
     def close_calls(self) -> list[str]:
-        """What fits, but for the error of the prediction might not."""
+        """What fits, but for the error of the prediction might not.
+
+        By the typical error, relative, of designs predicted from all others.
+        """
         p, found = self.predicted, []
+        # Only upwards: that a design may be smaller than predicted is no reason to worry.
         if p.luts <= self.luts_capacity < p.luts * (1 + p.luts_error):
             found.append("LUTs")
         if p.fmax_hz >= self.clock_hz > p.fmax_hz * (1 - p.fmax_error):
@@ -66,8 +74,13 @@ def _problems(p: Prediction, luts: int, brams: int, clock_hz: int) -> list[str]:
 
 
 def run(folder: ModelFolder, design: Design, board: Board, *, clock_hz: int | None = None) -> Check:
-    """Predict; what does not fit is the caller's to refuse (`require`)."""
+    """Predict; what does not fit is the caller's to refuse (`require`).
+
+    clock_hz: the board's own, unless given; then what its PLL makes of it. Raises `BoardError` if
+    that is out of reach.
+    """
     if clock_hz and clock_hz != board.clock_hz:
+        # A PLL makes the nearest frequency that it can; the check is of the real one.
         clock_hz = pll.find(board, clock_hz).output_hz
     clock_hz = clock_hz or board.clock_hz
     counted = cycles.predict(folder, design)
@@ -100,7 +113,10 @@ def require(check: Check, params: Params, *, clock_hz: int | None = None) -> Non
 
 
 def fits(params: Params, board: Board, *, clock_hz: int | None = None) -> bool:
-    """Whether it does, by the same estimates, with the board's default lanes."""
+    """Whether it does, by the same estimates, with the board's default lanes.
+
+    params: of any network. Never raises `BoardError`.
+    """
     try:
         memories.check_memory(params, board)
         predicted = resources.predict(for_board(params, board), board)

@@ -30,7 +30,11 @@ class Cycles:
 
 
 def predict(folder: ModelFolder, design: Design) -> Cycles | None:
-    """None without test vectors: nobody knows then how many spikes there will be."""
+    """None without test vectors: nobody knows then how many spikes there will be.
+
+    Of the first `N_SAMPLES` of the folder's vectors. Raises `ResultsError` if the measured table is
+    damaged.
+    """
     if not folder.vectors_path.is_file():
         return None
     params = design.params
@@ -40,6 +44,7 @@ def predict(folder: ModelFolder, design: Design) -> Cycles | None:
     return Cycles(
         cycles=round(calibrated(features(design, inputs), "")),
         error=calibrated.typical_error,
+        # A word a spike and a step, one that ends the sample, and one back.
         words=round(events) + params.spec.n_steps + 2,
     )
 
@@ -57,10 +62,15 @@ def _calibrated() -> Model:
 
 def features(design: Design, inputs: NDArray[np.uint8]) -> tuple[float, float, float]:
     """Cycles of the slowest layer; of pictures, where layers wait for one another, what it would do
-    more without early exit, and the cycles of all others. The means over samples."""
+    more without early exit, and the cycles of all others. The means over samples.
+
+    inputs: uint8, as golden takes them. Three numbers, in cycles, for the regression.
+    """
     trace = Golden(design.params).run(inputs)
     exits = _busy_layers(design, inputs, trace, early_exit=True)
     whole = _busy_layers(design, inputs, trace, early_exit=False)
+    # Layers work side by side, so a sample takes what its slowest layer takes: the maximum is of
+    # each sample, and the mean comes after.
     slowest = float(exits.max(axis=0).mean())
     if design.params.spec.is_dense:
         return slowest, 0.0, 0.0
@@ -80,6 +90,7 @@ def _busy_layers(
 ) -> NDArray[np.floating]:
     """Cycles [1 + layers, samples] of the gate and each layer."""
     spec, lanes = design.params.spec, design.lanes
+    # With early exit nothing comes in behind the step of the decision.
     last = trace.decision_steps.astype(np.int64)[:, None]
     # Phases are steps of their own, so that all of the input's come before the decision.
     if not early_exit or any(layer.neuron.two_phase for layer in spec.weighted):
@@ -94,6 +105,7 @@ def _busy_layers(
         _busy(layer, lanes[index], spikes[index], spikes[index + 1], n_steps, spec.multi_spike)
         for index, layer in enumerate(spec.layers)
     ]
+    # The gate takes a token a cycle: spikes, ends of steps, end of sample.
     return np.array([spikes[0] + n_steps + 1.0, *layers])
 
 
@@ -107,9 +119,13 @@ def _busy(
 ) -> NDArray[np.floating]:
     """Cycles of a layer, for each sample: its events, the ends of its steps, that of the sample."""
     if not layer.has_weights:
+        # A fifteenth of the tags is renewed behind each sample, or step (`hwgen.hdl.layers.pool`).
         return events + n_steps + 1.0 + layer.n_pre / 15 * (n_steps if multi_spike else 1)
     blocks = n_blocks(layer.n_thresholds, lanes)
+    # Events cost what they reach, ends of steps a sweep over all words: docs/architecture.md has
+    # the table.
     sweep = layer.post.n_positions * blocks
+    # The mean over inputs: those at an edge reach fewer positions.
     reached = blocks * layer.n_reached / layer.n_pre
     steps = n_steps * (2 if layer.neuron.two_phase else 1)
     return events * reached + steps * sweep + spikes + sweep

@@ -32,6 +32,8 @@ def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
     board; if they never do, the first try it is. Where there are SPRAM blocks, the last layer, if
     it alone learns, has as many lanes as they are wide. What fits with no number of lanes, but for
     weights in SPRAM, starts with 16 lanes for a dense layer.
+
+    One number a layer, 1 of a pooling layer. It is a heuristic: any lanes give the same bits.
     """
     dense, conv = _LANES[board.family]
     first = _balanced(params, dense, conv, board)
@@ -42,6 +44,7 @@ def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
     ):
         if conv == 1:
             return _with_spram(params, board) or first
+        # Fewer lanes make narrower words: blocks that were half used by their width fill up.
         dense, conv = max(1, dense // 2), conv // 2
         lanes = _balanced(params, dense, conv, board)
     return lanes
@@ -68,9 +71,12 @@ def _balanced(params: Params, dense: int, conv: int, board: Board) -> tuple[int,
     *hidden, output = params.spec.layers
     n_steps, learning = params.spec.n_steps, params.spec.learning_layers
     wish = [dense if layer.takes_vector else conv for layer in hidden]
+    # A lane that learns has a multiplier or two and a wide shadow: it costs about twice as much.
     wish = [max(1, n // 2) if index in learning else n for index, n in enumerate(wish)]
     most = [min(n, layer.max_lanes) for n, layer in zip(wish, hidden, strict=True)]
     fastest = [_slots(layer, limit, n_steps) for layer, limit in zip(hidden, most, strict=True)]
+    # Layers work side by side, and wait for the slowest one. Twice as fast as that is fast enough;
+    # more lanes would be idle.
     enough = max(fastest, default=0) / 2
     lanes = [
         next(
@@ -81,6 +87,7 @@ def _balanced(params: Params, dense: int, conv: int, board: Board) -> tuple[int,
         for index, (layer, limit, own) in enumerate(zip(hidden, most, fastest, strict=True))
     ]
     last = output.n_post if output.n_post <= MAX_OUTPUT_LANES else min(dense, output.n_post)
+    # Lanes as wide as SPRAM leave no memory half empty.
     if len(learning) == 1 and board.capacity.spram:
         fitting = (n for n in (last, 8, 4, 2, 1) if n <= last)
         last = next((n for n in fitting if in_spram(params, (*lanes, n), board)), last)

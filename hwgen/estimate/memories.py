@@ -36,6 +36,8 @@ def spram_layers(params: Params, lanes: Sequence[int], board: Board) -> tuple[in
     Of a network that learns, those that learn, see `in_spram`. Of any other, none if its weights
     fit the memory blocks; else dense layers, the one with most blocks of weights first, until the
     rest fits.
+
+    lanes: one a layer. Returns numbers of layers, ascending; () where it does not help.
     """
     if not board.capacity.spram:
         return ()
@@ -47,9 +49,11 @@ def spram_layers(params: Params, lanes: Sequence[int], board: Board) -> tuple[in
     ]
     over = sum(map(sum, counted)) + LINK_BLOCKS - board.capacity.bram
     left, chosen = board.capacity.spram, []
+    # The largest first: so the fewest layers move, and the fewest words are loaded at power-on.
     for index in sorted(params.spec.dense_layers, key=lambda n: -counted[n][0]):
         layer = params.spec.dense(index)
         taken = n_sprams(layer, lanes[index])
+        # A layer without blocks frees none, so it stays.
         if over > 0 and taken <= left and counted[index][0]:
             chosen.append(index)
             left, over = left - taken, over - counted[index][0]
@@ -57,12 +61,18 @@ def spram_layers(params: Params, lanes: Sequence[int], board: Board) -> tuple[in
 
 
 def in_spram(params: Params, lanes: Sequence[int], board: Board) -> bool:
-    """Whether the weights that learn are to lie in SPRAM: where there is enough of it."""
+    """Whether the weights that learn are to lie in SPRAM: where there is enough of it.
+
+    lanes: one a layer. True of a network that learns only.
+    """
     return learning_sprams(params, lanes, board) > 0
 
 
 def learning_sprams(params: Params, lanes: Sequence[int], board: Board) -> int:
-    """Blocks of SPRAM for the weights that learn; 0 if they cannot lie there."""
+    """Blocks of SPRAM for the weights that learn; 0 if they cannot lie there.
+
+    A memory holds 16384 words of 16 bits. A shadow wider than that has no place there.
+    """
     spec, n_taken = params.spec, 0
     if spec.learning is None or spec.learning.shadow_bits > SPRAM_BITS:
         return 0
@@ -81,6 +91,8 @@ def memory_blocks(design: Design, board: Board) -> list[int]:
     unless each lane needs a single one; the list of spikes of a triangle; who fired, of a pooling
     layer; the queue before a layer; and the table that finds the place of an input pixel. Other
     tables are too small for blocks.
+
+    One number a layer. The line's own block (`LINK_BLOCKS`) is not in it.
     """
     return [
         sum(n_brams(m.n_words, m.width, board.family, written=m.written) for m in memories)
@@ -90,7 +102,10 @@ def memory_blocks(design: Design, board: Board) -> list[int]:
 
 def memory_tables(design: Design, board: Board) -> tuple[int, int]:
     """What memories take of tables: bits of the words of those without blocks, for each 16 words;
-    bits selected behind rows of blocks."""
+    bits selected behind rows of blocks.
+
+    Both in bits. A table of 16 words holds a bit of each.
+    """
     columns = selected = 0
     for memories in all_memories(design):
         for m in memories:
@@ -147,13 +162,16 @@ def _memories(
     if neuron.fires_again:
         widths = [potential]
     elif not layer.takes_vector or neuron.has_slope:
+        # The state holds potentials less their thresholds (decision 0007): one bit more.
         potential += 1  # less its threshold
         # What a spike changes, and what the end of a step changes, with who has fired.
         widths = [layer.slope_bits, potential + 1] if layer.slope_bits else [potential, 1]
     else:
         widths = [potential + 1]
+    # A state of one word is in registers.
     if n_words > 1:
         memories += [MemorySpec(n_words, lanes * width, written=True) for width in widths]
+    # A lane with one threshold for all its neurons has it as a constant (`read_constants`).
     if any(len(np.unique(thresholds[lane::lanes])) > 1 for lane in range(lanes)):
         memories.append(MemorySpec(blocks, lanes * potential, written=False))
     if any(len(np.unique(drives[lane::lanes])) > 1 for lane in range(lanes)):
@@ -175,6 +193,7 @@ def _of_learning(spec: NetworkSpec, index: int, lanes: int) -> list[MemorySpec]:
         MemorySpec(layer.n_pre, log, written=True),
     ]
     if index - 1 in spec.learning_layers:
+        # The width of `hwgen.hdl.learning.update.passed_bits`, which this part may not import.
         width = (layer.n_post * layer.max_weight << spec.learning.error_bits).bit_length() + 1
         memories.append(MemorySpec(layer.n_pre, width, written=True))
     return memories
@@ -186,7 +205,11 @@ def _place_bits(shape: Shape) -> int:
 
 
 def check_memory(params: Params, board: Board) -> None:
-    """Raise `BoardError` if the weights alone exceed the board's memory blocks."""
+    """Raise `BoardError` if the weights alone exceed the board's memory blocks.
+
+    A bound that no choice of lanes can get below, so it is said before anything is chosen. Bits are
+    counted, not blocks.
+    """
     bits = sum(prod(layer.weight_shape) * layer.weight_bits for layer in params.spec.weighted)
     capacity = board.capacity.bram * board.capacity.bram_bits
     if params.spec.learning is None:

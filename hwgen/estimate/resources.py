@@ -44,7 +44,11 @@ class _Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Prediction:
-    """`luts_error`, `fmax_error`: relative, typical of designs predicted from all others."""
+    """`luts_error`, `fmax_error`: relative, typical of designs predicted from all others.
+
+    luts: tables. brams, sprams: memory blocks, small and large. fmax_hz: at worst-case conditions,
+    as nextpnr has it.
+    """
 
     lanes: tuple[int, ...]
     luts: int
@@ -57,13 +61,20 @@ class Prediction:
 
 
 def predict(design: Design, board: Board) -> Prediction:
-    """From the parameters alone."""
+    """From the parameters alone.
+
+    Raises `ResultsError` if the measured table is damaged. LUTs and Fmax are estimates, memory
+    blocks are counted.
+    """
     params, lanes, spram = design.params, design.lanes, design.loaded_layers
     tables, period = models()
     speed = speed_of(board)
+    # A speed grade that nobody has routed: the slowest known of its family promises nothing too
+    # much.
     if speed not in period.factors:  # the slowest of its family that is known
         same = [name for name in period.factors if name.startswith(board.family)]
         speed = max(same, key=lambda name: period.factors[name])
+    # Of a network that learns shadows lie in SPRAM, not loaded weights; they are counted apart.
     weighted = [] if params.spec.learning else _weighted(params.spec, lanes)
     held = memories.memory_tables(design, board)
     loaded = [row for row in weighted if row[0] in spram]
@@ -83,7 +94,10 @@ def predict(design: Design, board: Board) -> Prediction:
 
 
 def speed_of(board: Board) -> str:
-    """Boards of one name here are equally fast: their parts are of one kind and speed grade."""
+    """Boards of one name here are equally fast: their parts are of one kind and speed grade.
+
+    The name of a group of the regression: family and speed grade.
+    """
     if board.family == "ecp5":
         return f"ecp5 {board.part.split('-')[-1][:1]}"
     kind = board.part.split("-")[0].removeprefix("iCE40")
@@ -93,7 +107,10 @@ def speed_of(board: Board) -> str:
 
 @cache
 def models() -> tuple[Model, Model]:
-    """Of tables, and of the period in ns. Raises `ResultsError`."""
+    """Of tables, and of the period in ns. Raises `ResultsError`.
+
+    Fitted once a process.
+    """
     rows = [*_measured(), *_shipped()]
     boards = {row.board: load_board(row.board) for row in rows}
     counted = [row for row in rows if row.luts is not None]
@@ -180,8 +197,11 @@ def _period_features(
     that fan out; that weights are learnt; pictures."""
     weighted = _weighted(spec, lanes)
     rows = (0 if i in spram else _rows(layer, n, family) for i, layer, n in weighted)
+    # A multiplexer of n + 1 rows is a tree: its depth is a logarithm, and the path is as long as
+    # that.
     levels = max(log2(1 + n) for n in rows)
     carry = max(layer.potential_bits for _, layer, _ in weighted)
+    # A control signal that fans out to more bits is buffered in more levels.
     widest = max(log2(n * layer.potential_bits) for _, layer, n in weighted)
     pictures = any(not layer.takes_vector for _, layer, _ in weighted)
     return [1, levels, carry, widest, float(bool(spec.learning)), float(pictures)]

@@ -44,11 +44,15 @@ class Evaluation:
         return self.dataset
 
     def to_json(self) -> dict[str, Any]:
+        """A table of plain values."""
         return asdict(self)
 
 
 def evaluate(params: Params, dataset: Dataset, on_progress: Progress | None = None) -> Evaluation:
-    """Run every image of the data set."""
+    """Run every image of the data set.
+
+    on_progress: told how many are done, of how many. Raises `DataError` if the data do not fit.
+    """
     check_input(params, dataset)
     spec, started, golden = params.spec, time.perf_counter(), Golden(params)
     confusion = np.zeros((spec.n_classes, spec.n_classes), np.int64)

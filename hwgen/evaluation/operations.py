@@ -20,7 +20,10 @@ RATE_CODE = (
 
 
 def multiply_accumulates(spec: NetworkSpec) -> int:
-    """Of an artificial network of this shape, for an image."""
+    """Of an artificial network of this shape, for an image.
+
+    Synapses at edges that do not exist are not counted.
+    """
     return spec.n_synapses
 
 
@@ -31,6 +34,8 @@ def rate_additions(
 
     images: uint8 [n, height, width], not cropped; spike_times: one uint8 [n, n_post] a layer, of
     our network on these images.
+
+    Only of networks whose neurons fire once; in expectation, so no integer.
     """
     crop = spec.input.crop
     kept = images[:, crop : spec.input.height - crop, crop : spec.input.width - crop]

@@ -66,6 +66,7 @@ class Device:
         self.close()
 
     def close(self) -> None:
+        """Close the line and its transport."""
         self.line.close()
 
     def _check(self) -> None:
@@ -101,7 +102,10 @@ class Device:
         return tuple(n for n in layers if self._unloaded >> n & 1)
 
     def load(self) -> tuple[int, ...]:
-        """Give weights to all layers that wait for theirs; which ones. Until then `run` refuses."""
+        """Give weights to all layers that wait for theirs; which ones. Until then `run` refuses.
+
+        Raises ValueError without lanes, `LinkError` if the core has others.
+        """
         waiting = self.unloaded
         for index in waiting:
             if self._lanes is None:
@@ -128,7 +132,10 @@ class Device:
             )
 
     def registers(self, *which: Register) -> dict[Register, int]:
-        """Values of registers, of all if none is named. Counters are since the session began."""
+        """Values of registers, of all if none is named. Counters are since the session began.
+
+        32 bits each. Raises `LinkError`.
+        """
         which = which or tuple(Register)
         words = [protocol_words.register_request(register) for register in which]
         got = self.line.exchange(words, 2 * len(words))
@@ -147,6 +154,9 @@ class Device:
 
         A core that learns takes a lesson from each sample with a label in `labels` [n];
         `UNLABELLED`: none. `on_sample` is told how many were answered.
+
+        Answers come in the order of the samples. Raises ValueError on another shape, `LinkError` if
+        the line fails or weights are not loaded.
         """
         spec = self._params.spec
         wanted = (spec.n_steps, spec.input.n_inputs) if spec.multi_spike else (spec.input.n_inputs,)
@@ -178,28 +188,41 @@ class Device:
 
     def counters(self, n_samples: int) -> dict[Register, int]:
         """Registers, once SAMPLES has reached `n_samples`: an answer comes before its sample has
-        left the core."""
+        left the core.
+
+        Raises `LinkError` if SAMPLES does not get there.
+        """
         for _ in range(_TAIL_POLLS):
             if self.registers(Register.SAMPLES)[Register.SAMPLES] == n_samples:
                 return self.registers()
         raise LinkError(f"register SAMPLES does not reach {n_samples}; was the board used before?")
 
     def shadows(self, layer: int, *, on_word: Tell = lambda n: None) -> NDArray[np.int64]:
-        """Shadow weights [n_pre, n_post] of a layer that learns."""
+        """Shadow weights [n_pre, n_post] of a layer that learns.
+
+        layer: its number. on_word: told how many words have come. Returns int64. Raises ValueError
+        of a layer that does not learn, or without lanes.
+        """
         spec, lanes = self._learning_layer(layer)
         n = n_blocks(spec.n_post, lanes) * spec.n_pre * lanes
         got = self.line.exchange([protocol_words.shadows_request(layer)], n, on_answers=on_word)
         return unpacked(np.array(got, np.uint16).view(np.int16), spec, lanes)
 
     def fill(self, layer: int, shadows: NDArray[np.integer]) -> None:
-        """Give shadow weights [n_pre, n_post] to a layer of a core that has them in SPRAM."""
+        """Give shadow weights [n_pre, n_post] to a layer of a core that has them in SPRAM.
+
+        shadows: int, within `shadow_bits`. Raises as `shadows` does.
+        """
         spec, lanes = self._learning_layer(layer)
         words = [protocol_words.shadows_request(layer, write=True)]
         words += protocol_words.shadow_words(packed(shadows, spec, lanes).tolist())
         self.line.exchange(words, 0)
 
     def learnt(self, *, on_word: Tell = lambda n: None) -> Params:
-        """Params with the weights that the core has now, and the digest of its own as parent."""
+        """Params with the weights that the core has now, and the digest of its own as parent.
+
+        The digest of what is returned is that of the new weights.
+        """
         self._check_learns()
         layers = self._params.spec.learning_layers
         return adopted(self._params, {n: self.shadows(n, on_word=on_word) for n in layers})

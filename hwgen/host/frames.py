@@ -25,6 +25,7 @@ class Down:
     words: tuple[int, ...] = ()
 
     def encode(self) -> bytes:
+        """The bytes of the frame, flags included; counts are cut to modulo 256."""
         header = bytes([self.kind << 6 | self.session, self.number & 0xFF, self.taken & 0xFF])
         return _framed(header + _bytes(self.words))
 
@@ -45,6 +46,7 @@ class Up:
     words: tuple[int, ...] = ()
 
     def encode(self) -> bytes:
+        """The bytes of the frame, flags included."""
         header = bytes([self.faults << 6 | self.session, self.number, self.taken, self.used])
         return _framed(header + _bytes(self.words))
 
@@ -60,14 +62,21 @@ class Unframer:
         self.n_faults = 0
 
     def feed(self, data: bytes) -> Iterator[Up | Down]:
+        """Frames that end in these bytes; what is left waits for the next bytes.
+
+        Frames with a wrong sum or length are counted in `n_faults`, and left out.
+        """
         for byte in data:
             if byte == FLAG:
+                # Two flags in a row are the end of one frame and the beginning of the next.
                 if self._body or self._escaped:
                     yield from self._ended()
                 self._body.clear()
                 self._escaped = False
             elif byte == ESCAPE:
                 self._escaped = True
+            # Noise without a flag must not fill memory. One byte too many stays, so that the length
+            # is wrong.
             elif len(self._body) <= _MAX_BYTES:
                 self._body.append(byte ^ FLIP if self._escaped else byte)
                 self._escaped = False

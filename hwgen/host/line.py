@@ -20,7 +20,10 @@ class Line:
     """A session with a board."""
 
     def __init__(self, transport: Transport, *, session: int = 1) -> None:
-        """session: 1 to 63, best another one than that before. Raises `LinkError`."""
+        """session: 1 to 63, best another one than that before. Raises `LinkError`.
+
+        Another session than before, so that answers still on the line from then are told apart.
+        """
         if session not in SESSIONS:
             raise ValueError(f"session must be 1 to 63, not {session!r}")
         self._transport, self._session = transport, session
@@ -38,13 +41,18 @@ class Line:
 
     def _greet(self) -> None:
         """Begin the session."""
+        # The answer to SYNC may be lost like any frame. SYNC twice does no harm: nothing has been
+        # sent yet.
         for attempt in range(_PATIENCE):
             self._transport.write(Down(kind=Frame.SYNC, session=self._session).encode())
             quiet_s = min(_QUIET_S * 2**attempt, _MAX_QUIET_S)
             n_heard = 0
+            # A wrong baud rate makes endless noise, and a read that always returns; `_MAX_NOISE`
+            # ends it.
             while (data := self._transport.read(quiet_s)) and n_heard < _MAX_NOISE:
                 n_heard += len(data)
                 for frame in self._unframer.feed(data):
+                    # What an old session has left on the line has another number, and is skipped.
                     if isinstance(frame, Up) and frame.session == self._session:
                         self._faults = frame.faults
                         return
@@ -63,6 +71,9 @@ class Line:
         """Send words, and wait until the board has them and that many words have come back.
 
         `on_answers` is told how many there are. Raises `LinkError`.
+
+        words: 16 bits each, of any number: the window cuts them into frames. n_answers: how many
+        words must come back, no more and no less. Returns them in order.
         """
         window = self._window
         answers: list[int] = []
@@ -71,19 +82,25 @@ class Line:
         while window.n_queued or len(answers) < n_answers:
             for frame in window.frames(self._session):
                 self._transport.write(frame.encode())
+            # Twice as long each time: a core at work on a long sample says nothing, and is not to
+            # be flooded.
             data = self._transport.read(min(_QUIET_S * 2**silent, _MAX_QUIET_S))
             n_noise += len(data)
             for up in self._unframer.feed(data):
                 n_noise = 0
+                # A frame with nothing new is counted: a board that answers for ever and takes
+                # nothing is stuck, though it is not silent.
                 got = self._take(up)
                 stalled = stalled + 1 if got is None else 0
                 answers += got or ()
                 on_answers(len(answers))
+            # Noise counts as a sign of life here; `_MAX_NOISE` bounds it.
             if data:
                 silent = 0
             else:
                 silent, stalled = silent + 1, stalled + 1
                 self._repeat()
+            # More answers than questions would shift all that follow: it is as bad as none.
             lost = silent > _PATIENCE or stalled > _STALLED or n_noise > _MAX_NOISE
             if lost or len(answers) > n_answers:
                 raise LinkError(
@@ -96,12 +113,16 @@ class Line:
     def _take(self, up: Up | Down) -> Sequence[int] | None:
         """Words that a frame brings; None if it says nothing new."""
         assert isinstance(up, Up)
+        # Session 0 after a reset of the board: its words are gone, and to send them again would be
+        # a lie about order.
         if up.session != self._session:
             raise LinkError(
                 "the board was reset, or another program talks to it: "
                 f"its session is {up.session}, not {self._session}; begin again"
             )
         got = self._window.take(up)
+        # The board says so in its next frame, so what it dropped is sent again at once, not after
+        # the silence.
         if up.faults != self._faults:  # it has dropped something just now
             self.n_faults += (up.faults - self._faults) % 4
             self._faults = up.faults
@@ -113,6 +134,7 @@ class Line:
         self._window.repeat()
 
     def close(self) -> None:
+        """Close the transport. The board keeps what it has; the next session begins it anew."""
         self._transport.close()
 
 
@@ -121,6 +143,7 @@ class _Window:
 
     def __init__(self) -> None:
         self._words: Sequence[int] = ()  # the last that were queued; all before them are whole
+        # Counts here have no end; on the line they are modulo 256. `_later` puts them together.
         self._begun = 0  # so many
         self._sent = self._most = 0  # the next to send; how far it ever was
         self._whole = self._used = 0  # that the board has; that its core has
@@ -139,12 +162,16 @@ class _Window:
 
     def repeat(self) -> None:
         """What the board may not have goes again; and ask for what may not have come."""
+        # From the first word that the board may lack. Words it has already it drops by their
+        # number.
         self._sent, self._asks = self._whole, True
 
     def frames(self, session: int) -> Iterator[Down]:
         """What may be sent now."""
         while True:
             position = self._sent - self._begun
+            # Counted from what the core has used, not from what has come: the board keeps words
+            # until then.
             room = self._used + _IN_FLIGHT - self._sent
             words = tuple(self._words[position : position + min(FRAME_WORDS, room)])
             if not (words or self._asks or self._came - self._said >= _UNSAID):
@@ -158,10 +185,14 @@ class _Window:
     def take(self, up: Up) -> Sequence[int] | None:
         """Words that are the next in order, or none; None if nothing has changed at all."""
         before = self._whole, self._used, self._came
+        # A frame that was late must not take a count back; `_later` lets it go forward only, and no
+        # further than what was sent.
         self._whole = _later(self._whole, up.taken, self._most)
         self._used = _later(self._used, up.used, self._whole)
         self._sent = max(self._sent, self._whole)
         got: Sequence[int] = ()
+        # Only the next in order counts. Words that came twice are no harm, words from beyond a gap
+        # no use.
         if up.number == self._came & 0xFF:
             got = up.words
             self._came += len(got)

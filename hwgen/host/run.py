@@ -37,6 +37,7 @@ class RunResult:
     learnt: Params | None  # with the weights the core has now
 
     def to_json(self) -> dict[str, Any]:
+        """A table of plain values; of the params learnt only the digest."""
         table = asdict(self)
         table["learnt"] = self.learnt.digest if self.learnt else None
         return table
@@ -85,7 +86,10 @@ def of_files(params: Params, places: Sequence[Path], *, invert: bool = False) ->
 
 
 def of_test_set(params: Params, n: int, data_dir: Path | None) -> Batch:
-    """The first n, or all if they are fewer. Raises `DataError`."""
+    """The first n, or all if they are fewer. Raises `DataError`.
+
+    n: samples. data_dir: where the files are, if not at the usual places.
+    """
     tests, spec = data_of(params, "test", data_dir=data_dir), params.spec
     check_input(params, tests)
     labels = tests.labels[:n].astype(np.int64)
@@ -98,7 +102,10 @@ def of_test_set(params: Params, n: int, data_dir: Path | None) -> Batch:
 
 
 def of_training_set(params: Params, n: int, seed: int, data_dir: Path | None) -> Batch:
-    """n random lessons, of which each tenth is not labelled. Raises `DataError`."""
+    """n random lessons, of which each tenth is not labelled. Raises `DataError`.
+
+    n, seed: which samples, in which order. Raises `LinkError` without a learning unit.
+    """
     if not params.spec.learning:
         raise LinkError(f"{params.name}: this core has no learning unit")
     chosen = labelled.choose(params, n, seed=seed, data_dir=data_dir)
@@ -121,6 +128,9 @@ def run(
     """Samples through the core. With labels each is a lesson, and weights are read before and
     after. `fill`: shadows lie in SPRAM, and are to be those of the params. Weights that the core
     waits for are loaded. Raises `LinkError`.
+
+    on_sample: told how many have been answered. Returns what the board said beside what golden
+    says; differences are not raised.
     """
     device.load()
     for layer in params.spec.learning_layers if fill else ():

@@ -50,6 +50,7 @@ class SimulatedBoard:
         self._board = ctypes.c_void_p(self._code.hwgen_board_new(ctypes.c_uint64(MIN_DIVISOR)))
 
     def write(self, data: bytes) -> None:
+        """Bytes for the board's line; they go out as simulated time goes on."""
         self._code.hwgen_board_give(self._board, data, ctypes.c_size_t(len(data)))
 
     def read(self, timeout_s: float) -> bytes:
@@ -62,6 +63,7 @@ class SimulatedBoard:
         return b"" if byte < 0 else bytes([byte])
 
     def close(self) -> None:
+        """Free the board. It must not be used after that."""
         self._code.hwgen_board_free(self._board)
         self._board = ctypes.c_void_p()
 
@@ -73,6 +75,7 @@ class SimulatedPort:
     """
 
     def __init__(self, library: Path) -> None:
+        """library: of `compile_board`. Raises `ToolError`."""
         self._board = SimulatedBoard(library)
         self._ours, theirs = os.openpty()
         tty.setraw(theirs)

@@ -12,13 +12,15 @@ from hwgen.files import reason
 class Transport(Protocol):
     """The line to a board."""
 
-    def write(self, data: bytes) -> None: ...
+    def write(self, data: bytes) -> None:
+        """Send bytes, all of them. Raises `LinkError`."""
 
     def read(self, timeout_s: float) -> bytes:
         """What has come, at least a byte; none if nothing comes within the time."""
         ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give the line back. Nothing is read or written after it."""
 
 
 class SerialPort:
@@ -39,15 +41,19 @@ class SerialPort:
         self._serial.reset_input_buffer()
 
     def write(self, data: bytes) -> None:
+        """Send bytes, all of them. Raises `LinkError`."""
         self._carry(lambda: self._serial.write(data))
 
     def read(self, timeout_s: float) -> bytes:
+        """What has come: waits for the first byte only, up to `timeout_s` seconds. Raises
+        `LinkError`."""
         self._serial.timeout = timeout_s
         first: bytes = self._carry(lambda: self._serial.read(1))
         rest: bytes = self._carry(lambda: self._serial.read(self._serial.in_waiting))
         return first + rest
 
     def close(self) -> None:
+        """Close the port."""
         self._serial.close()
 
     def _carry(self, move: Any) -> Any:
@@ -68,19 +74,23 @@ class Recorder:
     """Carries bytes over another transport, and writes all that passes to a file: JSON lines."""
 
     def __init__(self, transport: Transport, path: Path) -> None:
+        """transport: carries the bytes. path: is written anew."""
         self._transport = transport
         self._file: IO[str] = path.open("w", encoding="utf-8")
 
     def write(self, data: bytes) -> None:
+        """Send bytes over the other transport; they are noted before."""
         self._note(write=data.hex())
         self._transport.write(data)
 
     def read(self, timeout_s: float) -> bytes:
+        """What the other transport has read, which is noted; silence, too."""
         data = self._transport.read(timeout_s)
         self._note(read=data.hex())
         return data
 
     def close(self) -> None:
+        """Close the other transport and the file."""
         self._transport.close()
         self._file.close()
 
@@ -102,10 +112,12 @@ class Replay:
             raise LinkError(f"{path}: no recording of a line: {reason(error)}") from None
 
     def write(self, data: bytes) -> None:
+        """Raises `LinkError` if the recording has something else here."""
         if self._next("write") != data:
             raise LinkError(f"{self._path}: line {self._position}: something else is written now")
 
     def read(self, timeout_s: float) -> bytes:
+        """What was read then. `timeout_s` counts for nothing. Raises `LinkError` at the end."""
         return self._next("read")
 
     def close(self) -> None:

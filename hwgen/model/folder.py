@@ -21,33 +21,45 @@ class ModelFolder:
 
     @property
     def recipe_path(self) -> Path:
+        """Of the recipe it was trained by."""
         return self.path / "recipe.toml"
 
     @property
     def params_path(self) -> Path:
+        """Of the parameter file."""
         return self.path / "params.safetensors"
 
     @property
     def vectors_path(self) -> Path:
+        """Of the test vectors."""
         return self.path / "vectors.safetensors"
 
     @property
     def lessons_path(self) -> Path:
+        """Of the lessons, of a network that learns."""
         return self.path / "lessons.safetensors"
 
     @property
     def card_path(self) -> Path:
+        """Of the model's card."""
         return self.path / "card.md"
 
     def params(self) -> Params:
+        """The params, read and checked. Raises `ParamsError`."""
         return params_file.load(self.params_path)
 
     def vectors(self, params: Params) -> Vectors:
-        """The vectors that belong to `params`, the folder's."""
+        """The vectors that belong to `params`, the folder's.
+
+        Raises `ParamsError`.
+        """
         return vectors_file.load(self.vectors_path, params)
 
     def lessons(self, params: Params) -> Vectors:
-        """The lessons that belong to `params`, the folder's."""
+        """The lessons that belong to `params`, the folder's.
+
+        Raises `ParamsError`.
+        """
         return vectors_file.load(self.lessons_path, params, lessons=True)
 
 
@@ -57,7 +69,10 @@ def shipped() -> list[str]:
 
 
 def find(name_or_path: str) -> ModelFolder:
-    """A model folder, a parameter file in one, or the name of a shipped model."""
+    """A model folder, a parameter file in one, or the name of a shipped model.
+
+    Raises `ParamsError` if it is none of them.
+    """
     path = Path(name_or_path)
     if path.is_file():
         return ModelFolder(path.parent)
@@ -71,7 +86,10 @@ def find(name_or_path: str) -> ModelFolder:
 
 
 def find_recipe(name_or_path: str) -> Path:
-    """A recipe file, a folder with a recipe.toml, or the name of a shipped model."""
+    """A recipe file, a folder with a recipe.toml, or the name of a shipped model.
+
+    Raises `RecipeError` if it is none of them.
+    """
     path = Path(name_or_path)
     if path.is_dir():
         path = path / "recipe.toml"

@@ -49,7 +49,10 @@ class Vectors:
 
 
 def save(vectors: Vectors, path: Path) -> None:
-    """Write; the file appears whole or not at all."""
+    """Write; the file appears whole or not at all.
+
+    Contract, section 8, has the tensors.
+    """
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in _tensors(vectors).items()}
     write_atomic(path, to_safetensors(tensors, {_DIGEST_KEY: vectors.digest}))
 
@@ -101,7 +104,10 @@ def digest_of(path: Path) -> str:
 
 
 def load(path: Path, params: Params, *, lessons: bool = False) -> Vectors:
-    """Read vectors, or lessons, that belong to `params`. Raises `ParamsError`."""
+    """Read vectors, or lessons, that belong to `params`. Raises `ParamsError`.
+
+    Types, shapes, ranges and the digest are checked. Contract, section 8.
+    """
     layers = params.spec.layers
     learning = params.spec.learning_layers if lessons else range(0)
     multi_spike = params.spec.multi_spike

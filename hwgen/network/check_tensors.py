@@ -10,6 +10,7 @@ from hwgen.network.layers.kinds import LayerSpec
 
 
 def check_tensor(tensor: NDArray[Any], dtype: str, shape: list[int], where: str) -> None:
+    """Raise `ParamsError` unless the tensor has this dtype and shape; `where` opens the message."""
     if tensor.dtype != np.dtype(dtype):
         raise ParamsError(f"{where} has dtype {tensor.dtype}, expected {dtype}")
     if list(tensor.shape) != shape:
@@ -17,6 +18,8 @@ def check_tensor(tensor: NDArray[Any], dtype: str, shape: list[int], where: str)
 
 
 def check_weights(weights: NDArray[Any], layer: LayerSpec, where: str) -> None:
+    """Raise `ParamsError` unless weights are int8, of the layer's shape, and legal for
+    `weight_bits`."""
     check_tensor(weights, "int8", list(layer.weight_shape), where)
     if not layer.has_weights:
         return
@@ -32,6 +35,7 @@ def check_weights(weights: NDArray[Any], layer: LayerSpec, where: str) -> None:
 
 
 def check_thresholds(thresholds: NDArray[Any], layer: LayerSpec, where: str) -> None:
+    """Raise `ParamsError` unless thresholds are int32 [n_thresholds], within 0..`max_threshold`."""
     check_tensor(thresholds, "int32", [layer.n_thresholds], where)
     if not layer.has_weights:
         return
@@ -45,6 +49,7 @@ def check_thresholds(thresholds: NDArray[Any], layer: LayerSpec, where: str) -> 
 
 
 def check_drives(drives: NDArray[Any], layer: LayerSpec, where: str) -> None:
+    """Raise `ParamsError` unless drives are int32 [n_drives], within 1..`max_slope`."""
     check_tensor(drives, "int32", [layer.n_drives], where)
     if not layer.has_weights:
         return

@@ -47,7 +47,10 @@ class LearningSpec:
 
 
 def shadow_limits(weight_bits: int, shadow_bits: int) -> tuple[int, int]:
-    """Least and greatest shadow weight; a change beyond them stops there."""
+    """Least and greatest shadow weight; a change beyond them stops there.
+
+    `docs/learning.md`, "What learns". Both are inclusive.
+    """
     greatest = 2 ** (shadow_bits - 1) - 1
     # The least weight of several bits is -(2 ** (weight_bits - 1) - 1), as everywhere.
     return (-greatest if weight_bits == 1 else 2 ** (shadow_bits - weight_bits) - greatest - 1), (
@@ -58,7 +61,10 @@ def shadow_limits(weight_bits: int, shadow_bits: int) -> tuple[int, int]:
 def forward_weights(
     shadows: NDArray[np.integer], weight_bits: int, shadow_bits: int
 ) -> NDArray[np.int8]:
-    """The weights that the forward path uses: the top bits of the shadows, or their signs."""
+    """The weights that the forward path uses: the top bits of the shadows, or their signs.
+
+    shadows: int, of any shape, within `shadow_limits`. Every one gives a legal weight.
+    """
     if weight_bits == 1:
         return np.where(shadows < 0, -1, 1).astype(np.int8)
     return (shadows >> (shadow_bits - weight_bits)).astype(np.int8)
@@ -68,7 +74,10 @@ def initial_shadows(
     weights: NDArray[np.int8], weight_bits: int, shadow_bits: int
 ) -> NDArray[np.int32]:
     """Shadows of weights that were not learnt on chip: in the middle of what rounds to them, or, of
-    signs, an eighth of the range from changing."""
+    signs, an eighth of the range from changing.
+
+    weights: legal ones, int8. `forward_weights` of the result gives them back.
+    """
     wide = weights.astype(np.int32)
     if weight_bits == 1:
         signs: NDArray[np.int32] = wide * max(1, 2**shadow_bits // 16)
@@ -79,5 +88,8 @@ def initial_shadows(
 
 
 def next_state(state: int) -> int:
-    """The linear feedback shift register of the dither, one sample on."""
+    """The linear feedback shift register of the dither, one sample on.
+
+    state: 1 .. 65535, as is the result; all of them come before one comes again.
+    """
     return state >> 1 ^ (TAPS if state & 1 else 0)

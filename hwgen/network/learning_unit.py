@@ -22,6 +22,8 @@ def with_learning(params: Params, learning: LearningSpec, weight_bits: int = 0) 
     bits, if they have fewer: their weights, thresholds and drives are multiplied by a power of two,
     so that all spikes are as before, and weights have room to double. Raises `ParamsError` if its
     layers cannot learn so.
+
+    weight_bits: 0 leaves the width as it is. Provenance stays; the digest is another one.
     """
     before, learnt = params.spec.learning, params.spec.learning_layers
     spec = replace(params.spec, learning=learning)

@@ -43,6 +43,8 @@ def layers(
     `hidden` is words joined by ``-``: ``1000`` is a dense layer, ``20C5s2p1`` 20 filters of 5 x 5
     with stride 2 and padding 1 (1 and 0 if left out), ``P2`` pooling of 2 x 2. Empty: none.
     Raises ValueError on anything else. Shapes that cannot be are refused by `Params.check`.
+
+    first: of the input. Thresholds and weights are no part of it.
     """
     common: dict[str, Any] = {"weight_bits": weight_bits, "potential_bits": 0, **neurons}
     phased = common.pop("phased", False)

@@ -65,7 +65,10 @@ class Params:
 
     @property
     def digest(self) -> str:
-        """SHA-256, in hex, of all that decides an output bit: the spec and all tensors."""
+        """SHA-256, in hex, of all that decides an output bit: the spec and all tensors.
+
+        64 characters. Contract, section 2.
+        """
         text = json.dumps(self.spec.to_json(), sort_keys=True, separators=(",", ":"))
         state = hashlib.sha256(f"hwgen-params-{FORMAT}\n{text}\n".encode())
         for index in range(len(self.spec.layers)):
@@ -75,7 +78,10 @@ class Params:
         return state.hexdigest()
 
     def check(self, where: str = "params") -> None:
-        """Raise `ParamsError` if anything breaks the contract; `where` opens the message."""
+        """Raise `ParamsError` if anything breaks the contract; `where` opens the message.
+
+        Spec, names, types, shapes, ranges, and whether weights are those of their shadows.
+        """
         if not isinstance(self.name, str) or not schema.Name().holds(self.name):
             raise ParamsError(
                 f"{where}: name is {schema.shown(self.name)}, expected a string{schema.Name()}"

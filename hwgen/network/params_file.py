@@ -31,7 +31,10 @@ class _Header:
 
 
 def to_bytes(params: Params) -> bytes:
-    """The file's content; the same params give the same bytes."""
+    """The file's content; the same params give the same bytes.
+
+    Raises `ParamsError` if the params break the contract.
+    """
     params.check()
     header = {
         "format": FORMAT,
@@ -49,12 +52,19 @@ def to_bytes(params: Params) -> bytes:
 
 
 def save(params: Params, path: Path) -> None:
-    """Check and write; the file appears whole or not at all."""
+    """Check and write; the file appears whole or not at all.
+
+    Raises `ParamsError` if the params break the contract, OSError if it cannot be written.
+    """
     write_atomic(path, to_bytes(params))
 
 
 def load(path: Path) -> Params:
-    """Read and check everything, the digest too. Raises `ParamsError`."""
+    """Read and check everything, the digest too. Raises `ParamsError`.
+
+    A file of another format, with unknown fields or tensors too many is refused (contract, section
+    1).
+    """
     try:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}

@@ -42,10 +42,12 @@ class InputSpec:
 
     @property
     def post(self) -> Shape:
+        """The input's neurons as a feature map, after `crop`."""
         return Shape(self.height - 2 * self.crop, self.width - 2 * self.crop, self.channels)
 
     @property
     def n_inputs(self) -> int:
+        """The input's neurons."""
         return self.post.n
 
 
@@ -66,10 +68,12 @@ class NetworkSpec:
 
     @property
     def multi_spike(self) -> bool:
+        """Whether neurons may fire in each step of a sample."""
         return self.readout != "first_spike"
 
     @property
     def n_classes(self) -> int:
+        """Outputs: neurons of the last layer."""
         return self.layers[-1].n_post
 
     @property
@@ -88,7 +92,10 @@ class NetworkSpec:
         return tuple(n for n, layer in enumerate(self.layers) if layer.takes_vector)
 
     def dense(self, index: int) -> DenseSpec:
-        """A layer that must be dense, as those are that learn. Raises ValueError."""
+        """A layer that must be dense, as those are that learn. Raises ValueError.
+
+        index: may be negative, as of a list.
+        """
         layer = self.layers[index]
         if not layer.takes_vector:
             raise ValueError(f"layer {index} is {layer.kind}, expected dense")
@@ -104,6 +111,7 @@ class NetworkSpec:
 
     @property
     def n_synapses(self) -> int:
+        """Of all layers, those that exist."""
         return sum(layer.n_synapses for layer in self.layers)
 
     @property
@@ -116,7 +124,10 @@ class NetworkSpec:
         return "-".join([start, *(layer.word for layer in self.layers)])
 
     def to_json(self) -> dict[str, Any]:
-        """Plain tables. Fields younger than the format are left out where they say nothing new."""
+        """Plain tables. Fields younger than the format are left out where they say nothing new.
+
+        The digest is over this table (contract, section 2), so old networks keep theirs.
+        """
         table = asdict(self)
         if not self.learning:
             del table["learning"]

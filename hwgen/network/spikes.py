@@ -5,7 +5,10 @@ from numpy.typing import NDArray
 
 
 def fire(sample: NDArray[np.uint8], step: int) -> NDArray[np.bool_]:
-    """Who fires in a step: spike times uint8 [n], or spikes uint8 [n_steps, n] -> bool [n]."""
+    """Who fires in a step: spike times uint8 [n], or spikes uint8 [n_steps, n] -> bool [n].
+
+    step: 0 .. n_steps - 1.
+    """
     fires: NDArray[np.bool_] = sample == step if sample.ndim == 1 else sample[step] > 0
     return fires
 

@@ -38,11 +38,15 @@ class Halfway:
 
     @property
     def n_learnt(self) -> int:
+        """Samples learnt so far."""
         return self.curve[-1].n_learnt
 
 
 def save(halfway: Halfway, path: Path) -> None:
-    """Write; the file appears whole or not at all."""
+    """Write; the file appears whole or not at all.
+
+    The file is a parameter file, with all this in its provenance, sealed by a check sum.
+    """
     kept = {
         "digest": halfway.params.digest,
         "state": halfway.state,
@@ -55,7 +59,10 @@ def save(halfway: Halfway, path: Path) -> None:
 
 
 def load(path: Path, plan: Mapping[str, Any]) -> Halfway | None:
-    """None if there is no such file. Raises `DataError` if it is damaged or of another course."""
+    """None if there is no such file. Raises `DataError` if it is damaged or of another course.
+
+    plan: of the course that wants to go on.
+    """
     if not path.exists():
         return None
     try:

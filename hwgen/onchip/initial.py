@@ -21,6 +21,9 @@ def newborn(recipe: Recipe, dataset: Dataset) -> Params:
     """Random shadows; limits and drives from the spread of potentials on a few samples.
 
     Raises `RecipeError` if the recipe is not one of rule "on-chip", or not possible.
+
+    dataset: its first samples are looked at, without their labels. The same recipe gives the same
+    params.
     """
     course, learning, network = recipe.training, recipe.learning, recipe.network
     if not isinstance(course, OnChipRecipe) or learning is None:

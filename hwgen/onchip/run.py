@@ -33,6 +33,7 @@ class Course:
     samples_per_s: float
 
     def to_json(self) -> dict[str, Any]:
+        """A table of plain values; of the params only the digest."""
         return {
             "digest": self.params.digest,
             "parent": self.params.provenance.get("parent"),
@@ -82,6 +83,8 @@ def learn(
     """Learn as a core would; see `RunConfig`. The test set is only measured on.
 
     `on_point` is called with (samples learnt, `n_samples`, test accuracy). Raises `DataError`.
+
+    train, test: of the same input. Samples are random by `config.seed`, each once a pass.
     """
     if params.spec.learning is None:
         raise DataError(f"{params.name}: has no learning unit; say which layers are to learn")

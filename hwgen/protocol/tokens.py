@@ -48,8 +48,8 @@ def sample_tokens(
     Spikes of a step come in ascending index, or shuffled if a generator is given. `lesson` is the
     index of END_OF_SAMPLE: a label plus 1, or 0 (`docs/learning.md`).
 
-    `docs/contract.md`, section 7. The order of the spikes of a step changes no bit of what comes out;
-    shuffling is for tests of that.
+    `docs/contract.md`, section 7. The order of the spikes of a step changes no bit of what comes
+    out; shuffling is for tests of that.
     """
     for step in range(n_steps):
         indices = np.flatnonzero(fire(spike_times, step))

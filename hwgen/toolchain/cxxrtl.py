@@ -36,7 +36,10 @@ def build(
     on_phase: Callable[[str], None] = lambda phase: None,
 ) -> Path:
     """Path of the library that yosys, by `core.ys`, and the C++ compiler, of `source`, make; both
-    are among `files`, text by name. From the cache, if it is there. Raises `ToolError`."""
+    are among `files`, text by name. From the cache, if it is there. Raises `ToolError`.
+
+    cache: a folder, by default one of the user's. on_phase: told each of `PHASES` as it begins.
+    """
     yosys, compiler, runtime = tools.find("yosys"), _compiler(), _runtime()
     known = [_version(yosys, "-V"), _version(*compiler, "--version"), *_FLAGS, source]
     key = hashlib.sha256(repr((known, sorted(files.items()))).encode()).hexdigest()[:32]

@@ -45,6 +45,8 @@ def run_bench(
 
     The bench finds its job in the folder HWGEN_JOB, which is `job_dir`; it may count what it has
     done in the file `progress` there. Raises `ToolError` if there is no result.
+
+    bench: module of `sim/`. top: the Verilog module. n_total: for `on_progress` only.
     """
     require(simulator)
     job_dir = job_dir.resolve()

@@ -33,7 +33,10 @@ _N_LINES = 3  # of a failed tool's output, in the message
 
 
 def find(name: str) -> str:
-    """The command for a tool (``yosys``, ``nextpnr-ice40``, ...). Raises `ToolError`."""
+    """The command for a tool (``yosys``, ``nextpnr-ice40``, ...). Raises `ToolError`.
+
+    The environment variable is the tool's name in upper case, with _ for -.
+    """
     variable = name.upper().replace("-", "_")
     wish = os.environ.get(variable)
     if wish:
@@ -58,6 +61,8 @@ def run(command: Sequence[str | Path], *, cwd: Path, log: Path) -> None:
     """Run in `cwd`; all output goes to `log`. Raises `ToolError` with its last useful lines.
 
     YoWASP tools see another /tmp than we do: pass them paths relative to `cwd` only.
+
+    command: program and arguments. Standard input is empty.
     """
     name = Path(command[0]).name
     try:

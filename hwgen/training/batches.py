@@ -41,6 +41,10 @@ class Encoder:
     def __init__(
         self, spec: InputSpec, n_steps: int, device: torch.device, *, rasters: bool = False
     ) -> None:
+        """device: where the images are, and the table.
+
+        A table, because a grey value is encoded alike everywhere, and images differ in each epoch.
+        """
         self._spec, self._n_steps = spec, n_steps
         self._raster = rasters or spec.encoding == "rate"
         greys = np.arange(spec.x_max + 1, dtype=np.uint8)[None, None]

@@ -32,15 +32,28 @@ class Network(Protocol):
     n_steps: int
 
     @property
-    def layers(self) -> Any: ...
+    def layers(self) -> Any:
+        """All layers that have weights, in order."""
+
     @property
-    def specs(self) -> tuple[LayerSpec, ...]: ...
+    def specs(self) -> tuple[LayerSpec, ...]:
+        """Of all layers, as exported, pooling included."""
+
     @property
-    def readout(self) -> Readout: ...
-    def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]: ...
-    def state_dict(self) -> dict[str, Tensor]: ...
-    def load_state_dict(self, state: dict[str, Tensor]) -> Any: ...
-    def parameters(self) -> Iterable[nn.Parameter]: ...
+    def readout(self) -> Readout:
+        """Of the contract, section 6."""
+
+    def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
+        """Integer weights, thresholds and drives (empty: none) of `layers`."""
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """All tensors that decide what it does, by name."""
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> Any:
+        """Take the tensors of `state_dict` back."""
+
+    def parameters(self) -> Iterable[nn.Parameter]:
+        """What an optimiser may change."""
 
 
 class Learner(Protocol):
@@ -104,10 +117,12 @@ class SimpleLearner:
     n_averaged_epochs = 0
 
     def end_epoch(self, progress: float, generator: torch.Generator) -> int:
+        """Nothing is re-drawn: 0."""
         return 0
 
     def settle(self, batches: Iterable[Tensor]) -> None:
         pass
 
     def report(self, recipe: Recipe, inputs: Tensor, labels: Tensor) -> dict[str, Any]:
+        """Nothing is said: {}."""
         return {}

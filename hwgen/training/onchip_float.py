@@ -16,6 +16,10 @@ class FloatStudent:
     """Starts from the shadow weights of a network that learns; all its layers must be dense."""
 
     def __init__(self, params: Params) -> None:
+        """params: with the window "psp", dense, and of more than one weight bit where they learn.
+
+        Raises ValueError otherwise.
+        """
         learning = params.spec.learning
         if learning is None or learning.window != "psp":
             raise ValueError("expected params that learn with the window 'psp'")

@@ -27,9 +27,11 @@ class Exportable(Protocol):
     @property
     def specs(self) -> tuple[LayerSpec, ...]:
         """Of all layers, in order, pooling included."""
+
     @property
     def readout(self) -> Readout:
         """Of the contract, section 6."""
+
     def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Weights, thresholds and drives of each layer that has weights."""
 

@@ -37,6 +37,8 @@ class Walk(wiring.Component):
     """
 
     def __init__(self, layer: ConvSpec, *, lanes: int) -> None:
+        """layer: conv2d; its `post` is height x width x filters. lanes: filters of a position a
+        slot updates."""
         height, width, filters = layer.post
         self._layer = layer
         self._blocks = n_blocks(filters, lanes)

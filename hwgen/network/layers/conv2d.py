@@ -30,6 +30,7 @@ class ConvSpec(FeatureMap, Neurons):
 
     @property
     def post(self) -> Shape:
+        """Neurons of the layer; 0 where the filter does not fit."""
         reach = self.size - 2 * self.padding
         rows = (self.height - reach) // self.stride + 1
         columns = (self.width - reach) // self.stride + 1
@@ -37,14 +38,17 @@ class ConvSpec(FeatureMap, Neurons):
 
     @property
     def n_fan_in(self) -> int:
+        """Synapses of a neuron that is not at an edge."""
         return self.size * self.size * self.channels
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
+        """[size, size, channels, filters], as in the contract."""
         return self.size, self.size, self.channels, self.filters
 
     @property
     def n_thresholds(self) -> int:
+        """One a filter."""
         return self.filters
 
     @property
@@ -72,7 +76,11 @@ class ConvSpec(FeatureMap, Neurons):
         return np.repeat(places, self.channels).astype(np.int64) * self.filters
 
     def rows(self, values: NDArray[np.integer | np.bool_]) -> NDArray[np.int64]:
-        """Numbers of the shape of the weights as [taps, channels, filters], taps in `tap_order`."""
+        """Numbers of the shape of the weights as [taps, channels, filters], taps in `tap_order`.
+
+        values: [size, size, channels, filters]. It is the order in which hardware walks over
+        weights.
+        """
         order = tap_order(self.size, self.stride)
         ordered = values.astype(np.int64)[order][:, order]
         return ordered.reshape(self.size**2, self.channels, self.filters)
@@ -90,6 +98,7 @@ class ConvSpec(FeatureMap, Neurons):
         return f"conv {self.size}x{self.size}, {self.sizes}"
 
     def own_problems(self) -> Iterator[str]:
+        """A padding as wide as the filter gives outputs that see nothing."""
         if self.padding >= self.size:
             yield f".padding is {self.padding}, expected less than size, {self.size}"
 
@@ -98,6 +107,8 @@ def taps(layer: ConvSpec, n: int, position: int) -> list[tuple[int, int]]:
     """Along one axis of `n` inputs, what an input reaches: (output position, tap), ascending.
 
     The tap is the first (or second) index of the weights.
+
+    n: inputs along the axis; position: 0 .. n - 1.
     """
     n_out = (n + 2 * layer.padding - layer.size) // layer.stride + 1
     reached = [(out, position + layer.padding - out * layer.stride) for out in range(n_out)]
@@ -109,5 +120,7 @@ def tap_order(size: int, stride: int) -> list[int]:
 
     The next output to the right, or below, sees the event `stride` taps earlier in its filter. So
     those taps lie side by side, and the way from one to the next is the same everywhere.
+
+    Returns each of 0 .. size - 1 once. `hwgen.hdl.layers.walk` walks in this order.
     """
     return sorted(range(size), key=lambda tap: (tap % stride, -tap))

@@ -24,22 +24,27 @@ class DenseSpec(Neurons):
 
     @property
     def pre(self) -> Shape:
+        """Neurons that feed the layer, as a vector."""
         return Shape(1, 1, self.n_pre)
 
     @property
     def post(self) -> Shape:
+        """Neurons of the layer, as a vector."""
         return Shape(1, 1, self.n_post)
 
     @property
     def n_fan_in(self) -> int:
+        """Synapses of a neuron: one an input."""
         return self.n_pre
 
     @property
     def weight_shape(self) -> tuple[int, ...]:
+        """[n_pre, n_post], as in the contract."""
         return self.n_pre, self.n_post
 
     @property
     def n_thresholds(self) -> int:
+        """One a neuron."""
         return self.n_post
 
     @property
@@ -49,6 +54,7 @@ class DenseSpec(Neurons):
 
     @property
     def n_synapses(self) -> int:
+        """All pairs of input and neuron."""
         return self.n_pre * self.n_post
 
     @property
@@ -71,6 +77,7 @@ class DenseSpec(Neurons):
 
     @property
     def sizes(self) -> str:
+        """As in ``784 -> 600``."""
         return f"{self.n_pre} -> {self.n_post}"
 
     @property

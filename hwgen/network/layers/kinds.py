@@ -13,7 +13,10 @@ _Weighted = TypeVar("_Weighted", DenseSpec, ConvSpec)
 
 
 def narrowest(layer: _Weighted, n_steps: int, *, multi_spike: bool = False) -> _Weighted:
-    """The layer with the narrowest potential that cannot overflow."""
+    """The layer with the narrowest potential that cannot overflow.
+
+    Its `potential_bits` may be 0 before.
+    """
     bits = layer.min_potential_bits(n_steps, multi_spike=multi_spike)
     return replace(layer, potential_bits=bits)
 

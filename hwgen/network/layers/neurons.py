@@ -48,7 +48,10 @@ class SingleSpike:
         return f", {self.psp}{tau}" if self.has_slope else ""
 
     def highest_psp(self, n_steps: int) -> int:
-        """Most that a spike of weight 1 adds to a potential in a sample."""
+        """Most that a spike of weight 1 adds to a potential in a sample.
+
+        n_steps: of a sample.
+        """
         if self.psp == "triangle":
             return min(n_steps, self.tau_steps)
         return n_steps if self.psp == "ramp" else 1
@@ -167,10 +170,12 @@ class Neurons:
 
     @property
     def n_drives(self) -> int:
+        """One a threshold in a phased layer, else 0."""
         return self.n_thresholds if self.neuron.two_phase else 0
 
     @property
     def max_threshold(self) -> int:
+        """Largest threshold that the width of the potential holds."""
         return int(2 ** (self.potential_bits - 1) - 1)
 
     def min_potential_bits(self, n_steps: int, *, multi_spike: bool = False) -> int:
@@ -179,6 +184,8 @@ class Neurons:
         Each input fires at most once, and adds at most its weight times the highest PSP. In a
         multi-spike network each may fire in each step: then the bound is that of a neuron that all
         inputs excite, and that never fires.
+
+        The sign included. Contract, section 1: a file with fewer is refused.
         """
         if multi_spike:
             most = 0

@@ -30,6 +30,7 @@ class PoolSpec(FeatureMap):
 
     @property
     def post(self) -> Shape:
+        """Neurons of the layer: one a window and channel."""
         return Shape(self.height // self.size, self.width // self.size, self.channels)
 
     def fan_out(self) -> NDArray[np.int64]:

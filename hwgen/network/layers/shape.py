@@ -53,10 +53,12 @@ class FeatureMap:
 
     @property
     def n_pre(self) -> int:
+        """Inputs."""
         return self.pre.n
 
     @property
     def n_post(self) -> int:
+        """Neurons of the layer."""
         return self.post.n
 
     @property

@@ -79,8 +79,7 @@ class PhasedLayer(Weighted):
     """
 
     def __init__(self, spec: WeightedSpec, pool: int, n_steps: int) -> None:
-        """spec: of the layer. pool: size of the windows behind it, 1 for none. n_steps: of a phase.
-        """
+        """spec: of the layer. pool: window size behind it, 1: none. n_steps: of a phase."""
         super().__init__(spec, pool)
         n, self.n_steps = spec.n_thresholds, n_steps
         self.momentum = _MOMENTUM

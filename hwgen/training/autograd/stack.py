@@ -65,7 +65,7 @@ class Stack(nn.Module, ABC):
 
     @property
     def readout(self) -> Readout:
-        """"first_spike": these rules train no other."""
+        """ "first_spike": these rules train no other."""
         return "first_spike"
 
     def pictures(self, spike_times: Tensor) -> Tensor:

@@ -15,8 +15,7 @@ class ConvSynapses:
     can_be_pooled = True
 
     def __init__(self, spec: ConvSpec) -> None:
-        """spec: sizes. `shape` is that of the shadow weights, `post` that of a sample's potentials.
-        """
+        """spec: sizes. `shape` is that of the shadow weights, `post` of a sample's potentials."""
         self._spec = spec
         self.shape: tuple[int, ...] = (spec.filters, spec.channels, spec.size, spec.size)
         post = spec.post

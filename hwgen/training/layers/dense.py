@@ -14,8 +14,7 @@ class DenseSynapses:
     can_be_pooled = False
 
     def __init__(self, spec: DenseSpec) -> None:
-        """spec: sizes. `shape` is that of the shadow weights, `post` that of a sample's potentials.
-        """
+        """spec: sizes. `shape` is that of the shadow weights, `post` of a sample's potentials."""
         self.shape: tuple[int, ...] = (spec.n_post, spec.n_pre)
         self.post: tuple[int, ...] = (spec.n_post,)  # of the potentials of a sample
 

@@ -112,8 +112,7 @@ class TruncatedLearner(SimpleLearner):
         """Nothing is decided early."""
 
     def parameter_groups(self) -> list[dict[str, Any]]:
-        """Shadows at the recipe's learning rate; thresholds, heads and gain at its `neuron_rate`.
-        """
+        """Shadows at the recipe's learning rate, all others at its `neuron_rate`."""
         return self.network.parameter_groups()
 
     def report(self, recipe: Recipe, inputs: Tensor, labels: Tensor) -> dict[str, Any]:

@@ -47,6 +47,8 @@ class Dense(nn.Module):
     """
 
     def __init__(self, n_pre: int, n_post: int, weight_bits: int, n_steps: int) -> None:
+        """n_pre: inputs. n_post: neurons. weight_bits: 1 to 8; 1 gives weights -1 and +1. n_steps:
+        of a sample."""
         super().__init__()
         self.n_pre, self.n_post = n_pre, n_post
         self.weight_bits, self.n_steps = weight_bits, n_steps

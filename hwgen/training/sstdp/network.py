@@ -88,6 +88,8 @@ def initialise(
         output = layer is network.dense[-1]
         redraw(layer, torch.ones(layer.n_post, dtype=torch.bool), recipe, output, generator)
         potential = layer(inputs).potentials[:, -1].float()
+        # A layer in which all potentials are alike needs a least spread, or the level would count
+        # for nothing.
         mean, deviation = potential.mean(), potential.std().clamp(min=1)
         layer.potential_scale.copy_(deviation)
         level = recipe.output_level if output else recipe.hidden_level
