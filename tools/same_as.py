@@ -88,6 +88,10 @@ class Maker:
         for path, word in ((self.out, "OUT"), (self.root, "ROOT")):
             text = text.replace(str(path), word)
         text = text.replace(self.version, "VERSION")
+        # Names that matplotlib gives clip paths are others in each process.
+        clips = dict.fromkeys(re.findall(r"\bclipPath id=\"(\w+)\"", text))
+        for number, clip in enumerate(clips):
+            text = text.replace(clip, f"CLIP{number}")
         (self.out / name).write_text(text)
 
     def call(self, name: str, *words: str) -> str:
