@@ -71,7 +71,7 @@ def _balanced(params: Params, dense: int, conv: int, board: Board) -> tuple[int,
     *hidden, output = params.spec.layers
     n_steps, learning = params.spec.n_steps, params.spec.learning_layers
     wish = [dense if layer.takes_vector else conv for layer in hidden]
-    # A lane that learns has a multiplier or two and a wide shadow: it costs about twice as much.
+    # A lane that learns has multipliers and a wide shadow, so it costs more than another.
     wish = [max(1, n // 2) if index in learning else n for index, n in enumerate(wish)]
     most = [min(n, layer.max_lanes) for n, layer in zip(wish, hidden, strict=True)]
     fastest = [_slots(layer, limit, n_steps) for layer, limit in zip(hidden, most, strict=True)]

@@ -193,7 +193,7 @@ def _of_learning(spec: NetworkSpec, index: int, lanes: int) -> list[MemorySpec]:
         MemorySpec(layer.n_pre, log, written=True),
     ]
     if index - 1 in spec.learning_layers:
-        # The width of `hwgen.hdl.learning.update.passed_bits`, which this part may not import.
+        # The width is that of `hwgen.hdl.learning.update.passed_bits`.
         width = (layer.n_post * layer.max_weight << spec.learning.error_bits).bit_length() + 1
         memories.append(MemorySpec(layer.n_pre, width, written=True))
     return memories

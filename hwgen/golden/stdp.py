@@ -48,7 +48,7 @@ def reference_times(times: Ints, layer: DenseSpec, n_steps: int) -> Ints:
 
     times: int64 [n_post], n_steps for never. Returns the same shape, 0 .. n_steps - 1 (point 3).
     """
-    # A silent neuron takes part as if it fired in the last step, or it could never learn to fire.
+    # A silent output takes part as if it fired in the last step, or it could never learn to fire.
     last = n_steps - 1
     return np.full_like(times, last) if layer.neuron.two_phase else np.minimum(times, last)
 

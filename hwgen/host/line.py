@@ -113,8 +113,8 @@ class Line:
     def _take(self, up: Up | Down) -> Sequence[int] | None:
         """Words that a frame brings; None if it says nothing new."""
         assert isinstance(up, Up)
-        # Session 0 after a reset of the board: its words are gone, and to send them again would be
-        # a lie about order.
+        # Session 0 follows a reset of the board. What it had taken is gone, and nobody knows how
+        # much of it the core had used.
         if up.session != self._session:
             raise LinkError(
                 "the board was reset, or another program talks to it: "

@@ -217,8 +217,8 @@ class Walk(wiring.Component):
             m.d.sync += [
                 slot.valid.eq(n_valid),
                 slot.op.eq(n.op),
-                # Six numbers are copied, and none computed, so this is no path at all; what is
-                # computed, is computed in S.
+                # What a span says is copied here, and nothing computed: this is no long path. All
+                # sums are in S.
                 slot.word.eq(n.word),
                 slot.closing.eq(n.closing),
                 slot.knee.eq(n.knee),

@@ -62,7 +62,7 @@ class Receiver(wiring.Component):
                 with m.If(~line):
                     m.next = "start"
             with m.State("start"):
-                # A spike of noise was no start bit.
+                # A low as short as that was noise.
                 with m.If(line):
                     m.next = "idle"
                 with m.Elif(timer == 0):

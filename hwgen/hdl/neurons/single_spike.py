@@ -73,8 +73,8 @@ class State(wiring.Component):
     def elaborate(self, platform: object) -> Module:
         """The state, its change from stage C to D, and what the stages show."""
         m = Module()
-        # The complement is minus the threshold, minus 1. Stored so, V > threshold is a sign bit
-        # (decision 0007), and the strict comparison of the contract needs no extra 1.
+        # The complement is minus the threshold, minus 1: the sum of it and V is not negative
+        # exactly where V > threshold (decision 0007). So strictness costs nothing.
         rests = self._constants(m, "thresholds", self._rests, self._bits)
         # An ECP5 sets registers to their initial value only: so that is the rest, if constant.
         is_constant = all(isinstance(rest, Const) for rest in rests)

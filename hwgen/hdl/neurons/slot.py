@@ -20,7 +20,7 @@ class Op(enum.Enum, shape=2):  # type: ignore[call-arg]
 def n_state_words(layer: WeightedSpec, lanes: int) -> int:
     """Words of a layer's state: at each position, one a block of channels.
 
-    That is height x width x blocks. Of a dense layer, or behind the last picture, blocks.
+    That is height x width x blocks; of a dense layer, blocks.
     """
     height, width, channels = layer.post
     return height * width * n_blocks(channels, lanes)

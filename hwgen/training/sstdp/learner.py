@@ -85,8 +85,8 @@ class SstdpLearner(SimpleLearner):
         n_rescued = 0
         if progress <= 0.5:  # a new neuron needs time to find its place
             for layer, count in zip(self.network.dense, self._n_fired, strict=False):
-                # A neuron that never fires has no spike time to move, so its weights would stay as
-                # they are.
+                # A neuron that hardly ever fires tells the layer above nothing. New weights make
+                # better use of its place.
                 dead = (count / self._n_seen < self.recipe.rescue).cpu()
                 redraw(layer, dead, self.recipe, False, generator)
                 n_rescued += int(dead.sum())
