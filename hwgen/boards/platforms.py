@@ -42,7 +42,10 @@ class Himbaechel:
 
 
 def completed(cls: type) -> type:
-    """The class of a platform, with Himbaechel if it is one of Gowin's."""
+    """The class of a platform, with Himbaechel if it is one of Gowin's.
+
+    cls: a subclass of Amaranth's Platform. Others are returned as they are.
+    """
     if issubclass(cls, GowinPlatform) and not issubclass(cls, Himbaechel):
         return type(cls.__name__, (Himbaechel, cls), {})
     return cls

@@ -10,7 +10,11 @@ from hwgen.toolchain import tools
 
 
 def command(board: Board, bitstream: Path) -> list[str]:
-    """What `flash` runs. Raises `BoardError` if the board's file names no loader."""
+    """What `flash` runs. Raises `BoardError` if the board's file names no loader.
+
+    Program and arguments, with the bitstream's path where the board's file has {}. Also
+    `BoardError` of a bitstream that is missing or of another family.
+    """
     if not board.flash:
         raise BoardError(f"{board.name}: its file says no `flash`, the command of a loader")
     if not bitstream.is_file():

@@ -89,11 +89,15 @@ def build(
     as it is); the result has what it makes. seed: of the placer. on_phase: called with each of
     `PHASES` as it begins. Raises `BoardError` if the design does not fit the board or its clock,
     `ToolError` if a tool is missing or fails.
+
+    early_exit: level of the core's input, for good. Files stay in `build_dir` after a failure, too:
+    the messages name its logs.
     """
     start, params = time.monotonic(), design.params
     _require_room(params, board)
     clock = pll.find(board, clock_hz) if clock_hz and clock_hz != board.clock_hz else None
     core_hz = clock.output_hz if clock else board.clock_hz
+    # Of the real clock: what a PLL makes is near to what was wished, but not equal.
     divisor = divisor or board.divisor(core_hz)
     build_dir = build_dir.resolve()
 
@@ -105,11 +109,13 @@ def build(
     on_phase(PHASES[1])
     _run(commands[0], build_dir, f"{NAME}.rpt")
     counted = from_cells(_read(build_dir / f"{NAME}.stat.json"), board)
+    # Before place and route, which takes minutes, and fails with less to say.
     counted.check(subject)
 
     on_phase(PHASES[2])
     _route(commands[1], build_dir, counted, subject)
     used, fmax_hz = from_report(_read(build_dir / f"{NAME}.report.json"), board, counted)
+    # nextpnr is told to let it pass, so that the message can say by how much, and what would help.
     if fmax_hz < core_hz:
         whose, slower = ("the PLL's", "a slower clock, ") if clock else ("the board's", "")
         raise BoardError(

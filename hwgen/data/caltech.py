@@ -36,7 +36,10 @@ _NOT_AN_NPZ = (
 
 
 def load_caltech(data_dir: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    """Classes Faces_easy (0) and Motorbikes (1), in grey, resized: x uint8 [n, 64, 100], y [n]."""
+    """Classes Faces_easy (0) and Motorbikes (1), in grey, resized: x uint8 [n, 64, 100], y [n].
+
+    Labels are int64 [n]. Raises `DataError` if the file is nowhere or no such file.
+    """
     path = find_file(CALTECH, _CALTECH_FILE, data_dir)
     try:
         with path.open("rb") as stream, np.load(stream) as file:

@@ -13,5 +13,8 @@ N_CLASSES = {
 
 
 def x_max(name: str) -> int:
-    """Brightest grey value of a data set."""
+    """Brightest grey value of a data set.
+
+    name: one of `hwgen.data.datasets.NAMES`.
+    """
     return 16 if name == "digits" else 255

@@ -10,6 +10,7 @@ from hwgen.files import reason
 
 FOLDER = "cifar-10-batches-bin"
 _RECORD = 1 + 3 * 32 * 32  # label; red, green, blue, each row by row
+# Integers that add up to 256: the same grey on every machine, and white stays 255.
 _GREY = np.array([77, 150, 29], np.int32)  # of 256: luminance, as television weighs colours
 
 
@@ -19,6 +20,8 @@ def load(
     """Images uint8 [n, 32, 32], or [n, 32, 32, 3] in colour: red, green, blue; labels int64 [n].
 
     Raises `DataError`.
+
+    folder: with the files of the authors' binary version. Grey is the luminance, 0..255.
     """
     names = ["test_batch.bin"] if test else [f"data_batch_{i}.bin" for i in range(1, 6)]
     parts, labels = zip(*(_read(folder / name) for name in names), strict=True)

@@ -23,7 +23,7 @@ class Drawn(Protocol):
 
     @property
     def split(self) -> str:
-        """ "train", "validation" or "test"; "" if it is not known."""
+        """Which part: "train", "validation" or "test"; "" if it is not known."""
 
     @property
     def split_seed(self) -> int | None:

@@ -32,7 +32,10 @@ class Recordings:
         return len(self.offsets) - 1
 
     def take(self, chosen: NDArray[np.integer] | slice) -> "Recordings":
-        """Some recordings, in the order of `chosen`."""
+        """Some recordings, in the order of `chosen`.
+
+        Times stay as they are, from each recording's own beginning.
+        """
         order = np.arange(len(self))[chosen]
         counts = np.diff(self.offsets)[order]
         offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
@@ -43,7 +46,10 @@ class Recordings:
         )
 
     def pictures(self) -> NDArray[np.uint8]:
-        """Events counted per pixel, up to 255: uint8 [n, height, width]."""
+        """Events counted per pixel, up to 255: uint8 [n, height, width].
+
+        Both polarities count alike. It is to look at; networks take `hwgen.data.encoding.events`.
+        """
         n, n_pixels = len(self), self.height * self.width
         recording = np.repeat(np.arange(n), np.diff(self.offsets))
         pixels = recording * n_pixels + self.addresses // CHANNELS
@@ -53,7 +59,10 @@ class Recordings:
 
 def dealt(labels: NDArray[np.int64]) -> NDArray[np.intp]:
     """Order in which the first of each class comes, then the second, and so on: files come class by
-    class, and who looks at a few wants to see all."""
+    class, and who looks at a few wants to see all.
+
+    labels: int64 [n]. Returns each index once; within a round classes come in ascending order.
+    """
     rounds = np.zeros(len(labels), np.intp)
     for label in np.unique(labels):
         own = labels == label

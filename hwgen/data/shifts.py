@@ -17,7 +17,10 @@ class World:
     noise: float = 0.0
 
     def seen(self, dataset: Dataset, seed: int) -> Dataset:
-        """The data set as it looks there; `seed` is that of the noise."""
+        """The data set as it looks there; `seed` is that of the noise.
+
+        Images stay uint8, 0..x_max; labels stay. Rotation is about the middle, and interpolates.
+        """
         images = dataset.images.astype(np.float64)
         if self.rotate_degrees:
             images = rotate(images, self.rotate_degrees, axes=(2, 1), reshape=False, order=1)
@@ -30,7 +33,10 @@ class World:
 
 
 def only(dataset: Dataset, labels: frozenset[int]) -> Dataset:
-    """The part of a data set that has these labels; all of it, if they are none."""
+    """The part of a data set that has these labels; all of it, if they are none.
+
+    Names and split stay. Labels keep their numbers, so a network keeps its outputs.
+    """
     if not labels:
         return dataset
     chosen = np.isin(dataset.labels, sorted(labels))

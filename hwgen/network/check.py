@@ -13,6 +13,8 @@ def check_spec(network: NetworkSpec, where: str) -> None:
     """Raise `ParamsError`, with all reasons in a line, if the layers do not go together.
 
     `where` opens the message.
+
+    All reasons at once, so that a file is mended in one go.
     """
     found = list(problems(network))
     if found:
@@ -20,7 +22,10 @@ def check_spec(network: NetworkSpec, where: str) -> None:
 
 
 def problems(network: NetworkSpec) -> Iterator[str]:
-    """Why this is no network of the contract; nothing if it is one."""
+    """Why this is no network of the contract; nothing if it is one.
+
+    Each is a clause of a message. Thresholds and weights are checked by `Params.check`.
+    """
     if not network.layers:
         yield "layers must hold at least one layer"
         return

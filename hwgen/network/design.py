@@ -61,6 +61,9 @@ class Design:
         return bool(self.loaded_layers)
 
     def all_loaded(self) -> "Design":
-        """The same, with all weights loaded that can be."""
+        """The same, with all weights loaded that can be.
+
+        Where weights lie in SPRAM whatever the board: for tests and benches.
+        """
         layers = tuple(self.learning_layers) if self.learns else self.params.spec.dense_layers
         return replace(self, loaded_layers=layers)

@@ -24,7 +24,10 @@ _KNOWN: dict[str, tuple[str, Callable[[Any], bool]]] = {
 
 
 def check(provenance: Mapping[str, Any], where: str) -> None:
-    """Raise `ParamsError` if it cannot be read again; `where` opens the message."""
+    """Raise `ParamsError` if it cannot be read again; `where` opens the message.
+
+    Fields that hwgen does not know stay as they are; they must be plain JSON (contract, section 1).
+    """
     schema.check_plain(provenance, where=where, error=ParamsError)
     for name, (expected, holds) in _KNOWN.items():
         if name in provenance and not holds(provenance[name]):

@@ -10,6 +10,8 @@ def rounding(layers: Iterable[Any], rounded: bool) -> Iterator[None]:
     """Within it, layers compute with the integers (as always) or with the shadows as they are.
 
     layers: of a network, each with an attribute `rounded`.
+
+    `rounded` is True again at its end, whatever happened within.
     """
     chosen = list(layers)
     try:

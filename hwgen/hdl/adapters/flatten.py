@@ -15,7 +15,7 @@ class Unflatten(wiring.Component):
     A table with a row for each pixel, and one register. Of two channels, the lowest bit of the
     index is the channel.
 
-    Its channels are those of a camera's polarities.
+    Two channels are the polarities of a camera.
     """
 
     def __init__(self, shape: Shape) -> None:

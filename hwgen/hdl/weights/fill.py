@@ -48,7 +48,7 @@ class Fill(wiring.Component):
                         last_word.eq(self.address == store.depth - 1),
                         self.write_en[number].eq(full),
                     ]
-        # A full word needs a cycle to be written; it must not be shifted in it.
+        # A full word needs a cycle to be written. Meanwhile nothing is shifted into it.
         m.d.comb += self.i.ready.eq(self.busy & ~full)
         with m.If(self.start):
             m.d.sync += [self.busy.eq(1), which.eq(self.which), self.address.eq(0)]

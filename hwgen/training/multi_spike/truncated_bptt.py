@@ -50,7 +50,7 @@ class TruncatedNetwork(nn.Module):
 
     @property
     def readout(self) -> Readout:
-        """ "spike_count" or "potential"."""
+        """Either "spike_count" or "potential"."""
         return self.spec.readout
 
     @property
