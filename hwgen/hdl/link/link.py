@@ -26,7 +26,8 @@ class Link(wiring.Component):
     def __init__(self, divisor: int) -> None:
         """divisor: clock cycles a bit.
 
-        Raises ValueError below `uart.MIN_DIVISOR`. A bit lasts divisor / clock frequency seconds.
+        A bit lasts divisor / clock frequency seconds. Below `uart.MIN_DIVISOR` elaboration raises
+        ValueError.
         """
         self._divisor = divisor
         super().__init__(
