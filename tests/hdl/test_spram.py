@@ -183,7 +183,7 @@ def test_weights_stay_from_session_to_session(library: Path, params: Params) -> 
 
 FAULTS = [
     Fault(  # one word to a wrong address
-        "loader",
+        "weights/loader",
         "write_address.eq(fill.address)",
         "write_address.eq(fill.address ^ (fill.address == 5))",
     ),
