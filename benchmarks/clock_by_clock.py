@@ -9,18 +9,21 @@ the slowest counts, and nothing else costs anything.
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from hwgen.boards import board
 from hwgen.estimate.design import for_board
 from hwgen.model import folder as model_folder
+from hwgen.network.design import Design
 from hwgen.network.params import Params
 from hwgen.network.spikes import n_spikes
 from hwgen.protocol.memory import n_blocks
 from hwgen.verification import verify
+from hwgen.verification.job import Job
 
 
-def visits(params: Params, lanes: list[int]) -> list[int]:
+def visits(params: Params, lanes: Sequence[int]) -> list[int]:
     """Of each layer that has weights, cycles that all its synapses take in all steps."""
     cycles = []
     for layer, n in zip(params.spec.layers, lanes, strict=True):
@@ -43,9 +46,10 @@ def main() -> None:
     folder = model_folder.find(options.model)
     params = folder.params()
     given = options.lanes.split(",") if options.lanes else []
-    lanes = [int(n) for n in given] or list(for_board(params, board.load(options.board)).lanes)
+    lanes = tuple(map(int, given)) or for_board(params, board.load(options.board)).lanes
     inputs = folder.vectors(params).inputs[: options.samples]
-    found = verify.run(params, inputs, lanes=lanes, build_dir=Path("build") / "clock-by-clock")
+    folder_made = Path("build") / "clock-by-clock"
+    found = verify.run(Job(design=Design(params, lanes), inputs=inputs, build_dir=folder_made))
     found.check()
     clocked = visits(params, lanes)
     figures = {

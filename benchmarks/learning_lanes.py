@@ -20,7 +20,9 @@ from hwgen.estimate.design import for_board
 from hwgen.files import write_atomic
 from hwgen.model import folder as model_folder
 from hwgen.network.params import Params
-from hwgen.verification import verify_learning
+from hwgen.verification import verify
+from hwgen.verification.job import Job
+from hwgen.verification.passes import lessons
 
 HEAD = """\
 | lanes | LUT | BRAM | DSP | Fmax | cycles an update | weights a cycle | weights/s |
@@ -40,24 +42,26 @@ def measured(
     with phases(f"{lanes}") as phase:
         routed = synthesis.build(design, target, build_dir=folder, on_phase=phase)
     with bar(f"{lanes} learns") as progress:
-        learnt = verify_learning.run(
-            params,
-            labelled.choose(params, n, data_dir=options.data_dir),
-            lanes=lanes,
-            every=n,
-            spram=design.is_filled,
+        samples = labelled.choose(params, n, data_dir=options.data_dir)
+        job = Job(
+            design=design,
+            inputs=samples.inputs,
             build_dir=folder / "verify",
-            on_progress=progress,
+            labels=samples.labels,
+            truths=samples.truths,
+            passes=lessons(read_every=None),
         )
+        learnt = verify.run(job, on_progress=progress)
     learnt.check()
+    assert learnt.learning is not None
     row = {
         "digest": params.digest,
         "lut": routed.luts.used,
         "bram": routed.brams.used,
         "dsp": routed.dsps.used,
         "fmax_hz": routed.fmax_hz,
-        "cycles": learnt.update_cycles_mean,
-        "weights": learnt.weights_per_cycle,
+        "cycles": learnt.learning.update_cycles_mean,
+        "weights": learnt.learning.weights_per_cycle,
     }
     write_atomic(kept, json.dumps(row))
     return row

@@ -57,6 +57,7 @@ class Scoreboard:
     def to_json(self) -> dict[str, Any]:
         return {
             "n_compared": self.n_compared,
+            "n_mismatches": int(self.mismatch is not None),  # it looks for no more than one
             "mismatch": asdict(self.mismatch) if self.mismatch else None,
         }
 

@@ -1,9 +1,9 @@
 """Test bench of a `hwgen_core` that learns: as `tb_core`, and all shadow weights.
 
 Samples come with labels (`labels.npy`, int64 [n], `UNLABELLED` of those not to be learnt). After
-every `every` samples of a pass, and after the last, the core is asked for its shadow weights, and
-what it sends is compared with those of golden's student. A reset does not undo what was learnt, so
-each pass goes on from the weights of the last. A core with the port `fill` is filled first.
+every `read_every` samples of a pass, and after the last, the core is asked for its shadow weights,
+and what it sends is compared with those of golden's student. A reset does not undo what was learnt,
+so each pass goes on from the weights of the last. A core with the port `fill` is filled first.
 """
 
 import json
@@ -142,7 +142,7 @@ async def core_learns_as_golden(dut) -> None:
         expected = Expected(current, inputs, labels)
         current = expected.params
         board = Scoreboard(params, inputs, False, expected.trace)
-        seed, stall = options["seed"] + number, options["stall"]
+        seed, stall = job["seed"] + number, options["stall"]
         bench = LearningBench(
             dut, params, job["lanes"], board, random.Random(seed), stall, expected
         )
@@ -157,7 +157,7 @@ async def core_learns_as_golden(dut) -> None:
             await bench.fill()
         order, done = np.random.default_rng(seed), number * len(inputs)
         with suppress(BrokenError):
-            await bench.learn(inputs, labels, options["every"], order, done)
+            await bench.learn(inputs, labels, options["read_every"], order, done)
         if board.mismatch is None:
             await check_registers(dut, params, inputs, board, bench.busy_cycles)
         last_steps = bench.monitors[-1].board.last_steps
@@ -167,7 +167,6 @@ async def core_learns_as_golden(dut) -> None:
         passes.append(
             board.to_json()
             | {
-                "n_mismatches": int(board.mismatch is not None),
                 "decisions": bench.labels,
                 "waits": [after - max(result, step) for result, step, after in waits],
                 "n_written": expected.n_written,

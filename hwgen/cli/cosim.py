@@ -1,38 +1,46 @@
 """The verb `cosim`: a Verilog simulator against golden."""
 
-import statistics
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 
-from hwgen.cli import learning_result, options
-from hwgen.cli.console import bar, facts, print_json
+from hwgen.cli import options as shared
+from hwgen.cli.console import bar, facts, out
 from hwgen.cli.design import BoardOption, Record, choose
+from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
 from hwgen.model import folder as model_module
 from hwgen.model.folder import ModelFolder
 from hwgen.network.params import Params
 
+if TYPE_CHECKING:
+    from hwgen.verification.job import Job
 
-def cosim(
-    model: options.Model,
+
+@dataclass(frozen=True, kw_only=True)
+class CosimOptions:
+    model: shared.Model
     samples: Annotated[
         int, typer.Option(help="How many; more than the vectors hold come from the test set.")
-    ] = 20,
-    stall: options.Stall = 0.2,
-    simulator: Annotated[str, typer.Option(help="icarus or verilator.")] = "icarus",
-    learning: options.Learning = False,
-    lanes: options.Lanes = "",
-    board: BoardOption = "",
-    seed: options.Seed = 0,
-    data_dir: options.DataDir = None,
-    build_dir: options.BuildDir = None,
-    record: Record = False,
-    json: options.Json = False,
-) -> None:
+    ] = 20
+    stall: shared.Stall = 0.2
+    simulator: Annotated[str, typer.Option(help="icarus or verilator.")] = "icarus"
+    learning: shared.Learning = False
+    lanes: shared.Lanes = ""
+    board: BoardOption = ""
+    seed: shared.Seed = 0
+    data_dir: shared.DataDir = None
+    build_dir: shared.BuildDir = None
+    record: Record = False
+    json: shared.Json = False
+
+
+@verb
+def cosim(options: CosimOptions) -> Answer:
     """Compare the core, in a Verilog simulator, with golden: every spike, potential and decision.
 
     Samples run twice: with random stalls and everything compared, then at full speed with early
@@ -43,60 +51,64 @@ def cosim(
     """
     from hwgen.verification import cosim as flow
 
+    simulator: Any = options.simulator
     if simulator not in ("icarus", "verilator"):
         raise HwgenError(f"--simulator is {simulator!r}, expected icarus or verilator")
-    if samples < 1:
-        raise HwgenError(f"--samples is {samples}, expected at least 1")
-    folder = model_module.find(model)
-    params = folder.params()
-    design = choose(params, lanes, board)
-    chosen = design.lanes
-    if learning:
-        learning_result.cosim(
-            folder,
-            chosen,
-            n=samples,
-            simulator=simulator,
-            spram=design.is_filled,
-            stall=stall,
-            seed=seed,
-            data_dir=data_dir,
-            build_dir=build_dir,
-            record=record,
-            json=json,
-        )
-        return
-    inputs = _inputs(folder, params, samples, data_dir)
+    if options.samples < 1:
+        raise HwgenError(f"--samples is {options.samples}, expected at least 1")
+    folder = model_module.find(options.model)
+    job, title = _lessons(folder, options) if options.learning else _inference(folder, options)
     with bar(f"cosim, {simulator}") as progress:
-        result = flow.run(
-            params,
-            inputs,
-            lanes=chosen,
-            build_dir=build_dir or Path("build") / f"{params.name}-cosim",
-            simulator=simulator,  # type: ignore[arg-type]
-            stall=stall,
-            seed=seed,
-            on_progress=progress,
-        )
-    if record:
-        from hwgen.report import results
+        result = flow.run(job, simulator, on_progress=progress)
 
-        results.record(folder, result)
-    if json:
-        print_json(result.to_json())
-    elif not result.mismatch:
-        cycles = result.latency_cycles
-        facts(
-            f"{params.name} on {simulator}, lanes {','.join(map(str, chosen))}",
-            [
-                ("verdict", f"0 mismatches of {result.n_compared} compared"),
-                ("samples", result.n_samples),
-                ("cycles to decision", f"mean {statistics.mean(cycles):.0f}, worst {max(cycles)}"),
-                ("cycles per sample", f"{result.cycles_per_sample:.0f}, back to back"),
-                ("time", f"{result.seconds:.1f} s"),
-            ],
-        )
-    result.check()
+    def tell() -> None:
+        if result.learning or not result.mismatch:
+            facts(title, result.rows())
+        if result.learning:
+            out.print(result.verdict)
+
+    return Answer(
+        json=result.to_json(), tell=tell, result=result, folder=folder, check=result.check
+    )
+
+
+def _inference(folder: ModelFolder, options: CosimOptions) -> tuple["Job", str]:
+    """What to do, and the title of what came of it."""
+    from hwgen.verification.job import Job
+    from hwgen.verification.passes import stalled_then_fast
+
+    params = folder.params()
+    design = choose(params, options.lanes, options.board)
+    job = Job(
+        design=design.in_memory_blocks(),
+        inputs=_inputs(folder, params, options.samples, options.data_dir),
+        build_dir=options.build_dir or Path("build") / f"{params.name}-cosim",
+        passes=stalled_then_fast(options.stall),
+        seed=options.seed,
+    )
+    lanes = ",".join(map(str, design.lanes))
+    return job, f"{params.name} on {options.simulator}, lanes {lanes}"
+
+
+def _lessons(folder: ModelFolder, options: CosimOptions) -> tuple["Job", str]:
+    from hwgen.data import labelled
+    from hwgen.verification.job import Job
+    from hwgen.verification.passes import lessons
+
+    params = folder.params()
+    design = choose(params, options.lanes, options.board)
+    samples = labelled.choose(params, options.samples, seed=options.seed, data_dir=options.data_dir)
+    job = Job(
+        design=design,
+        inputs=samples.inputs,
+        build_dir=options.build_dir or Path("build") / f"{params.name}-cosim-learning",
+        labels=samples.labels,
+        truths=samples.truths,
+        passes=lessons(options.stall),
+        seed=options.seed,
+    )
+    lanes = ",".join(map(str, design.lanes))
+    return job, f"{params.name} learns {samples.dataset}, {options.simulator}, lanes {lanes}"
 
 
 def _inputs(

@@ -1,52 +1,74 @@
 """The verb verify: a whole test set through the compiled core."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hwgen.cli import learning_result, options
-from hwgen.cli.console import bar, err, facts, out, percent, phases, print_json
+from hwgen.cli import options as shared
+from hwgen.cli.console import bar, err, facts, out, phases
 from hwgen.cli.design import BoardOption, Record, choose
+from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
 from hwgen.model import folder as model_module
+from hwgen.model.folder import ModelFolder
+
+if TYPE_CHECKING:
+    from hwgen.verification.result import EqualityResult
 
 N_LEARNT = 500  # samples, unless said otherwise
 
 
-def verify(
-    model: options.Model,
+@dataclass(frozen=True, kw_only=True)
+class VerifyOptions:
+    model: shared.Model
     samples: Annotated[
         int | None,
         typer.Option(help="How many. Default: the whole test set; with --learning, 500."),
-    ] = None,
-    data: Annotated[str, typer.Option(help="Data set, if not the one it was trained on.")] = "",
+    ] = None
+    data: Annotated[str, typer.Option(help="Data set, if not the one it was trained on.")] = ""
     early_exit: Annotated[
         bool,
         typer.Option(
             "--early-exit", help="Stop reading a sample once it is decided, as bitstreams do."
         ),
-    ] = False,
-    stall: options.Stall = 0.0,
+    ] = False
+    stall: shared.Stall = 0.0
     jobs: Annotated[
         int | None, typer.Option(help="Processes. Default: one a core of this machine.")
-    ] = None,
+    ] = None
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep what an interrupted run found equal.")
-    ] = False,
-    learning: options.Learning = False,
+    ] = False
+    learning: shared.Learning = False
     every: Annotated[
         int | None,
         typer.Option(help="With --learning: read weights after each so many samples. Default: 1."),
-    ] = None,
-    lanes: options.Lanes = "",
-    board: BoardOption = "",
-    seed: options.Seed = 0,
-    data_dir: options.DataDir = None,
-    build_dir: options.BuildDir = None,
-    record: Record = False,
-    json: options.Json = False,
-) -> None:
+    ] = None
+    lanes: shared.Lanes = ""
+    board: BoardOption = ""
+    seed: shared.Seed = 0
+    data_dir: shared.DataDir = None
+    build_dir: shared.BuildDir = None
+    record: Record = False
+    json: shared.Json = False
+
+    def check(self) -> None:
+        """Raise `HwgenError` if they contradict each other."""
+        numbers = {"--samples": self.samples, "--jobs": self.jobs, "--every": self.every}
+        for name, number in numbers.items():
+            if number is not None and number < 1:
+                raise HwgenError(f"{name} is {number}, expected at least 1")
+        if self.learning and (self.early_exit or self.resume or self.jobs):
+            raise HwgenError("--early-exit, --resume and --jobs do not go with --learning")
+        if self.every and not self.learning:
+            raise HwgenError("--every goes with --learning only")
+
+
+@verb
+def verify(options: VerifyOptions) -> Answer:
     """Compare the core with golden on the whole test set: every spike, potential and decision.
 
     The Verilog is compiled to machine code once, then kept in the user's cache. Exit code 1 on a
@@ -55,95 +77,101 @@ def verify(
 
     Example: `hwgen verify mnist-binary --board ulx3s_25f`
     """
+    options.check()
+    folder = model_module.find(options.model)
+    return _lessons(folder, options) if options.learning else _inference(folder, options)
+
+
+def _inference(folder: ModelFolder, options: VerifyOptions) -> Answer:
     from hwgen.data import for_network
     from hwgen.data.inputs import encoded
     from hwgen.verification import verify as flow
+    from hwgen.verification.job import Job
+    from hwgen.verification.passes import Pass
 
-    for name, number in (("--samples", samples), ("--jobs", jobs), ("--every", every)):
-        if number is not None and number < 1:
-            raise HwgenError(f"{name} is {number}, expected at least 1")
-    if learning:
-        if early_exit or resume or jobs:
-            raise HwgenError("--early-exit, --resume and --jobs do not go with --learning")
-        folder = model_module.find(model)
-        params = folder.params()
-        design = choose(params, lanes, board)
-        chosen = design.lanes
-        learning_result.verify(
-            folder,
-            chosen,
-            spram=design.is_filled,
-            n=samples or N_LEARNT,
-            every=every or 1,
-            data=data,
-            stall=stall,
-            seed=seed,
-            data_dir=data_dir,
-            build_dir=build_dir,
-            record=record,
-            json=json,
-        )
-        return
-    if every:
-        raise HwgenError("--every goes with --learning only")
-    folder = model_module.find(model)
     params = folder.params()
-    chosen = choose(params, lanes, board).lanes
-    dataset = for_network.data_of(params, "test", name=data, data_dir=data_dir)
+    design = choose(params, options.lanes, options.board)
+    dataset = for_network.data_of(params, "test", name=options.data, data_dir=options.data_dir)
     for_network.check_input(params, dataset)
-    if record:
+    if options.record:
         for_network.check_recordable(params, dataset)
     doubt = for_network.doubt(params, dataset)
-    inputs = encoded(dataset, params.spec, slice(samples))
+    job = Job(
+        design=design.in_memory_blocks(),
+        inputs=encoded(dataset, params.spec, slice(options.samples)),
+        build_dir=options.build_dir or Path("build") / f"{params.name}-verify",
+        truths=dataset.labels[: options.samples],
+        passes=(Pass(stall=options.stall, early_exit=options.early_exit),),
+        seed=options.seed,
+    )
     with phases("verify") as phase, bar("verify") as progress:
         result = flow.run(
-            params,
-            inputs,
-            lanes=chosen,
-            build_dir=build_dir or Path("build") / f"{params.name}-verify",
-            labels=dataset.labels[:samples],
-            early_exit=early_exit,
-            stall=stall,
-            seed=seed,
-            n_processes=jobs,
-            resume=resume,
+            job,
+            n_processes=options.jobs,
+            resume=options.resume,
             on_phase=phase,
             on_progress=progress,
         )
-    if record:
-        from hwgen.report import results
+    lanes = ",".join(map(str, design.lanes))
+    rows = [*result.rows(), *([("doubt", doubt)] if doubt else [])]
 
-        results.record(folder, result)
-    if json:
-        print_json(result.to_json() | {"doubt": doubt})
-    else:
-        facts(
-            f"{params.name} on {dataset.name}, lanes {','.join(map(str, chosen))}",
-            [
-                ("samples", f"{result.n_samples}, {result.n_resumed} of an earlier run"),
-                ("accuracy of the core", percent((result.n_correct or 0) / result.n_samples)),
-                *((f"{kind} compared", count) for kind, count in result.compared.items()),
-                ("cycles per sample", f"{result.cycles_per_sample:.0f}, back to back"),
-                (
-                    "cycles to decision",
-                    f"mean {result.latency_mean:.0f}, worst {result.latency_worst}",
-                ),
-                ("speed of golden", f"{result.golden_images_per_s:.0f} images/s in a process"),
-                ("speed of the core", f"{result.core_images_per_s:.0f} images/s in a process"),
-                (
-                    "time",
-                    f"{result.seconds:.1f} s, of which {result.compile_s:.1f} s to make the core; "
-                    f"{result.n_processes} processes",
-                ),
-                *([("doubt", doubt)] if doubt else []),
-            ],
-        )
+    def check() -> None:
+        if result.mismatch and result.mismatch.sample >= 0:
+            names = f"{options.model} --lanes {lanes} --samples {result.mismatch.sample + 1}"
+            err.print(f"for a waveform: hwgen cosim {names}", markup=False, soft_wrap=True)
+        result.check()
+
+    return Answer(
+        json=result.to_json() | {"doubt": doubt},
+        tell=_teller(f"{params.name} on {dataset.name}, lanes {lanes}", rows, result),
+        result=result,
+        folder=folder,
+        check=check,
+    )
+
+
+def _lessons(folder: ModelFolder, options: VerifyOptions) -> Answer:
+    from hwgen.data import labelled
+    from hwgen.verification import verify as flow
+    from hwgen.verification.job import Job
+    from hwgen.verification.passes import lessons
+
+    params = folder.params()
+    design = choose(params, options.lanes, options.board)
+    samples = labelled.choose(
+        params,
+        options.samples or N_LEARNT,
+        name=options.data,
+        seed=options.seed,
+        data_dir=options.data_dir,
+    )
+    job = Job(
+        design=design,
+        inputs=samples.inputs,
+        build_dir=options.build_dir or Path("build") / f"{params.name}-verify-learning",
+        labels=samples.labels,
+        truths=samples.truths,
+        passes=lessons(options.stall, read_every=options.every or 1),
+        seed=options.seed,
+    )
+    with phases("verify") as phase, bar("verify") as progress:
+        result = flow.run(job, on_phase=phase, on_progress=progress)
+    lanes = ",".join(map(str, design.lanes))
+    title = f"{params.name} learns {samples.dataset}, cxxrtl, lanes {lanes}"
+    return Answer(
+        json=result.to_json(),
+        tell=_teller(title, result.rows(), result),
+        result=result,
+        folder=folder,
+        check=result.check,
+    )
+
+
+def _teller(
+    title: str, rows: list[tuple[str, object]], result: "EqualityResult"
+) -> Callable[[], None]:
+    def tell() -> None:
+        facts(title, rows)
         out.print(result.verdict)
-    if result.mismatch and result.mismatch.sample >= 0:
-        names = f"{model} --lanes {','.join(map(str, chosen))}"
-        err.print(
-            f"for a waveform: hwgen cosim {names} --samples {result.mismatch.sample + 1}",
-            markup=False,
-            soft_wrap=True,
-        )
-    result.check()
+
+    return tell

@@ -21,7 +21,9 @@ from hwgen.model.folder import ModelFolder
 from hwgen.progress import Progress
 from hwgen.report import results
 from hwgen.verification import cosim
-from hwgen.verification.cosim import CosimResult
+from hwgen.verification.job import Job
+from hwgen.verification.passes import stalled_then_fast
+from hwgen.verification.result import EqualityResult
 
 RECIPE, BOARD = "digits", "icebreaker"
 N_STALLED = 60  # samples also run with stalls; the whole test set runs at full speed
@@ -33,12 +35,12 @@ class DemoResult:
 
     training: TrainResult
     verilog: Path
-    cosim: CosimResult
+    cosim: EqualityResult
     rtl_accuracy: float
     synth: SynthResult
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self) | {"synth": self.synth.to_json()}
+        return asdict(self) | {"cosim": self.cosim.to_json(), "synth": self.synth.to_json()}
 
     def rows(self) -> list[tuple[str, str]]:
         """The closing table."""
@@ -82,14 +84,13 @@ def run(
     verilog = out / "hwgen_core.v"
     write_atomic(verilog, to_verilog(design))
     test = data_of(params, "test")
-    compared = cosim.run(
-        params,
-        encoded(test, params.spec),
-        lanes=design.lanes,
+    job = Job(
+        design=design.in_memory_blocks(),
+        inputs=encoded(test, params.spec),
         build_dir=out / "cosim",
-        n_stalled=N_STALLED,
-        on_progress=on_cosim,
+        passes=stalled_then_fast(0.2, n_stalled=N_STALLED),
     )
+    compared = cosim.run(job, on_progress=on_cosim)
     compared.check()
     results.record(folder, compared)
     built = synthesis.build(

@@ -60,6 +60,10 @@ class Design:
         """Whether a host must load weights before the first sample."""
         return bool(self.loaded_layers)
 
+    def in_memory_blocks(self) -> "Design":
+        """The same, but with no weights that a host must load: they are there from the start."""
+        return replace(self, loaded_layers=())
+
     def all_loaded(self) -> "Design":
         """The same, with all weights loaded that can be.
 

@@ -14,16 +14,22 @@ from hwgen.model.folder import ModelFolder
 from hwgen.network.params import Params
 from hwgen.protocol.words import VERSION
 from hwgen.report.card import lanes_text, render
-from hwgen.verification.cosim import CosimResult
-from hwgen.verification.learning_result import LearningResult
-from hwgen.verification.verify import VerifyResult
+from hwgen.verification.result import EqualityResult
 
 RESULTS = "results.json"
+_COSIM_KEPT = (
+    *("digest", "simulator", "lanes", "n_samples", "n_compared", "n_mismatches"),
+    *("cycles_per_sample", "latency_cycles"),
+)
+_VERIFY_KEPT = (
+    *("digest", "lanes", "early_exit", "n_samples", "n_correct", "n_compared", "n_mismatches"),
+    *("cycles_per_sample", "latency_mean", "latency_worst"),
+)
 
 
 def record(
     folder: ModelFolder,
-    result: Evaluation | CosimResult | VerifyResult | LearningResult | SynthResult,
+    result: Evaluation | EqualityResult | SynthResult,
 ) -> None:
     """Add a result to the model's `results.json` and write its card anew.
 
@@ -37,14 +43,9 @@ def record(
     kept = of(folder, params)
     if isinstance(result, Evaluation):
         kept["evaluation"] = result.to_json()
-    elif isinstance(result, CosimResult):
-        kept[f"cosim {lanes_text(result.lanes)}"] = _cosim(result)
-    elif isinstance(result, VerifyResult):
-        mode = ", early exit" * result.early_exit + f", stall {result.stall:g}" * (result.stall > 0)
-        kept[f"verify {lanes_text(result.lanes)}{mode}"] = _verify(result)
-    elif isinstance(result, LearningResult):
-        stall = f", stall {result.stall:g}" * (result.stall > 0)
-        kept[f"learning {result.bench} {lanes_text(result.lanes)}{stall}"] = _learning(result)
+    elif isinstance(result, EqualityResult):
+        name, entry = _equality(result)
+        kept[name] = entry
     else:
         kept[f"synth {result.board}"] = _synth(result)
     try:
@@ -75,39 +76,22 @@ def _read(path: Path) -> dict[str, Any]:
     return table if isinstance(table, dict) else {}
 
 
-def _cosim(result: CosimResult) -> dict[str, Any]:
-    return {
-        "digest": result.digest,
-        "simulator": result.simulator,
-        "lanes": result.lanes,
-        "n_samples": result.n_samples,
-        "n_compared": result.n_compared,
-        "n_mismatches": result.n_mismatches,
-        "cycles_mean": statistics.mean(result.latency_cycles) if result.latency_cycles else None,
-        "cycles_worst": max(result.latency_cycles, default=None),
-        "cycles_per_sample": result.cycles_per_sample,
-        "latency_cycles": result.latency_cycles,
+def _equality(result: EqualityResult) -> tuple[str, dict[str, Any]]:
+    """What is kept of a comparison with golden, and its key: kind, lanes, how."""
+    told, lanes = result.to_json(), lanes_text(result.lanes)
+    early_exit, stall = result.options.early_exit, result.options.stall
+    mode = ", early exit" * early_exit + f", stall {stall:g}" * (stall > 0)
+    if result.learning:
+        kept = {name: told[name] for name in told if name not in ("mismatch", "seconds")}
+        return f"learning {result.backend} {lanes}{mode}", kept
+    if result.backend == "cxxrtl":
+        return f"verify {lanes}{mode}", {name: told[name] for name in _VERIFY_KEPT}
+    cycles = result.latency_cycles
+    figures = {
+        "cycles_mean": statistics.mean(cycles) if cycles else None,
+        "cycles_worst": max(cycles, default=None),
     }
-
-
-def _verify(result: VerifyResult) -> dict[str, Any]:
-    return {
-        "digest": result.digest,
-        "lanes": result.lanes,
-        "early_exit": result.early_exit,
-        "n_samples": result.n_samples,
-        "n_correct": result.n_correct,
-        "n_compared": result.n_compared,
-        "n_mismatches": result.n_mismatches,
-        "cycles_per_sample": result.cycles_per_sample,
-        "latency_mean": result.latency_mean,
-        "latency_worst": result.latency_worst,
-    }
-
-
-def _learning(result: LearningResult) -> dict[str, Any]:
-    kept = result.to_json()
-    return {name: value for name, value in kept.items() if name not in ("mismatch", "seconds")}
+    return f"cosim {lanes}", {name: told[name] for name in _COSIM_KEPT} | figures
 
 
 def _synth(result: SynthResult) -> dict[str, Any]:

@@ -37,7 +37,7 @@ class SessionJob(ctypes.Structure):
         ("inputs", c_void_p),
         *_fields(c_int64, "multi_spike early_exit quiet_cycles"),
         ("stall", c_double),
-        ("spell", c_int64),
+        ("stall_burst", c_int64),
         ("seed", c_uint64),
         ("core", c_void_p),
         ("n_cuts", c_int64),

@@ -43,16 +43,16 @@ Shadows = Mapping[int, NDArray[np.int64]]  # by layer: [n_pre, n_post]
 class Lessons:
     """How samples are learnt: labels int64 [n], `UNLABELLED` of those that are not.
 
-    After every `every` samples, and after the last, the core is asked for its shadow weights, and
-    `on_shadows(sample, shadows)` is called. If that returns False, the run ends there. The core is
-    filled with `given` first; a core with shadows in SPRAM needs it, others do not take it.
+    After every `read_every` samples, and after the last, the core is asked for its shadow weights,
+    and `on_shadows(sample, shadows)` is called. If that returns False, the run ends there. The core
+    is filled with `given` first; a core with shadows in SPRAM needs it, others do not take it.
     `reads_first`: also before the first, with sample -1; then the samples that the first reset cuts
     off before the run are lessons, too, from the first on, and have changed the weights.
     """
 
     labels: NDArray[np.int64]
     on_shadows: Callable[[int, Shadows], bool]
-    every: int = 1
+    read_every: int = 1
     given: Shadows | None = None
     reads_first: bool = False
 
@@ -83,7 +83,7 @@ class Compiled:
         inputs: NDArray[np.uint8],
         *,
         stall: float = 0.0,
-        spell: int = 1,
+        stall_burst: int = 1,
         seed: int = 0,
         early_exit: bool = False,
         lessons: Lessons | None = None,
@@ -94,7 +94,7 @@ class Compiled:
 
         Other samples go in before, which a reset cuts off at a random moment; with `cuts`, as many
         resets, behind so many cycles each. Spikes of a step go in in random order. `stall` is the
-        chance of an idle cycle, each cycle, at each end, or of a spell of up to `spell` of them;
+        chance of an idle cycle, each cycle, at each end, or of a burst of up to `stall_burst`;
         with stalls, some tokens go in between that the core must drop, and registers are read. All
         that is random depends on `seed` only. `lessons`: of a core that learns.
         """
@@ -127,9 +127,9 @@ class Compiled:
             inputs=inputs.ctypes.data,
             multi_spike=spec.multi_spike,
             early_exit=early_exit,
-            quiet_cycles=int(quiet * spell / (1 - stall)),
+            quiet_cycles=int(quiet * stall_burst / (1 - stall)),
             stall=stall,
-            spell=spell,
+            stall_burst=stall_burst,
             seed=seed,
             core=self._core,
             n_cuts=n_cuts,
@@ -200,7 +200,7 @@ class _Reader:
                 self._given.append(first)
                 job.layers[index].given = first.ctypes.data
         self._lessons = np.ascontiguousarray(lessons.labels, np.int64) + 1
-        job.lessons, job.every = self._lessons.ctypes.data, lessons.every
+        job.lessons, job.every = self._lessons.ctypes.data, lessons.read_every
         job.reads_first = lessons.reads_first
         job.shadow_bits = spec.learning.shadow_bits
         job.on_shadows = self._callback = OnShadows(self._read)

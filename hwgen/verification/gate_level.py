@@ -5,7 +5,6 @@ Samples go in and answers come out over the simulated serial line; the half insi
 this also proves that the tools kept each of them.
 """
 
-import json
 import re
 import time
 from collections.abc import Sequence
@@ -19,14 +18,14 @@ from numpy.typing import NDArray
 from hwgen.boards.board import Board, Family
 from hwgen.build.synthesis import NAME, SynthResult
 from hwgen.errors import MismatchError, ToolError
-from hwgen.files import save_array, write_atomic
+from hwgen.files import write_atomic
 from hwgen.hdl.top import TOP, uart_verilog
-from hwgen.network import params_file
 from hwgen.network.design import Design
 from hwgen.network.params import Params
 from hwgen.package_data import share
 from hwgen.toolchain import tools
 from hwgen.toolchain.simulator import run_bench
+from hwgen.verification.job import write_folder
 
 Level = Literal["rtl", "netlist", "bitstream"]
 # Models of yosys without function, or not of Verilog-2005 and never in a netlist.
@@ -194,9 +193,7 @@ def _run(params: Params, inputs: NDArray[np.uint8], job: _Job, job_dir: Path) ->
         "early_exit": job.early_exit,
         "lanes": job.lanes,
     }
-    write_atomic(job_dir / "job.json", json.dumps(bench_job))
-    params_file.save(params, job_dir / "params.safetensors")
-    save_array(job_dir / "inputs.npy", inputs)
+    write_folder(job_dir, params, inputs, bench_job)
     result = run_bench(
         "tb_top",
         top=job.top,

@@ -23,6 +23,7 @@ from hwgen.network.params import Params
 from hwgen.verification.compare import compare, first
 from hwgen.verification.cxxrtl_session import Compiled, Lessons, Shadows
 from hwgen.verification.mismatch import Mismatch
+from hwgen.verification.passes import Pass
 
 
 class Beside:
@@ -74,16 +75,15 @@ def run(
     core: Compiled,
     inputs: NDArray[np.uint8],
     labels: NDArray[np.int64],
+    one: Pass,
     *,
-    every: int = 1,
-    stall: float = 0.0,
     seed: int = 0,
-    spram: bool = False,
+    filled: bool = False,
     on_sample: Callable[[int], None] = lambda n: None,
 ) -> dict[str, Any]:
     """A pass, from reset to the first difference in shadow weights; returns what
-    `hwgen.verification.learning_result.verdict` takes. Arguments as of `Beside`, `Lessons`,
-    `Compiled.run`; with `spram`, the core is filled first."""
+    `hwgen.verification.result.verdict` takes. Arguments as of `Beside` and
+    `Compiled.run`; with `filled`, the core is filled first."""
     beside = Beside(params, inputs, labels)
 
     def on_shadows(sample: int, shadows: Shadows) -> bool:
@@ -92,9 +92,14 @@ def run(
 
     given = {n: params.shadows[n].astype(np.int64) for n in params.spec.learning_layers}
     lessons = Lessons(
-        labels=labels, on_shadows=on_shadows, every=every, given=given if spram else None
+        labels=labels,
+        on_shadows=on_shadows,
+        read_every=one.read_every or len(inputs),
+        given=given if filled else None,
     )
-    recording = core.run(inputs, stall=stall, seed=seed, lessons=lessons)
+    recording = core.run(
+        inputs, stall=one.stall, stall_burst=one.stall_burst, seed=seed, lessons=lessons
+    )
     n = len(beside.traces) if beside.mismatch else len(inputs)
     beside.follow(n)
     recording = recording.first(n)
@@ -131,10 +136,10 @@ def _passes(job_dir: Path) -> list[dict[str, Any]]:
     inputs, labels = np.load(job_dir / "inputs.npy"), np.load(job_dir / "labels.npy")
     core = Compiled(Path(job["library"]), params, job["lanes"])
     passes: list[dict[str, Any]] = []
-    for options in job["passes"]:
-        passes.append(
-            run(params, core, inputs, labels, on_sample=lambda n: _say(done=n), **options)
-        )
+    for one in job["passes"]:
+        how = {"seed": job["seed"], "filled": job["filled"], "on_sample": lambda n: _say(done=n)}
+        n = one["n_samples"]
+        passes.append(run(params, core, inputs[:n], labels[:n], Pass(**one), **how))
         if passes[-1]["mismatch"]:
             break
     return passes

@@ -26,6 +26,7 @@ from hwgen.network import params_file
 from hwgen.verification.compare import compare
 from hwgen.verification.cxxrtl_session import Compiled
 from hwgen.verification.mismatch import Mismatch
+from hwgen.verification.passes import Pass
 
 Chunk = tuple[int, int]  # samples start .. stop - 1
 # The processes share the cores already.
@@ -37,8 +38,8 @@ def run(job_dir: Path, chunks: Sequence[Chunk], n_processes: int) -> Iterator[di
 
     After a mismatch no chunk is begun, but those begun are finished. They are begun in order, so
     the first chunk with a mismatch is always among the results.
-    The folder holds `params.safetensors`, `inputs.npy` (spike times uint8 [n, n_inputs]) and
-    `job.json` (`library`, `lanes`, `stall`, `spell`, `seed`, `early_exit`). Raises `ToolError`.
+    The folder holds `params.safetensors`, `inputs.npy` and
+    `job.json`, as `hwgen.verification.job` writes them, of one pass. Raises `ToolError`.
     """
     waiting = deque(chunks)
     log = job_dir / "chunks.log"
@@ -97,8 +98,9 @@ class _Worker:
         self._inputs = np.load(job_dir / "inputs.npy", mmap_mode="r")
         self._golden = Golden(self._params)
         self._core = Compiled(Path(job["library"]), self._params, job["lanes"])
-        self._stall, self._spell = job["stall"], job["spell"]
-        self._seed, self._early_exit = job["seed"], job["early_exit"]
+        (only,) = job["passes"]
+        self._pass = Pass(**only)
+        self._seed = job["seed"]
 
     def run(self, start: int, stop: int) -> dict[str, Any]:
         """What `compare` found in these samples, the core's decisions, cycles and times.
@@ -106,18 +108,19 @@ class _Worker:
         `latency_cycles`: first token in to result out, of each sample.
         """
         inputs = np.array(self._inputs[start:stop])
+        early_exit = self._pass.early_exit
         begin = time.perf_counter()
         trace = self._golden.run(inputs)
         middle = time.perf_counter()
         recording = self._core.run(
             inputs,
-            stall=self._stall,
-            spell=self._spell,
+            stall=self._pass.stall,
+            stall_burst=self._pass.stall_burst,
             seed=self._seed + start,
-            early_exit=self._early_exit,
+            early_exit=early_exit,
         )
         end = time.perf_counter()
-        found = compare(self._params, inputs, trace, recording, early_exit=self._early_exit)
+        found = compare(self._params, inputs, trace, recording, early_exit=early_exit)
         latency = recording.decided.astype(np.int64) - recording.started.astype(np.int64)
         return {
             "start": start,

@@ -70,7 +70,7 @@ private:
     bool stalls(int end) {
         if (left_[end]) return left_[end]-- > 0;
         if (!random_.chance(job_.stall)) return false;
-        if (job_.spell > 1) left_[end] = random_.below(uint32_t(job_.spell));
+        if (job_.stall_burst > 1) left_[end] = random_.below(uint32_t(job_.stall_burst));
         return true;
     }
     // A spike of no input, if an index can say so, or a POTENTIAL.
@@ -89,6 +89,6 @@ private:
     Filler filler_;
     bool offers_ = false, is_stray_ = false, takes_ = false, reads_ = false, fills_ = false;
     int64_t register_ = -1, asked_ = -1;
-    uint32_t left_[4] = {};  // idle cycles of a spell still to come, at each end
+    uint32_t left_[4] = {};  // idle cycles of a burst still to come, at each end
     uint64_t n_strays_ = 0;
 };

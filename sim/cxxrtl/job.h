@@ -35,7 +35,7 @@ struct Job {
     int64_t early_exit;
     int64_t quiet_cycles;  // nothing moves for so long: the core hangs
     double stall;          // chance of an idle cycle, each cycle, at each end
-    int64_t spell;         // after which up to so many, less one, are idle, too
+    int64_t stall_burst;   // after which up to so many, less one, are idle, too
     uint64_t seed;
     void *core;            // of `hwgen_core`; null: a new one
     int64_t n_cuts;        // resets that cut off other samples before the run, or -1

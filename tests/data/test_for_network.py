@@ -121,8 +121,8 @@ def by_evaluate(folder, monkeypatch, *words):
 def by_verify(folder, monkeypatch, *words):
     found = []
 
-    def caught(params, inputs, **rest):
-        found.append(inputs)
+    def caught(job, **rest):
+        found.append(job.inputs)
         raise StopError
 
     monkeypatch.setattr(verify, "run", caught)

@@ -4,11 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from jobs import inference, twice
 from multi_spike_nets import multi_spike, random_spikes
 from stand_ins import needs
 
 from hwgen.errors import ParamsError
 from hwgen.golden import Golden
+from hwgen.hdl.verilog import to_verilog
 from hwgen.network import params_file
 from hwgen.network.design import Design
 from hwgen.network.layers.conv2d import ConvSpec
@@ -16,6 +18,7 @@ from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.network.spikes import n_spikes
 from hwgen.protocol.tokens import Kind, sample_tokens
 from hwgen.verification import cosim, verify
+from hwgen.verification.passes import Pass
 
 NETWORKS = {
     "zero": ("3x4-9-4", (4, 2), {"weight_bits": 1}),
@@ -131,7 +134,7 @@ def test_potentials_are_as_wide_as_they_must_be(leak_shift, weight):
 def test_the_core_equals_golden(name, tmp_path):
     net, lanes = network(name)
     samples = random_spikes(2, 12, net)
-    done = cosim.run(net, samples, lanes=lanes, build_dir=tmp_path, stall=0.2)
+    done = cosim.run(twice(net, samples, lanes, tmp_path))
     assert done.mismatch is None
     n_spikes_seen = 12 * net.spec.n_steps * sum(layer.n_post for layer in net.spec.layers)
     assert done.n_compared > n_spikes_seen  # in each of two passes
@@ -144,13 +147,13 @@ def test_the_compiled_core_equals_golden(name, tmp_path):
     needs("yosys", "g++")
     net, lanes = network(name)
     samples = random_spikes(2, 40, net)
-    found = verify.run(net, samples, lanes=lanes, build_dir=tmp_path, stall=0.2)
+    found = verify.run(inference(net, samples, lanes, tmp_path, passes=(Pass(stall=0.2),)))
     assert found.mismatch is None
     assert found.compared["spikes"] == 40 * 7 * sum(layer.n_post for layer in net.spec.layers)
     samples[3, 2, 1] ^= 1  # the core takes other spikes than golden
     wrong = replace(net, thresholds=(net.thresholds[0] + 1, *net.thresholds[1:]))
-    text = cosim.to_verilog(Design(wrong, lanes)).replace(wrong.digest, net.digest)
-    bad = verify.run(net, samples, lanes=lanes, build_dir=tmp_path / "bad", verilog=text)
+    text = to_verilog(Design(wrong, lanes)).replace(wrong.digest, net.digest)
+    bad = verify.run(inference(net, samples, lanes, tmp_path / "bad", verilog=text))
     assert bad.mismatch is not None
     assert bad.n_mismatches > 1
 

@@ -10,12 +10,15 @@ from unittest import mock
 from planting import Mutant, Network, PlantingError, network, text_of
 
 from hwgen.errors import ToolError
+from hwgen.network.design import Design
 from hwgen.toolchain import cxxrtl
-from hwgen.verification import cosim, cosim_learning, verify, verify_learning
+from hwgen.verification import cosim, verify
+from hwgen.verification.job import Job
 from hwgen.verification.mismatch import Mismatch
+from hwgen.verification.passes import Pass, lessons, stalled_then_fast
 
 STALL = 0.2
-SPELLS: dict[str, Any] = {"stall": 0.02, "spell": 300}
+BURSTS = Pass(stall=0.02, stall_burst=300)
 N_FEW = 60  # samples in a simulator, and lessons
 
 
@@ -68,18 +71,38 @@ def judge(mutant: Mutant, folder: Path) -> Outcome:
     return Outcome(mutant, simulated, compiled, time.monotonic() - started)
 
 
+def _inference(
+    net: Network, text: str, build_dir: Path, passes: tuple[Pass, ...], n: int | None = None
+) -> Job:
+    return Job(
+        design=Design(net.params, net.lanes),
+        inputs=net.inputs[:n],
+        build_dir=build_dir,
+        passes=passes,
+        verilog=text,
+    )
+
+
+def _lessons(net: Network, text: str, build_dir: Path) -> Job:
+    design, samples = Design(net.params, net.lanes), net.lessons(N_FEW)
+    return Job(
+        design=design.all_loaded() if net.spram else design,
+        inputs=samples.inputs,
+        build_dir=build_dir,
+        labels=samples.labels,
+        passes=lessons(STALL),
+        verilog=text,
+    )
+
+
 def _simulated(net: Network, text: str, build_dir: Path) -> Verdict:
-    how: dict[str, Any] = {"lanes": net.lanes, "build_dir": build_dir, "verilog": text}
-    how["stall"] = STALL
-    with (
-        mock.patch.object(cosim, "simulate", _without_pictures),
-        mock.patch.object(cosim_learning, "simulate", _without_pictures),
-    ):
+    if net.params.spec.learning:
+        job = _lessons(net, text, build_dir)
+    else:
+        job = _inference(net, text, build_dir, stalled_then_fast(STALL), n=N_FEW)
+    with mock.patch.object(cosim, "simulate", _without_pictures):
         try:
-            if net.params.spec.learning:
-                result = cosim_learning.run(net.params, net.lessons(N_FEW), **how)
-                return _verdict(result.mismatch)
-            return _verdict(cosim.run(net.params, net.inputs[:N_FEW], **how).mismatch)
+            return _verdict(cosim.run(job).mismatch)
         except ToolError as error:
             return Verdict(error=str(error))
 
@@ -96,7 +119,6 @@ def _without_pictures(*arguments: Any, waves: bool = False, **options: Any) -> A
 
 def _compiled(net: Network, text: str, build_dir: Path, cache: Path) -> Verdict:
     """With stalls; with long ones; then, as cosim does, with early exit and without stalls."""
-    how: dict[str, Any] = {"lanes": net.lanes, "build_dir": build_dir, "verilog": text}
     # For so few cycles a compiler that does not optimise is faster.
     flags = tuple(flag.replace("-O3", "-O0") for flag in cxxrtl._FLAGS)
     with (
@@ -105,10 +127,9 @@ def _compiled(net: Network, text: str, build_dir: Path, cache: Path) -> Verdict:
     ):
         try:
             if net.params.spec.learning:
-                how |= {"stall": STALL, "spram": net.spram}
-                return _verdict(verify_learning.run(net.params, net.lessons(N_FEW), **how).mismatch)
-            for options in ({"stall": STALL}, SPELLS, {"early_exit": True}):
-                result = verify.run(net.params, net.inputs, n_processes=1, **how, **options)
+                return _verdict(verify.run(_lessons(net, text, build_dir)).mismatch)
+            for one in (Pass(stall=STALL), BURSTS, Pass(early_exit=True)):
+                result = verify.run(_inference(net, text, build_dir, (one,)), n_processes=1)
                 if result.mismatch:
                     break
             return _verdict(result.mismatch)

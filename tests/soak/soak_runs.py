@@ -23,7 +23,7 @@ from hwgen.verification.mismatch import Mismatch
 # Passes of a soak. A spell is long enough for results that wait to stop the whole core, and for a
 # host that sends nothing to let it run dry.
 STALLS = {"stall": 0.3}
-SPELLS = {"stall": 0.02, "spell": 300}
+SPELLS = {"stall": 0.02, "stall_burst": 300}
 PASSES: dict[str, dict[str, Any]] = {
     "no stall": {},
     "stalls": STALLS,
@@ -119,7 +119,7 @@ class Course:
         self._lessons = Lessons(
             labels=labels,
             on_shadows=self._read,
-            every=every,
+            read_every=every,
             given={n: x.astype(np.int64) for n, x in self.shadows.items()} if given else None,
             reads_first=teaches,
         )

@@ -5,6 +5,7 @@ import re
 from types import SimpleNamespace
 
 import pytest
+from jobs import twice
 from samples import random_network, random_params, random_spike_times
 
 from hwgen.errors import MismatchError, ToolError
@@ -36,13 +37,8 @@ def inputs(net):
 def test_equal(net, inputs, tmp_path, simulator):
     calls = []
     result = cosim.run(
-        net,
-        inputs,
-        lanes=LANES,
-        build_dir=tmp_path,
-        simulator=simulator,
-        stall=0.4,
-        seed=1,
+        twice(net, inputs, LANES, tmp_path, stall=0.4, seed=1),
+        simulator,
         on_progress=lambda done, total: calls.append((done, total)),
     )
     result.check()
@@ -71,7 +67,7 @@ def test_pictures(tmp_path, shape, lanes, bits, psp, tau_steps):
     inputs = random_spike_times(7, 6, net)
     for times in Golden(net).run(inputs).spike_times:
         assert 0.02 < (times < net.spec.n_steps).mean() < 0.98
-    result = cosim.run(net, inputs, lanes=lanes, build_dir=tmp_path, stall=0.3, seed=2)
+    result = cosim.run(twice(net, inputs, lanes, tmp_path, stall=0.3, seed=2))
     result.check()
     n_potentials = sum(layer.n_post for layer in net.spec.weighted)
     n_neurons = sum(layer.n_post for layer in net.spec.layers)
@@ -145,9 +141,7 @@ def test_planted_fault_in_pictures_is_found(pictures, tmp_path, monkeypatch, pla
         f"32'd{int(wrong.digest[:8], 16)}", f"32'd{int(pictures.digest[:8], 16)}"
     )
     inputs = random_spike_times(7, 6, pictures)
-    result = cosim.run(
-        pictures, inputs, lanes=PICTURE_LANES, build_dir=tmp_path, verilog=text, stall=0.2
-    )
+    result = cosim.run(twice(pictures, inputs, PICTURE_LANES, tmp_path, verilog=text, stall=0.2))
     assert result.mismatch is not None
     assert result.mismatch.what in what
     assert result.mismatch.layer == layer
@@ -204,7 +198,7 @@ def other_params(net):
     ],
 )
 def test_planted_fault_is_found(net, inputs, tmp_path, plant, what):
-    result = cosim.run(net, inputs, lanes=LANES, build_dir=tmp_path, verilog=plant(net), stall=0.2)
+    result = cosim.run(twice(net, inputs, LANES, tmp_path, verilog=plant(net), stall=0.2))
     assert result.n_mismatches == 1
     assert result.mismatch is not None
     assert result.mismatch.what in what
@@ -219,7 +213,7 @@ def test_planted_fault_is_found(net, inputs, tmp_path, plant, what):
 
 
 def test_mismatch_names_the_place(net, inputs, tmp_path):
-    result = cosim.run(net, inputs, lanes=LANES, build_dir=tmp_path, verilog=flip_weight(net))
+    result = cosim.run(twice(net, inputs, LANES, tmp_path, verilog=flip_weight(net)))
     assert result.mismatch is not None
     assert (result.mismatch.layer, result.mismatch.index) == (0, 7)
 
@@ -228,7 +222,7 @@ def test_a_dead_core_is_a_mismatch(net, inputs, tmp_path):
     text = to_verilog(Design(net, LANES))
     dead = text.replace("assign i__ready = ", "assign i__ready = 1'b0 & ", 1)
     assert dead != text
-    result = cosim.run(net, inputs[:2], lanes=LANES, build_dir=tmp_path, verilog=dead)
+    result = cosim.run(twice(net, inputs[:2], LANES, tmp_path, verilog=dead))
     assert (result.mismatch.what, result.mismatch.sample) == (HANG, 0)
 
 
@@ -236,18 +230,18 @@ def test_an_unknown_signal_is_a_mismatch(net, inputs, tmp_path):
     text = to_verilog(Design(net, LANES))
     unknown, n = re.subn(r"o__valid <= (\S+ );", r"o__valid <= \1 ? 1'bx : 1'b0;", text)
     assert n > 1
-    result = cosim.run(net, inputs[:2], lanes=LANES, build_dir=tmp_path, verilog=unknown)
+    result = cosim.run(twice(net, inputs[:2], LANES, tmp_path, verilog=unknown))
     assert result.mismatch.what == UNKNOWN
 
 
 def test_comparing_nothing_is_refused(net, inputs, tmp_path):
     with pytest.raises(ToolError, match=r"^cosim: no samples given"):
-        cosim.run(net, inputs[:0], lanes=LANES, build_dir=tmp_path)
+        cosim.run(twice(net, inputs[:0], LANES, tmp_path))
 
 
 def test_broken_verilog_says_so(net, inputs, tmp_path):
     with pytest.raises(ToolError, match=r"^tb_core on icarus compared nothing: .*; log: .*$"):
-        cosim.run(net, inputs, lanes=LANES, build_dir=tmp_path, verilog="module hwgen_core(;")
+        cosim.run(twice(net, inputs, LANES, tmp_path, verilog="module hwgen_core(;"))
 
 
 def test_missing_simulator(net, inputs, tmp_path, monkeypatch):
@@ -255,4 +249,4 @@ def test_missing_simulator(net, inputs, tmp_path, monkeypatch):
     with pytest.raises(
         ToolError, match=r"^iverilog not found on PATH; `apt-get install iverilog`$"
     ):
-        cosim.run(net, inputs, lanes=LANES, build_dir=tmp_path)
+        cosim.run(twice(net, inputs, LANES, tmp_path))

@@ -8,6 +8,7 @@ import pytest
 from amaranth.hdl import Cat
 from commands import model_folder, run_json
 from cores import SHADOWS, EndsEarly, Flickers, wrong_core
+from jobs import taught
 from samples import learning_params, random_spike_times
 
 from hwgen.data.labelled import Samples
@@ -16,7 +17,7 @@ from hwgen.hdl.io.gate import Gate
 from hwgen.hdl.verilog import to_verilog
 from hwgen.network.design import Design
 from hwgen.network.learning import UNLABELLED
-from hwgen.verification import cosim, cosim_learning
+from hwgen.verification import cosim
 from hwgen.verification.mismatch import HELD
 
 pytestmark = pytest.mark.cosim
@@ -47,23 +48,24 @@ def samples_of(net, n=12, seed=4):
 )
 def test_equal(tmp_path, shape, lanes, psp, bits, how):
     net = learning_params(psp, bits, shape, shadow_bits=10, **how)
-    result = cosim_learning.run(net, samples_of(net), lanes=lanes, build_dir=tmp_path, stall=0.3)
+    result = cosim.run(taught(net, samples_of(net), lanes, tmp_path, stall=0.3))
     result.check()
-    assert (result.n_mismatches, result.n_samples, result.n_lessons) == (0, 12, 11)
+    assert (result.n_mismatches, result.n_samples, result.learning.n_lessons) == (0, 12, 11)
     # After every sample of one pass, in the end of the other; two or three counts each time.
     n_layers = len(net.spec.learning_layers)
-    expected = 13 * (result.n_shadows + 2 * n_layers) + 2
+    expected = 13 * (result.learning.n_shadows + 2 * n_layers) + 2
     assert result.compared[SHADOWS] == expected
-    assert result.n_updates > 5
-    assert 0 < result.update_cycles_mean <= result.update_cycles_worst
+    figures = result.learning
+    assert figures.n_updates > 5
+    assert 0 < figures.update_cycles_mean <= figures.update_cycles_worst
 
 
 def test_a_core_that_has_to_be_filled(net, tmp_path, monkeypatch):
     samples = samples_of(net)
-    options = {"lanes": LANES, "build_dir": tmp_path, "stall": 0.3, "spram": True}
-    assert cosim_learning.run(net, samples, **options).mismatch is None
+    job = taught(net, samples, LANES, tmp_path, stall=0.3, filled=True)
+    assert cosim.run(job).mismatch is None
     monkeypatch.setattr("hwgen.hdl.weights.fill.Cat", lambda others, last: Cat(others, last ^ 1))
-    found = cosim_learning.run(net, samples, **options).mismatch
+    found = cosim.run(job).mismatch
     assert (found.what, found.sample, found.layer) == (SHADOWS, 0, 0)
 
 
@@ -115,9 +117,7 @@ def port(net, monkeypatch):
 )
 def test_planted_fault_is_found(net, tmp_path, monkeypatch, plant, what):
     text = plant(net, monkeypatch)
-    result = cosim_learning.run(
-        net, samples_of(net), lanes=LANES, build_dir=tmp_path, verilog=text, stall=0.1
-    )
+    result = cosim.run(taught(net, samples_of(net), LANES, tmp_path, verilog=text, stall=0.1))
     assert result.mismatch.what in what
     assert result.mismatch.waveform.endswith(".fst")
     if plant is flipped:
@@ -131,7 +131,7 @@ def test_planted_fault_is_found(net, tmp_path, monkeypatch, plant, what):
 
 def test_a_word_withdrawn_is_a_mismatch(net, tmp_path, monkeypatch):
     monkeypatch.setattr("hwgen.hdl.learning.unit.Readback", Flickers)
-    result = cosim_learning.run(net, samples_of(net), lanes=LANES, build_dir=tmp_path, stall=0.4)
+    result = cosim.run(taught(net, samples_of(net), LANES, tmp_path, stall=0.4))
     assert (result.mismatch.what, result.mismatch.got) == (HELD, -1)
 
 
@@ -144,10 +144,10 @@ def test_half_a_run_is_no_verdict(net, tmp_path, monkeypatch):
 
     monkeypatch.setattr(cosim, "run_bench", halved)
     with pytest.raises(ToolError, match="ended after 1 of 2 passes: not a verdict"):
-        cosim_learning.run(net, samples_of(net), lanes=LANES, build_dir=tmp_path)
+        cosim.run(taught(net, samples_of(net), LANES, tmp_path))
     none = replace(samples_of(net), inputs=np.zeros((0, 9), np.uint8))
     with pytest.raises(ToolError, match=r"^cosim: no samples given"):
-        cosim_learning.run(net, none, lanes=LANES, build_dir=tmp_path)
+        cosim.run(taught(net, none, LANES, tmp_path))
 
 
 def test_command(tmp_path):

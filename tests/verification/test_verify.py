@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from amaranth.hdl import Const, Module, Signal
 from cores import build
+from jobs import twice
 from samples import random_network, random_params, random_spike_times
 from stand_ins import needs
 
@@ -89,7 +90,7 @@ def test_equal(net, core, inputs, options):
 @pytest.mark.cosim
 def test_same_cycles_as_a_verilog_simulator(net, core, inputs, tmp_path):
     """But of the first sample, which may meet the core still clearing its memories."""
-    result = cosim.run(net, inputs, lanes=LANES, build_dir=tmp_path, n_stalled=1)
+    result = cosim.run(twice(net, inputs, LANES, tmp_path, n_stalled=1))
     recording = core.run(inputs, early_exit=True)
     latency = recording.decided - recording.started
     assert latency[1:].tolist() == list(result.latency_cycles[1:])

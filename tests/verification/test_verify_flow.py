@@ -10,6 +10,7 @@ import kill_points
 import numpy as np
 import pytest
 from commands import model_folder
+from jobs import inference
 from samples import random_params, random_spike_times
 from shipped import need_real_data
 from stand_ins import needs
@@ -26,7 +27,7 @@ from hwgen.model.folder import find
 from hwgen.network import params_file
 from hwgen.network.design import Design
 from hwgen.toolchain import cxxrtl
-from hwgen.verification import verify, worker
+from hwgen.verification import job, verify, worker
 
 pytestmark = pytest.mark.synth
 LANES = (4, 3)
@@ -71,11 +72,7 @@ def test_equal(net, inputs, tmp_path, n_processes):
     calls = []
     decisions = Golden(net).run(inputs).decisions
     result = verify.run(
-        net,
-        inputs,
-        lanes=LANES,
-        build_dir=tmp_path / "b",
-        labels=decisions,
+        inference(net, inputs, LANES, tmp_path / "b", truths=decisions),
         n_processes=n_processes,
         on_progress=lambda done, total: calls.append((done, total)),
     )
@@ -88,23 +85,20 @@ def test_equal(net, inputs, tmp_path, n_processes):
         "registers": 3 * 10,
     }
     assert result.verdict == f"0 mismatches of {29 * n + 30} compared"
-    assert (result.n_samples, result.n_correct, result.n_resumed) == (n, n, 0)
+    assert (result.n_samples, result.n_correct, result.speed.n_resumed) == (n, n, 0)
     assert len(calls) == 3
     assert calls[-1] == (n, n)
-    assert result.core_images_per_s > 0
-    assert result.golden_images_per_s > 0
+    assert result.speed.core_images_per_s > 0
+    assert result.speed.golden_images_per_s > 0
     assert json.loads(json.dumps(result.to_json()))["n_samples"] == n
 
 
 def test_planted_fault_is_found(net, inputs, tmp_path):
-    result = verify.run(
-        net, inputs, lanes=LANES, build_dir=tmp_path, verilog=flipped(net), n_processes=1
-    )
+    wrong = inference(net, inputs, LANES, tmp_path, verilog=flipped(net))
+    result = verify.run(wrong, n_processes=1)
     assert result.n_mismatches > 0
     assert result.n_samples == verify.CHUNK  # then it stops
-    both = verify.run(
-        net, inputs, lanes=LANES, build_dir=tmp_path, verilog=flipped(net), n_processes=2
-    )
+    both = verify.run(wrong, n_processes=2)
     assert both.mismatch == result.mismatch
     assert (result.mismatch.layer, result.mismatch.index) == (0, 7)
     with pytest.raises(
@@ -119,22 +113,21 @@ def test_samples_are_numbered_in_the_whole_set(net, inputs, tmp_path):
     """A difference that only sample 205 shows, in the third chunk."""
     silent = np.full_like(inputs, net.spec.n_steps)
     silent[205, 5] = 0
-    result = verify.run(
-        net, silent, lanes=LANES, build_dir=tmp_path, verilog=flipped(net), n_processes=2
-    )
+    wrong = inference(net, silent, LANES, tmp_path, verilog=flipped(net))
+    result = verify.run(wrong, n_processes=2)
     assert result.mismatch.sample == 205
     assert result.n_samples > verify.CHUNK
+
+
+def n_resumed(result):
+    return result.speed.n_resumed
 
 
 def test_resume(net, inputs, tmp_path):
     def run(resume=True, seed=0, on_progress=None):
         return verify.run(
-            net,
-            inputs,
-            lanes=LANES,
-            build_dir=tmp_path,
+            inference(net, inputs, LANES, tmp_path, seed=seed),
             n_processes=1,
-            seed=seed,
             resume=resume,
             on_progress=on_progress,
         )
@@ -146,31 +139,30 @@ def test_resume(net, inputs, tmp_path):
         run(on_progress=interrupt)
     resumed, again, fresh = run(), run(), run(resume=False)
     n = len(inputs)
-    assert (resumed.n_resumed, again.n_resumed, fresh.n_resumed) == (verify.CHUNK, n, 0)
+    assert (n_resumed(resumed), n_resumed(again), n_resumed(fresh)) == (verify.CHUNK, n, 0)
     assert resumed.n_samples == again.n_samples == fresh.n_samples == n
     for name in ("n_compared", "cycles_per_sample", "latency_mean", "latency_worst"):
         assert getattr(resumed, name) == getattr(again, name) == getattr(fresh, name)
-    assert run(seed=1).n_resumed == 0  # another job
-    assert run(seed=0).n_resumed == 0  # which has taken the place of the first
-    assert run(seed=0).n_resumed == n
+    assert n_resumed(run(seed=1)) == 0  # another job
+    assert n_resumed(run(seed=0)) == 0  # which has taken the place of the first
+    assert n_resumed(run(seed=0)) == n
     done = tmp_path / verify.DONE
     for damaged in ("", "[1]", done.read_text()[:-9], '{"job": 1}'):
         done.write_text(damaged)
-        assert run().n_resumed == 0
+        assert n_resumed(run()) == 0
 
 
 def test_a_mismatch_is_not_resumed(net, inputs, tmp_path):
     for _ in range(2):
-        result = verify.run(
-            net, inputs, lanes=LANES, build_dir=tmp_path, verilog=flipped(net), resume=True
-        )
+        wrong = inference(net, inputs, LANES, tmp_path, verilog=flipped(net))
+        result = verify.run(wrong, resume=True)
         assert result.mismatch is not None
         assert result.mismatch.sample < verify.CHUNK
 
 
 def test_comparing_nothing_is_refused(net, inputs, tmp_path):
     with pytest.raises(ToolError, match=r"^verify: no samples given"):
-        verify.run(net, inputs[:0], lanes=LANES, build_dir=tmp_path)
+        verify.run(inference(net, inputs[:0], LANES, tmp_path))
 
 
 def test_a_process_that_dies_is_an_error(net, inputs, tmp_path):
@@ -180,11 +172,11 @@ def test_a_process_that_dies_is_an_error(net, inputs, tmp_path):
 
 
 def test_a_process_says_what_is_wrong(net, inputs, tmp_path):
-    verify.run(net, inputs[:1], lanes=LANES, build_dir=tmp_path)
-    job = json.loads((tmp_path / "job.json").read_text())
+    verify.run(inference(net, inputs[:1], LANES, tmp_path))
+    written = json.loads((tmp_path / "job.json").read_text())
     library = tmp_path / "core.so"
     library.write_bytes(b"half")
-    (tmp_path / "job.json").write_text(json.dumps(job | {"library": str(library)}))
+    (tmp_path / "job.json").write_text(json.dumps(written | {"library": str(library)}))
     with pytest.raises(ToolError, match=r"core\.so: not a compiled core"):
         list(worker.run(tmp_path, [(0, 1)], 1))
 
@@ -204,13 +196,8 @@ def test_a_whole_test_set(tmp_path):
     need_real_data()
     params = find("mnist-binary").params()
     test = data_of(params, "test")
-    result = verify.run(
-        params,
-        latency(test.images, params.spec.input, params.spec.n_steps),
-        lanes=(32, 10),
-        build_dir=tmp_path,
-        labels=test.labels,
-    )
+    inputs = latency(test.images, params.spec.input, params.spec.n_steps)
+    result = verify.run(inference(params, inputs, (32, 10), tmp_path, truths=test.labels))
     result.check()
     assert result.n_samples == 10_000
     assert result.n_correct == 9747
@@ -251,7 +238,8 @@ def test_command_with_a_fault(folder, monkeypatch, capsys):
     weights = params.weights[0].copy()
     weights[:, 4] *= -1
     wrong = dataclasses.replace(params, weights=(weights, *params.weights[1:]))
-    monkeypatch.setattr(verify, "to_verilog", lambda _, lanes: to_verilog(Design(wrong, lanes)))
+    text = to_verilog(Design(wrong, (9, 10)))
+    monkeypatch.setattr(job, "to_verilog", lambda design: text)
     monkeypatch.setattr(sys, "argv", ["hwgen", "verify", "m", "--samples", "20"])
     with pytest.raises(SystemExit) as end:
         main()
@@ -288,15 +276,16 @@ import numpy as np
 sys.path.insert(0, sys.argv[1])
 from kill_points import kill_at
 from hwgen.network import params_file
+from hwgen.network.design import Design
 from hwgen.toolchain import cxxrtl
 from hwgen.verification import verify
+from hwgen.verification.job import Job
 root, n = Path(sys.argv[2]), int(sys.argv[3])
 cxxrtl._user_cache = lambda: Path(sys.argv[4])
 net, inputs = params_file.load(root / "net.safetensors"), np.load(root / "in.npy")
 kill_at(n, str(root / "b"))
-result = verify.run(
-    net, inputs, lanes=(4, 3), build_dir=root / "b", n_processes=1, resume=True
-)
+job = Job(design=Design(net, (4, 3)), inputs=inputs, build_dir=root / "b")
+result = verify.run(job, n_processes=1, resume=True)
 print(json.dumps(result.to_json()))
 """
 
@@ -305,7 +294,7 @@ def test_killed_at_any_operation_and_resumed(net, inputs, cache, tmp_path):
     """Each kill is at a later operation on the files of the build folder than the last."""
     params_file.save(net, tmp_path / "net.safetensors")
     np.save(tmp_path / "in.npy", inputs)
-    whole = verify.run(net, inputs, lanes=LANES, build_dir=tmp_path / "whole", n_processes=1)
+    whole = verify.run(inference(net, inputs, LANES, tmp_path / "whole"), n_processes=1)
 
     def run(n):
         arguments = [Path(kill_points.__file__).parent, tmp_path, str(n), cache]
@@ -313,7 +302,7 @@ def test_killed_at_any_operation_and_resumed(net, inputs, cache, tmp_path):
             [sys.executable, "-c", KILLED, *arguments], capture_output=True, text=True, check=False
         )
 
-    for n in (10, 16, 20):
+    for n in (13, 20, 24):
         assert run(n).returncode == -9
         for path in (tmp_path / "b").glob("[!.]*.json"):
             json.loads(path.read_text())
@@ -327,10 +316,10 @@ def test_killed_at_any_operation_and_resumed(net, inputs, cache, tmp_path):
 
 @pytest.mark.parametrize("change", [("decisions", "decision"), ('"stop": 100', '"stop": 101')])
 def test_what_was_kept_and_then_changed_is_not_believed(net, inputs, tmp_path, change):
-    options = {"lanes": LANES, "build_dir": tmp_path / "b", "n_processes": 1}
-    verify.run(net, inputs, **options)
+    job = inference(net, inputs, LANES, tmp_path / "b")
+    verify.run(job, n_processes=1)
     kept = tmp_path / "b" / verify.DONE
     assert change[0] in kept.read_text()
-    assert verify.run(net, inputs, resume=True, **options).n_resumed == len(inputs)
+    assert n_resumed(verify.run(job, n_processes=1, resume=True)) == len(inputs)
     kept.write_text(kept.read_text().replace(*change))
-    assert verify.run(net, inputs, resume=True, **options).n_resumed == 0
+    assert n_resumed(verify.run(job, n_processes=1, resume=True)) == 0

@@ -5,6 +5,7 @@ import re
 import sys
 from dataclasses import replace
 
+import jobs
 import numpy as np
 import pytest
 from commands import model_folder
@@ -21,8 +22,9 @@ from hwgen.network import params_file
 from hwgen.network.design import Design
 from hwgen.network.learning import UNLABELLED, forward_weights, shadow_limits
 from hwgen.toolchain import cxxrtl
-from hwgen.verification import compiled_core, learning_worker, verify_learning
+from hwgen.verification import compiled_core, job, learning_worker, verify
 from hwgen.verification.cxxrtl_session import Compiled, Lessons
+from hwgen.verification.passes import Pass
 
 pytestmark = pytest.mark.synth
 LANES = (2, 4)
@@ -69,13 +71,15 @@ def core(net, cache):
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"stall": 0.5, "seed": 3}, {"every": 7}, {"every": 60, "stall": 0.2}]
+    "options", [{}, {"stall": 0.5}, {"read_every": 7}, {"read_every": None, "stall": 0.2}]
 )
 def test_equal(net, core, lessons, options):
     calls = []
-    found = learning_worker.run(net, core, *lessons, on_sample=calls.append, **options)
+    found = learning_worker.run(
+        net, core, *lessons, Pass(**options), seed=3, on_sample=calls.append
+    )
     assert (found["mismatch"], found["n_mismatches"]) == (None, 0)
-    every, n_shadows = options.get("every", 1), sum(x.size for x in net.shadows)
+    every, n_shadows = options.get("read_every", 1) or 60, sum(x.size for x in net.shadows)
     assert calls == sorted({*range(every, 61, every), 60})
     assert found["n_compared"] == {
         "spikes": 60 * 11,
@@ -103,7 +107,7 @@ def test_other_cores(cache, shape, lanes, psp, bits, how):
     inputs, labels = lessons_of(net, 60)
     core = build(net, lanes, cache)
     for options in ({}, {"stall": 0.4}):
-        found = learning_worker.run(net, core, inputs, labels, **options)
+        found = learning_worker.run(net, core, inputs, labels, Pass(**options))
         assert found["mismatch"] is None
         layers = net.spec.learning_layers
         assert found["n_compared"][SHADOWS] == 60 * sum(net.shadows[n].size for n in layers)
@@ -133,7 +137,7 @@ def test_no_bit_of_a_shadow_can_be_wrong(net, core):
             wrong = with_shadow(net, layer, place, int(shadows[place]) ^ 1 << bit)
             if wrong is None:
                 continue
-            found = learning_worker.run(wrong, core, empty, none)["mismatch"]
+            found = learning_worker.run(wrong, core, empty, none, Pass())["mismatch"]
             assert (found["what"], found["sample"], found["layer"]) == (SHADOWS, 0, layer)
             assert (found["pre"], found["index"]) == place
             assert abs(found["expected"] - found["got"]) == 1 << bit
@@ -156,7 +160,7 @@ def test_no_bit_of_a_shadow_can_be_wrong(net, core):
 )
 def test_no_part_of_the_rule_can_be_wrong(net, core, lessons, field, value, from_sample):
     wrong = taught(net, **{field: value})
-    found = learning_worker.run(wrong, core, *lessons)["mismatch"]
+    found = learning_worker.run(wrong, core, *lessons, Pass())["mismatch"]
     assert found["what"] == SHADOWS
     assert found["sample"] >= from_sample
     assert found["cycle"] > 0
@@ -170,7 +174,9 @@ def test_a_label_too_many_or_too_few_is_found(net, core, lessons, sample, every)
     other[sample] = 1 if labels[sample] == UNLABELLED else UNLABELLED
     for of_core, of_golden in ((labels, other), (other, labels)):
         student = learning_worker.Beside(net, inputs, of_golden)
-        core.run(inputs, lessons=Lessons(labels=of_core, on_shadows=student.agrees, every=every))
+        core.run(
+            inputs, lessons=Lessons(labels=of_core, on_shadows=student.agrees, read_every=every)
+        )
         assert student.mismatch.sample == (sample if every == 1 else 14)
 
 
@@ -178,7 +184,7 @@ def test_the_run_ends_at_a_mismatch(net, core, lessons):
     """And what was done until then is whole."""
     wrong = taught(net, seed=2)
     done = []
-    found = learning_worker.run(wrong, core, *lessons, on_sample=done.append)
+    found = learning_worker.run(wrong, core, *lessons, Pass(), on_sample=done.append)
     n = found["mismatch"]["sample"] + 1
     assert done == list(range(1, n + 1))
     assert len(found["decisions"]) == len(found["waits"]) == n
@@ -206,11 +212,11 @@ def test_a_core_that_has_to_be_filled(cache, lanes, layers):
     )
     core = Compiled(library, net, lanes)
     for options in ({}, {"stall": 0.4}):
-        found = learning_worker.run(net, core, inputs, labels, spram=True, **options)
+        found = learning_worker.run(net, core, inputs, labels, Pass(**options), filled=True)
         assert found["mismatch"] is None
         assert found["n_compared"]["registers"] == 10 + (8 if "stall" in options else 0)
     # If it is not, it has other weights.
-    assert learning_worker.run(net, core, inputs, labels)["mismatch"] is not None
+    assert learning_worker.run(net, core, inputs, labels, Pass())["mismatch"] is not None
 
 
 @pytest.mark.parametrize(
@@ -219,7 +225,7 @@ def test_a_core_that_has_to_be_filled(cache, lanes, layers):
 )
 def test_a_faulty_port_is_found(net, lessons, cache, monkeypatch, fault, what):
     monkeypatch.setattr("hwgen.hdl.learning.unit.Readback", fault)
-    found = learning_worker.run(net, build(net, LANES, cache), *lessons, stall=0.5)
+    found = learning_worker.run(net, build(net, LANES, cache), *lessons, Pass(stall=0.5))
     assert found["mismatch"]["what"] == what
 
 
@@ -227,32 +233,28 @@ def test_flow(net, core, lessons, tmp_path):
     inputs, labels = lessons
     samples = Samples(dataset="random", inputs=inputs, truths=labels.clip(0), labels=labels)
     calls = []
-    result = verify_learning.run(
-        net,
-        samples,
-        lanes=LANES,
-        build_dir=tmp_path,
-        stall=0.3,
+    result = verify.run(
+        jobs.taught(net, samples, LANES, tmp_path, stall=0.3),
         on_progress=lambda done, total: calls.append((done, total)),
     )
     result.check()
-    assert (result.n_samples, result.n_lessons, result.bench) == (60, 54, "cxxrtl")
-    assert 30 < result.n_updates <= 54
-    assert result.compared[SHADOWS] == 61 * result.n_shadows == 61 * 91
+    assert (result.n_samples, result.backend) == (60, "cxxrtl")
+    figures = result.learning
+    assert figures.n_lessons == 54
+    assert 30 < figures.n_updates <= 54
+    assert result.compared[SHADOWS] == 61 * figures.n_shadows == 61 * 91
     assert result.verdict == f"0 mismatches of {result.n_compared} compared"
     assert calls[0] == (1, 60)
     assert calls[-1] == (60, 60)
-    assert 0 < result.update_cycles_mean <= result.update_cycles_worst
-    assert 0 < result.weights_per_cycle <= sum(LANES)
+    assert 0 < figures.update_cycles_mean <= figures.update_cycles_worst
+    assert 0 < figures.weights_per_cycle <= sum(LANES)
     with pytest.raises(ToolError, match=r"^verify: no samples given"):
-        verify_learning.run(
-            net, replace(samples, inputs=inputs[:0]), lanes=LANES, build_dir=tmp_path
-        )
+        verify.run(jobs.taught(net, replace(samples, inputs=inputs[:0]), LANES, tmp_path))
 
 
 def test_a_process_that_dies_is_an_error(tmp_path):
     with pytest.raises(ToolError, match=r"^the process of verify died \(status 1\); see .*log$"):
-        verify_learning._give(tmp_path, 5, None)
+        verify._lessons(tmp_path, 5, None)
 
 
 @pytest.fixture(scope="module")
@@ -284,9 +286,7 @@ def test_command(folder):
 
 def test_command_with_a_fault(folder, monkeypatch, capsys):
     monkeypatch.setattr(
-        verify_learning,
-        "to_verilog",
-        lambda net, lanes, spram: wrong_core(net, lanes, hidden_shift=1),
+        job, "to_verilog", lambda design: wrong_core(design.params, design.lanes, hidden_shift=1)
     )
     arguments = ["verify", "m", "--learning", "--samples", "20", "--lanes", "6,2"]
     monkeypatch.setattr(sys, "argv", ["hwgen", *arguments])

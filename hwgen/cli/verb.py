@@ -1,0 +1,69 @@
+"""What all verbs do alike: options as an object, `--record`, `--json` or tables, the verdict."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import MISSING, dataclass, fields
+from functools import wraps
+from typing import Any, TypeVar, get_type_hints
+
+from hwgen.cli.console import print_json
+from hwgen.model.folder import ModelFolder
+
+Options = TypeVar("Options")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What a verb has to tell.
+
+    `json`: of `--json`. `tell` prints the same for a person. `result` of `folder` is what
+    `--record` keeps. `check`, in the end, raises what makes the exit code.
+    """
+
+    json: Any
+    tell: Callable[[], None]
+    result: Any = None
+    folder: ModelFolder | None = None
+    check: Callable[[], None] = lambda: None
+
+
+def verb(function: Callable[[Options], Answer | None]) -> Callable[..., None]:
+    """Of a function of one dataclass, a verb as typer takes it: an option, or argument, a field.
+
+    The annotations of the fields are those that typer knows. A field `json` must be there; a
+    `record`, if the answer can be kept.
+    """
+    (kind,) = (
+        hint for name, hint in get_type_hints(function).items() if name != "return"
+    )  # the one parameter
+    hints = get_type_hints(kind, include_extras=True)
+
+    @wraps(function)
+    def call(**given: Any) -> None:
+        answer = function(kind(**given))
+        if answer is None:
+            return
+        if given.get("record") and answer.folder:
+            from hwgen.report import results
+
+            results.record(answer.folder, answer.result)
+        if given["json"]:
+            print_json(answer.json)
+        else:
+            answer.tell()
+        answer.check()
+
+    # typer reads these two, and nothing of the function inside.
+    call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+        [
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                annotation=hints[field.name],
+                default=inspect.Parameter.empty if field.default is MISSING else field.default,
+            )
+            for field in fields(kind)
+        ]
+    )
+    call.__annotations__ = hints
+    return call
