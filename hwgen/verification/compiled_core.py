@@ -7,6 +7,7 @@ from hwgen.hdl.verilog import TOP
 from hwgen.network.layers.kinds import LayerSpec
 from hwgen.package_data import share
 from hwgen.toolchain.cxxrtl import build, memories
+from hwgen.verification.cxxrtl_abi import HEADER, header
 
 _PORTS = ("o__valid", "o__ready", "o__payload")
 _PROBES = ("probe_strobe", "probe_block", "probe_word")
@@ -24,11 +25,11 @@ def library(
 ) -> Path:
     """Path of the library for a core's Verilog; built if it is not in the cache.
 
-    `cache` is a folder, by default the user's. `bench` replaces files of `sim/cxxrtl/` (to plant a
+    `cache` is a folder, by default the user's. `bench` replaces files of the bench (to plant a
     fault). Raises `ToolError`.
     """
     files = {path.name: path.read_text() for path in sorted((share("sim") / "cxxrtl").iterdir())}
-    files |= dict(bench or {}) | memories(verilog)
+    files |= {HEADER: header()} | dict(bench or {}) | memories(verilog)
     files |= {"layers.h": _layers(layers, verilog), "core.ys": _script(layers)}
     return build(files, "bench.cpp", cache=cache, on_phase=on_phase)
 

@@ -18,24 +18,17 @@ from hwgen.network.spec import NetworkSpec
 from hwgen.protocol.memory import n_blocks, packed, unpacked
 from hwgen.protocol.words import Register
 from hwgen.verification.core_trace import UNSEEN, Moment, Recording
-from hwgen.verification.cxxrtl_abi import FaultRecord, LayerJob, OnShadows, SessionJob
-from hwgen.verification.mismatch import HANG, HELD, Mismatch
+from hwgen.verification.cxxrtl_abi import (
+    FAULTS,
+    FaultRecord,
+    LayerJob,
+    OnShadows,
+    SessionJob,
+    require,
+)
+from hwgen.verification.mismatch import Mismatch
 
 QUIET_CYCLES = 20_000  # nothing moves for so long, and for two more a neuron: the core hangs
-# What a `Mismatch` calls them, by `FaultKind` in sim/cxxrtl/job.h.
-_FAULTS = (
-    "spikes (the neuron fired before)",
-    "spikes (no such neuron)",
-    "counts of END_OF_STEP",
-    "counts of samples",
-    HELD,
-    "counts of potentials",
-    "potentials (as the readout is told)",
-    "counts of shadow weights",
-    HANG,
-)
-
-
 Shadows = Mapping[int, NDArray[np.int64]]  # by layer: [n_pre, n_post]
 
 
@@ -67,6 +60,7 @@ class Compiled:
         try:
             self._library = ctypes.CDLL(str(library.resolve()))
             self._run, self._make = self._library.hwgen_run, self._library.hwgen_core
+            require(self._library, library)
         except (OSError, AttributeError) as error:
             folder = library.parent
             raise ToolError(f"{library}: not a compiled core ({error}); remove {folder}") from None
@@ -246,7 +240,7 @@ def _layer(
 
 def _fault(fault: FaultRecord) -> Mismatch:
     values = {name: getattr(fault, name) for name, *_ in FaultRecord._fields_}
-    kind = values.pop("kind")
-    if kind >= len(_FAULTS):
+    what = list(FAULTS.values())[values.pop("kind")]
+    if not what:
         raise ToolError("the compiled core has a loop of logic, so one pass a cycle is too few")
-    return Mismatch(what=_FAULTS[kind], **values)
+    return Mismatch(what=what, **values)

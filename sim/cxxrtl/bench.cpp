@@ -196,3 +196,7 @@ extern "C" void *hwgen_core() { return new Core; }
 extern "C" void hwgen_free(void *core) { delete (Core *)core; }
 
 extern "C" void hwgen_run(Job *job) { Bench(*job).run(); }
+
+// Where the fields are that Python writes and reads: it looks before it does.
+extern "C" const char *hwgen_layout() { return LAYOUT; }
+extern "C" const int64_t *hwgen_places() { return PLACES; }

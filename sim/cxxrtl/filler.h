@@ -1,7 +1,7 @@
 // Sends the core the shadow weights that it is to begin with.
 #pragma once
 
-#include "job.h"
+#include "rules.h"
 
 class Filler {
 public:

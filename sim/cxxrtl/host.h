@@ -2,7 +2,7 @@
 #pragma once
 
 #include "filler.h"
-#include "job.h"
+#include "rules.h"
 #include "monitor.h"
 #include "source.h"
 

@@ -1,7 +1,7 @@
 // Writes down what a layer does: its output stream, and the probe of its final potentials.
 #pragma once
 
-#include "job.h"
+#include "rules.h"
 #include "source.h"
 
 #include <algorithm>

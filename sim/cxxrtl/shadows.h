@@ -1,7 +1,7 @@
 // Takes the shadow weights that the core sends, layer by layer, when it is asked for them.
 #pragma once
 
-#include "job.h"
+#include "rules.h"
 #include "monitor.h"
 
 class Shadows {

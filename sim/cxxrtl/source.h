@@ -1,7 +1,7 @@
 // Samples as tokens (docs/contract.md, section 7).
 #pragma once
 
-#include "job.h"
+#include "rules.h"
 
 #include <utility>
 #include <vector>
