@@ -1,28 +1,39 @@
 """The verb `build`: from a model to a bitstream."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hwgen.cli import options
-from hwgen.cli.console import err, facts, phases, print_json
+from hwgen.cli import options as shared
+from hwgen.cli.console import err, facts, phases
 from hwgen.cli.design import Record, build_folder, choose
+from hwgen.cli.verb import Answer, verb
 from hwgen.model import folder as model_module
+from hwgen.network.params import Params
+
+if TYPE_CHECKING:
+    from hwgen.boards.board import Board
+    from hwgen.build.synthesis import SynthResult
 
 
-def build(
-    model: options.Model,
-    board: Annotated[str, typer.Option(help="Name (`hwgen boards`) or path of a .toml.")],
-    lanes: options.Lanes = "",
+@dataclass(frozen=True, kw_only=True)
+class BuildOptions:
+    model: shared.Model
+    board: Annotated[str, typer.Option(help="Name (`hwgen boards`) or path of a .toml.")]
+    lanes: shared.Lanes = ""
     early_exit: Annotated[
         bool, typer.Option(help="Stop reading a sample once it is decided; same decisions.")
-    ] = True,
-    clock_mhz: options.ClockMhz = None,
-    seed: Annotated[int, typer.Option(help="Seed of the placer.")] = 1,
-    build_dir: options.BuildDir = None,
-    record: Record = False,
-    json: options.Json = False,
-) -> None:
+    ] = True
+    clock_mhz: shared.ClockMhz = None
+    seed: Annotated[int, typer.Option(help="Seed of the placer.")] = 1
+    build_dir: shared.BuildDir = None
+    record: Record = False
+    json: shared.Json = False
+
+
+@verb
+def build(options: BuildOptions) -> Answer:
     """Synthesise, place and route, and write a bitstream: core, weights and serial line.
 
     A design that does not fit is refused, with numbers, before place and route.
@@ -31,28 +42,31 @@ def build(
     """
     from hwgen.boards import board as board_module
     from hwgen.build import synthesis as flow
-    from hwgen.files import short
 
-    target = board_module.load(board)
-    folder = model_module.find(model)
+    target = board_module.load(options.board)
+    folder = model_module.find(options.model)
     params = folder.params()
     with phases(f"build for {target.name}") as phase:
         result = flow.build(
-            choose(params, lanes, board),
+            choose(params, options.lanes, options.board),
             target,
-            build_dir=build_dir or build_folder(params, target),
-            early_exit=early_exit,
-            clock_hz=round(clock_mhz * 1e6) if clock_mhz else None,
-            seed=seed,
+            build_dir=options.build_dir or build_folder(params, target),
+            early_exit=options.early_exit,
+            clock_hz=round(options.clock_mhz * 1e6) if options.clock_mhz else None,
+            seed=options.seed,
             on_phase=phase,
         )
-    if record:
-        from hwgen.report import results
+    return Answer(
+        json=result.to_json(),
+        tell=lambda: _tell(params, target, result),
+        result=result,
+        folder=folder,
+    )
 
-        results.record(folder, result)
-    if json:
-        print_json(result.to_json())
-        return
+
+def _tell(params: Params, target: "Board", result: "SynthResult") -> None:
+    from hwgen.files import short
+
     facts(
         f"{params.name} on {target.name} ({target.part})",
         [

@@ -1,23 +1,33 @@
 """The verb `evaluate`: golden's accuracy on a data set."""
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hwgen.cli import options
-from hwgen.cli.console import bar, facts, percent, print_json
+from hwgen.cli import options as shared
+from hwgen.cli.console import bar, facts, percent
+from hwgen.cli.verb import Answer, verb
 from hwgen.model import folder as model_module
+from hwgen.network.params import Params
+
+if TYPE_CHECKING:
+    from hwgen.evaluation.accuracy import Evaluation
 
 
-def evaluate(
-    model: options.Model,
-    data: Annotated[str, typer.Option(help="Data set, if not the one it was trained on.")] = "",
-    data_dir: options.DataDir = None,
+@dataclass(frozen=True, kw_only=True)
+class EvaluateOptions:
+    model: shared.Model
+    data: Annotated[str, typer.Option(help="Data set, if not the one it was trained on.")] = ""
+    data_dir: shared.DataDir = None
     record: Annotated[
         bool, typer.Option("--record", help="Add the result to the model's folder and card.")
-    ] = False,
-    json: options.Json = False,
-) -> None:
+    ] = False
+    json: shared.Json = False
+
+
+@verb
+def evaluate(options: EvaluateOptions) -> Answer:
     """Measure a model's accuracy on the whole test set, with golden's integers.
 
     Digits and the faces and motorbikes have no test set of their own: a part that the model was not
@@ -28,21 +38,23 @@ def evaluate(
     from hwgen.data import for_network
     from hwgen.evaluation import accuracy as flow
 
-    folder = model_module.find(model)
+    folder = model_module.find(options.model)
     params = folder.params()
-    dataset = for_network.data_of(params, "test", name=data, data_dir=data_dir)
-    if record:
+    dataset = for_network.data_of(params, "test", name=options.data, data_dir=options.data_dir)
+    if options.record:
         for_network.check_recordable(params, dataset)  # now: there may be minutes until the end
     doubt = for_network.doubt(params, dataset)
     with bar("golden") as progress:
         result = flow.evaluate(params, dataset, progress)
-    if record:
-        from hwgen.report import results
+    return Answer(
+        json=result.to_json() | {"doubt": doubt},
+        tell=lambda: _tell(params, result, doubt),
+        result=result,
+        folder=folder,
+    )
 
-        results.record(folder, result)
-    if json:
-        print_json(result.to_json() | {"doubt": doubt})
-        return
+
+def _tell(params: Params, result: "Evaluation", doubt: str) -> None:
     facts(
         f"{params.name} on {result.dataset}",
         [

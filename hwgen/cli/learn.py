@@ -1,76 +1,101 @@
 """The verb `learn`: a course of on-chip learning, in golden's integers."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from hwgen.cli import options
-from hwgen.cli.console import bar, facts, percent, print_json
+from hwgen.cli import options as shared
+from hwgen.cli.console import bar, facts, percent
+from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
 from hwgen.network.learning import MAX_SHIFT
 
+if TYPE_CHECKING:
+    from hwgen.onchip.run import Course
 
-def learn(
+
+@dataclass(frozen=True, kw_only=True)
+class LearnOptions:
     model: Annotated[
         str,
         typer.Argument(
             metavar="MODEL",
             help="A model's folder or name, or a recipe of rule 'on-chip' to start from nothing.",
         ),
-    ],
-    data: Annotated[str, typer.Option(help="Data set, if not the one it was made for.")] = "",
+    ]
+    data: Annotated[str, typer.Option(help="Data set, if not the one it was made for.")] = ""
     samples: Annotated[
         int | None,
         typer.Option(
             help="How many to learn. Default: as the recipe says, or 1000.",
-            callback=options.within("--samples", 1, 2**31),
+            callback=shared.within("--samples", 1, 2**31),
         ),
-    ] = None,
+    ] = None
     out: Annotated[
         Path | None, typer.Option(help="Folder to write. Default: runs/NAME-learnt.")
-    ] = None,
+    ] = None
     layers: Annotated[
         str,
         typer.Option(help="Which layers learn: all or last. Default: as the model says, or last."),
-    ] = "",
+    ] = ""
     shift: Annotated[
         int | None,
         typer.Option(
             help="Learning rate 2 ** -SHIFT instead of the model's.",
-            callback=options.within("--shift", -MAX_SHIFT, MAX_SHIFT),
+            callback=shared.within("--shift", -MAX_SHIFT, MAX_SHIFT),
         ),
-    ] = None,
+    ] = None
     labels: Annotated[
         str, typer.Option(help="Learn only samples of these classes, as in 0,1,7.")
-    ] = "",
+    ] = ""
     rotate: Annotated[
         float,
         typer.Option(
             help="Turn all images by so many degrees.",
-            callback=options.within("--rotate", -360, 360),
+            callback=shared.within("--rotate", -360, 360),
         ),
-    ] = 0.0,
+    ] = 0.0
     brightness: Annotated[
         float,
         typer.Option(
-            help="Multiply all grey values.", callback=options.within("--brightness", 0, 255)
+            help="Multiply all grey values.", callback=shared.within("--brightness", 0, 255)
         ),
-    ] = 1.0,
+    ] = 1.0
     noise: Annotated[
         float,
         typer.Option(
-            help="Fraction of pixels that show anything.", callback=options.within("--noise", 0, 1)
+            help="Fraction of pixels that show anything.", callback=shared.within("--noise", 0, 1)
         ),
-    ] = 0.0,
+    ] = 0.0
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a course that was interrupted.")
-    ] = False,
-    points: Annotated[int, typer.Option(help="How often to test on the way.", min=1)] = 10,
-    seed: options.Seed = 0,
-    data_dir: options.DataDir = None,
-    json: options.Json = False,
-) -> None:
+    ] = False
+    points: Annotated[int, typer.Option(help="How often to test on the way.", min=1)] = 10
+    seed: shared.Seed = 0
+    data_dir: shared.DataDir = None
+    json: shared.Json = False
+
+    def which_layers(self) -> Literal["all", "last"] | None:
+        """Those of `--layers`. Raises `HwgenError`."""
+        named: dict[str, Literal["all", "last"] | None] = {"": None, "all": "all", "last": "last"}
+        if self.layers not in named:
+            raise HwgenError(f"--layers is {self.layers!r}, expected all or last")
+        return named[self.layers]
+
+    def classes(self) -> frozenset[int]:
+        """Those of `--labels`. Raises `HwgenError`."""
+        try:
+            return frozenset(int(label) for label in self.labels.split(",") if label)
+        except ValueError:
+            raise HwgenError(
+                f"--labels is {self.labels!r}, expected numbers, as in 0,1,7"
+            ) from None
+
+
+@verb
+def learn(options: LearnOptions) -> Answer:
     """Let a network go on learning, sample by sample, as its core with a learning unit would.
 
     Starts from a trained model, or, with a recipe of rule 'on-chip', from random weights. Writes
@@ -79,41 +104,37 @@ def learn(
     Example: `hwgen learn models/mnist-learn/recipe.toml`, or, after the world has turned,
     `hwgen learn mnist-real --samples 900 --rotate 30`
     """
+    from hwgen.data.shifts import World
     from hwgen.flows import learn
 
-    if layers not in ("", "all", "last"):
-        raise HwgenError(f"--layers is {layers!r}, expected all or last")
-    which: dict[str, Literal["all", "last"]] = {"all": "all", "last": "last"}
-    try:
-        chosen = frozenset(int(label) for label in labels.split(",") if label)
-    except ValueError:
-        raise HwgenError(f"--labels is {labels!r}, expected numbers, as in 0,1,7") from None
-    from hwgen.data.shifts import World
-
-    world = World(rotate_degrees=rotate, brightness=brightness, noise=noise)
+    which, chosen = options.which_layers(), options.classes()
+    world = World(rotate_degrees=options.rotate, brightness=options.brightness, noise=options.noise)
     with bar("learn") as progress:
         result, folder = learn.run(
-            model,
+            options.model,
             learn.LearnOptions(
-                data=data,
-                n_samples=samples,
-                out=out,
-                layers=which.get(layers),
-                shift=shift,
+                data=options.data,
+                n_samples=options.samples,
+                out=options.out,
+                layers=which,
+                shift=options.shift,
                 labels=chosen,
                 there=world,
-                n_points=points,
-                seed=seed,
-                resume=resume,
+                n_points=options.points,
+                seed=options.seed,
+                resume=options.resume,
             ),
-            data_dir=data_dir,
+            data_dir=options.data_dir,
             on_point=lambda done, total, accuracy: progress(
                 done, total, f"test {percent(accuracy)}"
             ),
         )
-    if json:
-        print_json(result.to_json() | {"folder": str(folder)})
-        return
+    return Answer(
+        json=result.to_json() | {"folder": str(folder)}, tell=lambda: _tell(result, folder)
+    )
+
+
+def _tell(result: "Course", folder: Path) -> None:
     first, last = result.curve[0], result.curve[-1]
     facts(
         f"{result.params.name} learnt {last.n_learnt} samples of {result.dataset}",

@@ -2,14 +2,16 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hwgen.cli import options
-from hwgen.cli.console import bar, facts, percent, phases, print_json, table
+from hwgen.cli import options as shared
+from hwgen.cli.console import bar, facts, percent, phases, table
 from hwgen.cli.design import BoardOption, choose
+from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
 from hwgen.model import folder as model_module
 from hwgen.network.design import Design
@@ -23,43 +25,57 @@ BoardName = Annotated[str, typer.Option(help="Name (`hwgen boards`) or path of a
 SHOWN = 30  # rows of a table; more are a file's business (`--json`)
 
 
-def run(
-    model: options.Model,
+@dataclass(frozen=True, kw_only=True)
+class RunOptions:
+    model: shared.Model
     images: Annotated[
         list[Path] | None,
         typer.Argument(
             help="Image files, or folders of them; recordings (.bin, N-MNIST's format), if the "
             "network takes events. Default: samples of the test set."
         ),
-    ] = None,
-    port: Annotated[str, typer.Option(help="Serial port of the board, as /dev/ttyUSB1.")] = "",
+    ] = None
+    port: Annotated[str, typer.Option(help="Serial port of the board, as /dev/ttyUSB1.")] = ""
     simulate: Annotated[
         bool, typer.Option("--simulate", help="No board: compile the design, and talk to that.")
-    ] = False,
-    board: BoardOption = "icebreaker",
-    lanes: options.Lanes = "",
-    samples: Annotated[int, typer.Option(help="How many of the test set.", min=1)] = 20,
+    ] = False
+    board: BoardOption = "icebreaker"
+    lanes: shared.Lanes = ""
+    samples: Annotated[int, typer.Option(help="How many of the test set.", min=1)] = 20
     invert: Annotated[
         bool, typer.Option("--invert", help="The images are dark on bright paper.")
-    ] = False,
+    ] = False
     learn: Annotated[
         bool,
         typer.Option("--learn", help="Samples are of the training set, and lessons; see --output."),
-    ] = False,
+    ] = False
     output: Annotated[
         Path | None,
         typer.Option("--output", "-o", help="Parameter file to write what was learnt to."),
-    ] = None,
+    ] = None
     record: Annotated[
         Path | None, typer.Option(help="Write all that passes over the line to this file.")
-    ] = None,
+    ] = None
     replay: Annotated[
         Path | None, typer.Option(help="No board: play such a file, of the same command.")
-    ] = None,
-    seed: options.Seed = 0,
-    data_dir: options.DataDir = None,
-    json: options.Json = False,
-) -> None:
+    ] = None
+    seed: shared.Seed = 0
+    data_dir: shared.DataDir = None
+    json: shared.Json = False
+
+    def check(self) -> None:
+        """Raise `HwgenError` if they contradict each other."""
+        if sum((bool(self.port), self.simulate, self.replay is not None)) != 1:
+            raise HwgenError("run: give one of --port, --simulate and --replay")
+        if self.learn and self.images:
+            raise HwgenError("run: --learn takes labelled samples of the training set, not images")
+        if self.output and not self.learn:
+            name = str(self.output)
+            raise HwgenError(f"--output is {name!r}, but without --learn nothing is learnt")
+
+
+@verb
+def run(options: RunOptions) -> Answer:
     """Classify images on a board, over its serial port; compare each answer with golden's.
 
     The board must have the bitstream of this model (`hwgen build`, `hwgen flash`). With
@@ -74,29 +90,19 @@ def run(
     from hwgen.host import run as flow
     from hwgen.network.params_file import save
 
-    if sum((bool(port), simulate, replay is not None)) != 1:
-        raise HwgenError("run: give one of --port, --simulate and --replay")
-    if learn and images:
-        raise HwgenError("run: --learn takes labelled samples of the training set, not images")
-    if output and not learn:
-        raise HwgenError(f"--output is {str(output)!r}, but without --learn nothing is learnt")
-    params = model_module.find(model).params()
-    design = choose(params, lanes, board)
-    if images:
-        batch = flow.of_files(params, images, invert=invert)
-    elif learn:
-        batch = flow.of_training_set(params, samples, seed, data_dir)
-    else:
-        batch = flow.of_test_set(params, samples, data_dir)
-    baud = board_module.load(board).uart.baud
-    library = _compiled(design) if simulate else None
+    options.check()
+    params = model_module.find(options.model).params()
+    design = choose(params, options.lanes, options.board)
+    batch = _batch(params, options)
+    baud, record = board_module.load(options.board).uart.baud, options.record
+    library = _compiled(design) if options.simulate else None
     with (
-        _transport(port, baud, replay, library) as transport,
+        _transport(options.port, baud, options.replay, library) as transport,
         Device(
             Recorder(transport, record) if record else transport,
             params,
             lanes=design.lanes,
-            session=1 + seed % 63 if record or replay else None,
+            session=1 + options.seed % 63 if record or options.replay else None,
         ) as device,
         bar("run") as progress,
     ):
@@ -104,13 +110,23 @@ def run(
         result = flow.run(
             device, params, batch, fill=design.is_filled, on_sample=lambda done: progress(done, n)
         )
-    if output and result.learnt:
-        save(result.learnt, output)
-    if json:
-        print_json(result.to_json() | {"samples": batch.names, "doubt": batch.doubt})
-    else:
-        _tell(params, batch, result, output)
-    result.check()
+    if options.output and result.learnt:
+        save(result.learnt, options.output)
+    return Answer(
+        json=result.to_json() | {"samples": batch.names, "doubt": batch.doubt},
+        tell=lambda: _tell(params, batch, result, options.output),
+        check=result.check,
+    )
+
+
+def _batch(params: Params, options: RunOptions) -> "Batch":
+    from hwgen.host import run as flow
+
+    if options.images:
+        return flow.of_files(params, options.images, invert=options.invert)
+    if options.learn:
+        return flow.of_training_set(params, options.samples, options.seed, options.data_dir)
+    return flow.of_test_set(params, options.samples, options.data_dir)
 
 
 def _compiled(design: Design) -> Path:

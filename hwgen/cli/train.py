@@ -1,38 +1,47 @@
 """The verb `train`."""
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hwgen.cli import options
-from hwgen.cli.console import bar, err, facts, percent, print_json
+from hwgen.cli import options as shared
+from hwgen.cli.console import bar, err, facts, percent
+from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
 from hwgen.model import folder as model_module
 from hwgen.schema import MAX_SEED
 
+if TYPE_CHECKING:
+    from hwgen.flows.train import TrainResult
 
-def train(
+
+@dataclass(frozen=True, kw_only=True)
+class TrainOptions:
     recipe: Annotated[
         str, typer.Argument(metavar="RECIPE", help="A .toml file, or the name of a shipped model.")
-    ],
-    out: Annotated[
-        Path | None, typer.Option(help="Model folder to write. Default: runs/NAME.")
-    ] = None,
-    data_dir: options.DataDir = None,
-    device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
+    ]
+    out: Annotated[Path | None, typer.Option(help="Model folder to write. Default: runs/NAME.")] = (
+        None
+    )
+    data_dir: shared.DataDir = None
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto"
     seed: Annotated[
         int | None,
         typer.Option(
-            help="Instead of the recipe's.", callback=options.within("--seed", 0, MAX_SEED)
+            help="Instead of the recipe's.", callback=shared.within("--seed", 0, MAX_SEED)
         ),
-    ] = None,
+    ] = None
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")
-    ] = False,
-    json: options.Json = False,
-) -> None:
+    ] = False
+    json: shared.Json = False
+
+
+@verb
+def train(options: TrainOptions) -> Answer | None:
     """Train a recipe and write a model folder: parameter file, test vectors, card.
 
     A checkpoint is written after each epoch; `--resume` goes on from it after an interruption.
@@ -42,28 +51,29 @@ def train(
     from hwgen import recipe as recipe_module
     from hwgen.flows import train as flow
 
-    if device not in ("auto", "cpu", "cuda"):
-        raise HwgenError(f"--device is {device!r}, expected auto, cpu or cuda")
-    path = model_module.find_recipe(recipe)
-    folder = out or Path("runs") / recipe_module.load(path).name
+    if options.device not in ("auto", "cpu", "cuda"):
+        raise HwgenError(f"--device is {options.device!r}, expected auto, cpu or cuda")
+    path = model_module.find_recipe(options.recipe)
+    folder = options.out or Path("runs") / recipe_module.load(path).name
     with bar("train") as progress, bar("test, golden") as test:
         result = flow.train(
             path,
             folder,
-            data_dir=data_dir,
-            device=device,
-            seed=seed,
-            resume=resume,
+            data_dir=options.data_dir,
+            device=options.device,
+            seed=options.seed,
+            resume=options.resume,
             on_epoch=lambda done, total, accuracy: progress(
                 done, total, f"validation {percent(accuracy)}"
             ),
             on_test=test,
         )
     if os.environ.get("RANK", "0") != "0":  # of several processes, the first tells
-        return
-    if json:
-        print_json(result.to_json())
-        return
+        return None
+    return Answer(json=result.to_json(), tell=lambda: _tell(result))
+
+
+def _tell(result: "TrainResult") -> None:
     for change in result.changes:
         err.print(change, markup=False, soft_wrap=True)
     rows = [(f"accuracy, {name}", percent(value)) for name, value in result.accuracy.items()]

@@ -1,13 +1,21 @@
 """The command line, as a user and as a script see it."""
 
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
 import pytest
+import typer
 from commands import hwgen_command, model_folder, run_json
 from samples import random_network, random_params
 from typer.testing import CliRunner
 
 import hwgen
-from hwgen.cli import app
+from hwgen.cli import app, options
 from hwgen.cli.design import choose
+from hwgen.cli.verb import Answer, verb
+from hwgen.errors import MismatchError
 from hwgen.network import params_file
 
 VERBS = ["demo", "train", "evaluate", "verilog", "cosim", "verify", "build", "check", "info"]
@@ -164,3 +172,46 @@ def test_card_of_pictures(pictures):
     assert f"| additions of a rate code, 4 steps | {result['n_rate_additions']:,.0f} |" in card
     assert "| multiply-accumulates of an artificial network of this shape | 805 |" in card
     assert 0 < result["n_synaptic_ops"] < 3 * 805
+
+
+def functions():
+    for path in sorted(Path(hwgen.cli.__file__).parent.glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef):
+                yield f"{path.stem}.{node.name}", node
+
+
+def test_functions_are_short_and_take_little():
+    """Options of a verb are fields of a dataclass (`hwgen.cli.verb`), not parameters."""
+    for name, node in functions():
+        n_parameters = len(node.args.posonlyargs + node.args.args + node.args.kwonlyargs)
+        assert n_parameters <= 8, name
+        assert node.end_lineno - node.lineno < 60, name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    what: Annotated[str, typer.Argument(help="To say.")]
+    loud: Annotated[bool, typer.Option("--loud", help="Say it loud.")] = False
+    json: options.Json = False
+
+
+def test_a_verb_is_made_of_its_options():
+    def fail():
+        raise MismatchError("said")
+
+    def say(given: Said) -> Answer:
+        """Say a word."""
+        word = given.what.upper() if given.loud else given.what
+        return Answer(json={"said": word}, tell=lambda: print(word), check=fail)
+
+    app = typer.Typer()
+    app.command()(verb(say))
+    for arguments, printed in ((["a", "--loud"], "A\n"), (["a", "--json"], '{\n "said": "a"\n}\n')):
+        done = CliRunner().invoke(app, arguments)
+        assert done.stdout == printed
+        assert isinstance(done.exception, MismatchError)  # in the end, when all is told
+    assert CliRunner().invoke(app, []).exit_code == 2  # what has no default must be given
+    told = CliRunner().invoke(app, ["--help"]).stdout
+    assert "Say a word." in told
+    assert "Say it loud." in told
