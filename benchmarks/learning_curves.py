@@ -18,7 +18,7 @@ from hwgen.data.for_network import data_of_recipe
 from hwgen.files import write_atomic
 from hwgen.network.learning import LearningSpec
 from hwgen.onchip import run
-from hwgen.onchip.initial import newborn
+from hwgen.onchip.initial import initial_params
 from hwgen.recipe import load
 from hwgen.report import curves
 
@@ -68,7 +68,7 @@ def main() -> None:
             found = {}
             for name, rule in rules.items():
                 done = run.learn(
-                    newborn(replace(recipe, learning=rule), train),
+                    initial_params(replace(recipe, learning=rule), train),
                     train,
                     validation,
                     n_samples=options.samples,

@@ -15,10 +15,10 @@ from rich.progress import track
 from hwgen.data.encoding import latency
 from hwgen.data.for_network import data_of_recipe
 from hwgen.golden import Golden
-from hwgen.golden.online import Student
-from hwgen.onchip.initial import newborn
+from hwgen.golden.online import OnlineNetwork
+from hwgen.onchip.initial import initial_params
 from hwgen.recipe import load
-from hwgen.training.onchip_float import FloatStudent
+from hwgen.training.onchip_float import FloatOnlineNetwork
 
 
 def main() -> None:
@@ -33,13 +33,13 @@ def main() -> None:
     train, test = (
         data_of_recipe(recipe, part, data_dir=options.data_dir) for part in ("train", "test")
     )
-    params = newborn(recipe, train)
+    params = initial_params(recipe, train)
     spec = params.spec
     inputs, tests = (latency(x.images, spec.input, spec.n_steps) for x in (train, test))
     rng = np.random.default_rng(options.seed)
     passes = [rng.permutation(len(train)) for _ in range(-(-options.samples // len(train)))]
     order = np.concatenate(passes)[: options.samples]
-    integers, floats = Student(params), FloatStudent(params)
+    integers, floats = OnlineNetwork(params), FloatOnlineNetwork(params)
     for chunk in track(np.array_split(order, 100), description="integers"):
         integers.learn(inputs[chunk], train.labels[chunk])
     for sample in track(order, description="real numbers"):

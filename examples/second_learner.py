@@ -10,7 +10,7 @@ from pathlib import Path
 
 from second_implementation import Network, read
 
-UNLABELLED = 255
+NO_LABEL = 255
 
 
 class Learner(Network):
@@ -121,7 +121,7 @@ def main(folder, results, n=None):
         print(json.dumps(header), file=file)
         for sample, label in enumerate(labels[: int(n or len(labels))]):
             answer = network.run(inputs[sample * n_inputs : (sample + 1) * n_inputs])
-            if label != UNLABELLED:
+            if label != NO_LABEL:
                 network.learn(label)
             for index, shadows in network.shadows.items():
                 answer[f"{index}.shadows"] = shadows

@@ -33,12 +33,12 @@ def write_atomic(path: Path, content: bytes | str) -> None:
         raise
 
 
-def sealed(content: Mapping[str, Any]) -> dict[str, Any]:
+def with_checksum(content: Mapping[str, Any]) -> dict[str, Any]:
     """A table of JSON, with a sum of all of it: what `unsealed` takes."""
     return dict(content) | {_SEAL: _sum(content)}
 
 
-def unsealed(table: Any) -> dict[str, Any]:
+def verify_checksum(table: Any) -> dict[str, Any]:
     """The table that was sealed. Raises ValueError if it is not whole, or was changed."""
     if not isinstance(table, Mapping) or _SEAL not in table:
         raise ValueError("its check sum is missing")

@@ -8,7 +8,7 @@ from hwgen.errors import HwgenError
 _PACKAGE = Path(__file__).resolve().parent
 
 
-def share(kind: Literal["sim", "boards", "models", "conformance", "benchmarks"]) -> Path:
+def package_data(kind: Literal["sim", "boards", "models", "conformance", "benchmarks"]) -> Path:
     """The folder of that kind. Never looks at the current folder, which is the user's."""
     shipped = _PACKAGE / "_share"
     if shipped.is_dir():

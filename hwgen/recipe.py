@@ -174,4 +174,4 @@ def load(path: Path) -> Recipe:
     """Read and check a recipe. Raises `RecipeError` naming file, field, value, expectation."""
     missing = "no such recipe; `hwgen models` lists those shipped"
     table = schema.read_toml(path, missing=missing, error=RecipeError)
-    return schema.build(Recipe, table, where=str(path), error=RecipeError)
+    return schema.parse(Recipe, table, where=str(path), error=RecipeError)

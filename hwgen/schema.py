@@ -72,7 +72,7 @@ def read_toml(path: Path, *, missing: str, error: type[HwgenError]) -> dict[str,
         raise error(f"{path}: not valid TOML: {reason(problem)}") from None
 
 
-def build(cls: type[T], table: Any, *, where: str, error: type[HwgenError]) -> T:
+def parse(cls: type[T], table: Any, *, where: str, error: type[HwgenError]) -> T:
     """Make a `cls` from a table. `where` names file and field in the messages of `error`."""
     check_plain(table, where=where, error=error)
     return _build(cls, table, where, error)
@@ -94,7 +94,7 @@ def check_plain(value: Any, *, where: str, error: type[HwgenError]) -> None:
                     f"{where} has an integer of {item.bit_length()} bits, expected up to 64"
                 )
             elif isinstance(item, str) and not _is_text(item):
-                raise error(f"{where} has {shown(item)}, which is not text in Unicode")
+                raise error(f"{where} has {short_repr(item)}, which is not text in Unicode")
         inside = below
         if not inside:
             return
@@ -109,13 +109,13 @@ def _is_text(value: str) -> bool:
     return True
 
 
-def shown(value: Any) -> str:
+def short_repr(value: Any) -> str:
     """A value as messages show it: in one line, and not too long."""
     text = repr(value)
     return text if len(text) <= _MAX_SHOWN else f"{text[: _MAX_SHOWN - 3]}..."
 
 
-def close_to(name: str, known: Iterable[str]) -> str | None:
+def suggest(name: str, known: Iterable[str]) -> str | None:
     """What `name` may be a slip of."""
     if len(name) > MAX_NAME:  # the comparison takes the square of it
         return None
@@ -124,14 +124,14 @@ def close_to(name: str, known: Iterable[str]) -> str | None:
 
 def _build(cls: type[T], table: Any, where: str, error: type[HwgenError]) -> T:
     if not isinstance(table, Mapping):
-        raise error(f"{where} must be a table, not {shown(table)}")
+        raise error(f"{where} must be a table, not {short_repr(table)}")
     hints = get_type_hints(cls, include_extras=True)
     fields = {field.name: field for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
     for key in table:
         if key not in fields:
-            close = close_to(str(key), fields)
+            close = suggest(str(key), fields)
             hint = f"; did you mean {close!r}?" if close else f"; known: {', '.join(fields)}"
-            raise error(f"{where} has an unknown field {shown(key)}{hint}")
+            raise error(f"{where} has an unknown field {short_repr(key)}{hint}")
     values = {}
     for name, field in fields.items():
         if name in table:
@@ -148,7 +148,7 @@ def _value(hint: Any, value: Any, where: str, error: type[HwgenError], whole: An
         result = _value(arguments[0], value, where, error, hint)
         for bound in arguments[1:]:
             if result is not None and not bound.holds(result):
-                raise error(f"{where} must be {_describe(hint)}, not {shown(value)}")
+                raise error(f"{where} must be {_describe(hint)}, not {short_repr(value)}")
         return result
     if origin in (Union, types.UnionType):
         if value is None and type(None) in arguments:
@@ -167,7 +167,7 @@ def _value(hint: Any, value: Any, where: str, error: type[HwgenError], whole: An
         return _build(hint, value, where, error)  # type: ignore[arg-type]
     if _fits(hint, value):
         return float(value) if hint is float else value
-    raise error(f"{where} must be {_describe(whole or hint)}, not {shown(value)}")
+    raise error(f"{where} must be {_describe(whole or hint)}, not {short_repr(value)}")
 
 
 def _kind(classes: list[Any], value: Any, where: str, error: type[HwgenError]) -> Any:
@@ -178,7 +178,9 @@ def _kind(classes: list[Any], value: Any, where: str, error: type[HwgenError]) -
     name = value.get(tag) if isinstance(value, Mapping) else None
     if not isinstance(name, str) or name not in by_name:
         known = ", ".join(repr(name) for name in by_name)
-        raise error(f"{where} must be a table with a {tag}, one of {known}, not {shown(value)}")
+        raise error(
+            f"{where} must be a table with a {tag}, one of {known}, not {short_repr(value)}"
+        )
     return by_name[name]
 
 

@@ -16,9 +16,9 @@ from cocotb.triggers import ClockCycles, Event, First, RisingEdge, SimTimeoutErr
 from tb_top import Comparison, expected_registers
 
 from hwgen.golden.network import Golden, joined
-from hwgen.golden.online import Student
+from hwgen.golden.online import OnlineNetwork
 from hwgen.network import params_file
-from hwgen.network.learning import UNLABELLED
+from hwgen.network.learning import NO_LABEL
 from hwgen.protocol import register_map
 from hwgen.protocol import words as protocol_words
 from hwgen.protocol.memory import n_blocks, packed, unpacked
@@ -172,13 +172,13 @@ class Course:
     def __init__(self, params, inputs, labels) -> None:
         self.params, self.inputs = params, inputs
         self.student = None
-        self.labels = [UNLABELLED] * len(inputs)
+        self.labels = [NO_LABEL] * len(inputs)
         if labels is None:
             self.trace = Golden(params).run(inputs)
         else:
-            self.student, self.labels = Student(params), labels.tolist()
+            self.student, self.labels = OnlineNetwork(params), labels.tolist()
             pairs = zip(inputs, self.labels, strict=True)
-            self.trace = joined([self.student.learn_one(*pair) for pair in pairs])
+            self.trace = joined([self.student.train_sample(*pair) for pair in pairs])
         self.answers = answers_of(self.trace, params)
 
     def words(self, sample, lesson=None) -> list[int]:

@@ -1,6 +1,6 @@
 """Test bench of a `hwgen_core` that learns: as `tb_core`, and all shadow weights.
 
-Samples come with labels (`labels.npy`, int64 [n], `UNLABELLED` of those not to be learnt). After
+Samples come with labels (`labels.npy`, int64 [n], `NO_LABEL` of those not to be learnt). After
 every `read_every` samples of a pass, and after the last, the core is asked for its shadow weights,
 and what it sends is compared with those of golden's student. A reset does not undo what was learnt,
 so each pass goes on from the weights of the last. A core with the port `fill` is filled first.
@@ -17,7 +17,7 @@ from scoreboard import BrokenError, Scoreboard
 from tb_core import JOB, Bench, check_registers, interrupt, reset, signed
 
 from hwgen.golden.network import joined
-from hwgen.golden.online import Student
+from hwgen.golden.online import OnlineNetwork
 from hwgen.network import params_file
 from hwgen.protocol.memory import n_blocks, packed, unpacked
 from hwgen.protocol.tokens import Kind, Token, sample_tokens
@@ -31,11 +31,11 @@ class Expected:
     [n_pre, n_post], and how many of them its lesson wrote (`n_written`); in the end `params`."""
 
     def __init__(self, params, inputs, labels) -> None:
-        student, traces = Student(params), []
+        student, traces = OnlineNetwork(params), []
         self.shadows: list[dict[int, np.ndarray]] = []
         self.n_written: list[int] = []
         for times, label in zip(inputs, labels, strict=True):
-            traces.append(student.learn_one(times, int(label)))
+            traces.append(student.train_sample(times, int(label)))
             layers = params.spec.learning_layers
             self.shadows.append({layer: student.shadows(layer).copy() for layer in layers})
             self.n_written.append(student.n_written)

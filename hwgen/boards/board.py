@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from hwgen import schema
 from hwgen.errors import BoardError, ToolError
 from hwgen.files import reason
-from hwgen.package_data import share
+from hwgen.package_data import package_data
 from hwgen.schema import Line, Name, Range
 
 MAX_BAUD_ERROR = 0.02  # a receiver samples its last bit 9.5 bits late: 5 % would miss it
@@ -99,19 +99,19 @@ class Board:
 
 def names() -> list[str]:
     """The boards that come with hwgen, sorted."""
-    return sorted(path.stem for path in share("boards").glob("*.toml"))
+    return sorted(path.stem for path in package_data("boards").glob("*.toml"))
 
 
 def load(name_or_path: str | Path) -> Board:
     """Read a board: a known name, or the path of a .toml file. Raises `BoardError`."""
     path = Path(name_or_path)
     if path.suffix != ".toml":
-        path = share("boards") / f"{name_or_path}.toml"
+        path = package_data("boards") / f"{name_or_path}.toml"
         if str(name_or_path) not in names():
             raise BoardError(_unknown(str(name_or_path)))
     missing = f"no such board file; known boards: {_known()}"
     table = schema.read_toml(path, missing=missing, error=BoardError)
-    return schema.build(Board, {"name": path.stem, **table}, where=str(path), error=BoardError)
+    return schema.parse(Board, {"name": path.stem, **table}, where=str(path), error=BoardError)
 
 
 def _known() -> str:
@@ -119,6 +119,6 @@ def _known() -> str:
 
 
 def _unknown(name: str) -> str:
-    close = schema.close_to(name, names())
+    close = schema.suggest(name, names())
     hint = f"did you mean {close!r}?" if close else f"known boards: {_known()},"
     return f"unknown board {name!r}; {hint}" + ("" if close else " or the path of a .toml file")

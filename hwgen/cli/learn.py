@@ -13,7 +13,7 @@ from hwgen.errors import HwgenError
 from hwgen.network.learning import MAX_SHIFT
 
 if TYPE_CHECKING:
-    from hwgen.onchip.run import Course
+    pass
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,11 +104,13 @@ def learn(options: LearnOptions) -> Answer:
     Example: `hwgen learn models/mnist-learn/recipe.toml`, or, after the world has turned,
     `hwgen learn mnist-real --samples 900 --rotate 30`
     """
-    from hwgen.data.shifts import World
+    from hwgen.data.shifts import DistributionShift
     from hwgen.flows import learn
 
     which, chosen = options.which_layers(), options.classes()
-    world = World(rotate_degrees=options.rotate, brightness=options.brightness, noise=options.noise)
+    world = DistributionShift(
+        rotate_degrees=options.rotate, brightness=options.brightness, noise=options.noise
+    )
     with bar("learn") as progress:
         result, folder = learn.run(
             options.model,
@@ -134,7 +136,7 @@ def learn(options: LearnOptions) -> Answer:
     )
 
 
-def _tell(result: "Course", folder: Path) -> None:
+def _tell(result: "LearningRun", folder: Path) -> None:
     first, last = result.curve[0], result.curve[-1]
     facts(
         f"{result.params.name} learnt {last.n_learnt} samples of {result.dataset}",

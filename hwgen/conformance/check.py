@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.conformance import make_vectors, networks, results
-from hwgen.conformance.results import Answer, Header
+from hwgen.conformance.results import Header, SampleResult
 from hwgen.errors import MismatchError, ParamsError, ResultsError
 from hwgen.model import vectors as vectors_file
 from hwgen.model.folder import ModelFolder
@@ -113,7 +113,7 @@ class Expected:
                     )
         return self._shadows[sample]
 
-    def difference(self, answer: Answer, name: str) -> tuple[int, Difference | None]:
+    def difference(self, answer: SampleResult, name: str) -> tuple[int, Difference | None]:
         """How many values of a field differ, and which does first: of spikes, in time."""
         expected, got = self.of(answer.sample, name).astype(np.int64), answer.fields[name]
         places = np.flatnonzero(expected != got)

@@ -13,7 +13,7 @@ from hwgen.conformance.check import Expected
 from hwgen.conformance.results import Header
 from hwgen.files import write_atomic
 from hwgen.model.folder import ModelFolder
-from hwgen.model.vectors import UNTAUGHT, Vectors
+from hwgen.model.vectors import NO_LABEL_BYTE, Vectors
 from hwgen.network.params import KINDS, Params
 from hwgen.progress import Progress
 
@@ -65,7 +65,7 @@ def _vectors(params: Params, vectors: Vectors, *, learning: bool) -> dict[str, I
 
 def _inputs(vectors: Vectors, learning: bool) -> Iterator[dict[str, Any]]:
     for sample, label in enumerate(vectors.labels.tolist()):
-        known = None if learning and label == UNTAUGHT else label
+        known = None if learning and label == NO_LABEL_BYTE else label
         yield {"sample": sample, "label": known, "inputs": vectors.inputs[sample].tolist()}
 
 

@@ -8,11 +8,11 @@ from hwgen.data.inputs import encoded
 from hwgen.errors import ParamsError
 from hwgen.golden import Golden
 from hwgen.golden.network import Trace, joined
-from hwgen.golden.online import Student
+from hwgen.golden.online import OnlineNetwork
 from hwgen.model import vectors as vectors_file
 from hwgen.model.folder import ModelFolder
-from hwgen.model.vectors import MAX_CLASSES, UNTAUGHT, Vectors
-from hwgen.network.learning import UNLABELLED
+from hwgen.model.vectors import MAX_CLASSES, NO_LABEL_BYTE, Vectors
+from hwgen.network.learning import NO_LABEL
 from hwgen.network.params import Params
 
 # Samples of the test set that travel with a model: as many as fit about a megabyte.
@@ -29,22 +29,22 @@ def vectors(params: Params, inputs: NDArray[np.uint8], labels: NDArray[np.intege
 
 
 def lessons(params: Params, inputs: NDArray[np.uint8], labels: NDArray[np.integer]) -> Vectors:
-    """The same of a network that learns each sample after it; labels [n], some `UNLABELLED`.
+    """The same of a network that learns each sample after it; labels [n], some `NO_LABEL`.
 
     Shadows are those after the last lesson. Raises `ParamsError` above `MAX_CLASSES`.
     """
-    student = Student(params)
-    traces = [student.learn_one(*lesson) for lesson in zip(inputs, labels.tolist(), strict=True)]
+    student = OnlineNetwork(params)
+    traces = [student.train_sample(*lesson) for lesson in zip(inputs, labels.tolist(), strict=True)]
     learning = params.spec.learning_layers
     shadows = tuple(
         student.shadows(index).astype(np.int32) if index in learning else np.zeros(0, np.int32)
         for index in range(len(params.spec.layers))
     )
-    taught = np.where(labels == UNLABELLED, UNTAUGHT, labels)
+    taught = np.where(labels == NO_LABEL, NO_LABEL_BYTE, labels)
     return _vectors(params, inputs, taught, joined(traces), shadows)
 
 
-def to_teach(truths: NDArray[np.integer], n_classes: int) -> NDArray[np.int64]:
+def training_labels(truths: NDArray[np.integer], n_classes: int) -> NDArray[np.int64]:
     """Labels [n] for lessons that change weights, though the network knows its samples.
 
     Every other one is the next class instead, and each tenth sample has none.
@@ -53,15 +53,15 @@ def to_teach(truths: NDArray[np.integer], n_classes: int) -> NDArray[np.int64]:
     """
     labels = truths.astype(np.int64)
     labels[1::2] = (labels[1::2] + 1) % n_classes
-    labels[9::10] = UNLABELLED
+    labels[9::10] = NO_LABEL
     return labels
 
 
 def shadows_by_lesson(params: Params, given: Vectors) -> list[dict[int, NDArray[np.int32]]]:
     """After each lesson, the shadow weights [n_pre, n_post] of each layer that learns."""
-    student, after = Student(params), []
+    student, after = OnlineNetwork(params), []
     for inputs, label in zip(given.inputs, given.labels.tolist(), strict=True):
-        student.learn_one(inputs, UNLABELLED if label == UNTAUGHT else label)
+        student.train_sample(inputs, NO_LABEL if label == NO_LABEL_BYTE else label)
         learning = params.spec.learning_layers
         after.append({layer: student.shadows(layer).astype(np.int32) for layer in learning})
     return after
@@ -99,7 +99,7 @@ def write_vectors(folder: ModelFolder, params: Params, test: Dataset) -> None:
     given = make_vectors(params, test)
     vectors_file.save(given, folder.vectors_path)
     if params.spec.learning:
-        wanted = to_teach(given.labels, params.spec.n_classes)
+        wanted = training_labels(given.labels, params.spec.n_classes)
         taught = lessons(params, given.inputs, wanted)
         vectors_file.save(taught, folder.lessons_path)
 

@@ -5,12 +5,14 @@
 
 from hwgen.model import folder as model_folder
 from hwgen.model.folder import ModelFolder
-from hwgen.package_data import share
+from hwgen.package_data import package_data
 
 
 def names() -> list[str]:
     """Of the networks of the kit, sorted."""
-    return sorted(path.parent.name for path in share("conformance").glob("*/vectors.safetensors"))
+    return sorted(
+        path.parent.name for path in package_data("conformance").glob("*/vectors.safetensors")
+    )
 
 
 def find(name_or_path: str) -> ModelFolder:
@@ -19,7 +21,7 @@ def find(name_or_path: str) -> ModelFolder:
     Raises `ParamsError` if it is neither.
     """
     if name_or_path in names():
-        return ModelFolder(share("conformance") / name_or_path)
+        return ModelFolder(package_data("conformance") / name_or_path)
     return model_folder.find(name_or_path)
 
 

@@ -17,7 +17,7 @@ from hwgen.errors import ResultsError
 from hwgen.files import reason
 from hwgen.model.vectors import spikes_field
 from hwgen.network.params import Params
-from hwgen.schema import Line, shown
+from hwgen.schema import Line, short_repr
 
 FORMAT: Literal["hwgen-results-1"] = "hwgen-results-1"
 DECIDED = ("decision", "decision_step")  # the fields that every sample has
@@ -38,7 +38,7 @@ class Header:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class SampleResult:
     """A line of one sample: by field int64 [n], n as `lengths` says; 1 of those `DECIDED`."""
 
     line: int  # in the file, from 1
@@ -68,11 +68,11 @@ def lengths(params: Params, *, learning: bool) -> dict[str, int]:
 def read_header(path: Path) -> Header:
     """The first line. Raises `ResultsError`."""
     for number, table in _lines(path):
-        return schema.build(Header, table, where=f"{path}:{number}", error=ResultsError)
+        return schema.parse(Header, table, where=f"{path}:{number}", error=ResultsError)
     raise ResultsError(f'{path}: is empty, expected a line {{"format": "{FORMAT}", ...}} first')
 
 
-def read_answers(path: Path, n_samples: int, expected: Mapping[str, int]) -> Iterator[Answer]:
+def read_answers(path: Path, n_samples: int, expected: Mapping[str, int]) -> Iterator[SampleResult]:
     """All lines but the first, each checked. `expected` are `lengths`. Raises `ResultsError`."""
     seen: dict[int, int] = {}
     lines = _lines(path)
@@ -94,15 +94,15 @@ def read_answers(path: Path, n_samples: int, expected: Mapping[str, int]) -> Ite
         raise ResultsError(f"{path}: has no sample: nothing would be compared; give at least one")
 
 
-def _answer(table: Any, expected: Mapping[str, int], where: str, number: int) -> Answer:
+def _answer(table: Any, expected: Mapping[str, int], where: str, number: int) -> SampleResult:
     if not isinstance(table, dict):
         raise ResultsError(f"{where}: must be a JSON object, not {_short(table)}")
     known = ("sample", *expected)
     for name in table:
         if name not in known:
-            close = schema.close_to(name, known)
+            close = schema.suggest(name, known)
             hint = f"did you mean {close!r}?" if close else f"known: {', '.join(known)}"
-            raise ResultsError(f"{where}: has an unknown field {shown(name)}; {hint}")
+            raise ResultsError(f"{where}: has an unknown field {short_repr(name)}; {hint}")
     for name in ("sample", *DECIDED):
         if name not in table:
             raise ResultsError(f"{where}: lacks the field {name!r} (an integer)")
@@ -113,7 +113,7 @@ def _answer(table: Any, expected: Mapping[str, int], where: str, number: int) ->
         for name, value in table.items()
         if name != "sample"
     }
-    return Answer(line=number, sample=table["sample"], fields=fields)
+    return SampleResult(line=number, sample=table["sample"], fields=fields)
 
 
 def _integers(values: Any, n: int, where: str) -> NDArray[np.int64]:

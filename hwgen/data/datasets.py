@@ -65,7 +65,7 @@ def load(
         else:
             events, labels = nmnist.load(folder / own.title())
             images = events.pictures()
-            test = recordings.dealt(labels)
+            test = recordings.interleave_classes(labels)
         rest = np.random.default_rng(seed).permutation(len(labels))
     else:
         raise DataError(f"unknown data set {name!r}: known are {', '.join(NAMES)}")

@@ -50,10 +50,10 @@ def encoded(dataset: Dataset, network: NetworkSpec, part: slice = _ALL) -> NDArr
     spec, n_steps = network.input, network.n_steps
     if spec.encoding == "events":
         return raster(dataset, spec, n_steps, part)
-    return of_pictures(dataset.images[part], network)
+    return encode_images(dataset.images[part], network)
 
 
-def of_pictures(images: NDArray[np.uint8], network: NetworkSpec) -> NDArray[np.uint8]:
+def encode_images(images: NDArray[np.uint8], network: NetworkSpec) -> NDArray[np.uint8]:
     """The same of images, as `encode.latency` takes them. Raises `DataError` if the network takes
     events, ValueError on another shape or larger values."""
     spec, n_steps = network.input, network.n_steps
@@ -71,10 +71,10 @@ def raster(
     """Spikes of recordings, uint8 0/1 [n, n_steps, n_inputs]. Raises `DataError`."""
     if dataset.recordings is None:
         raise DataError(f"{dataset.name}: has images, but the network takes events")
-    return of_recordings(dataset.recordings.take(part), spec, n_steps)
+    return encode_recordings(dataset.recordings.take(part), spec, n_steps)
 
 
-def of_recordings(taken: Recordings, spec: InputSpec, n_steps: int) -> NDArray[np.uint8]:
+def encode_recordings(taken: Recordings, spec: InputSpec, n_steps: int) -> NDArray[np.uint8]:
     """Their spikes, uint8 0/1 [n, n_steps, n_inputs].
 
     spec: with encoding "events". Several events of a pixel in a step are one spike.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from hwgen.data.encoding import latency
 from hwgen.data.for_network import check_input, data_of
 from hwgen.errors import DataError, HwgenError
-from hwgen.network.learning import UNLABELLED
+from hwgen.network.learning import NO_LABEL
 from hwgen.network.params import Params
 
 UNLABELLED_EVERY = 10  # samples, of which the last comes without a label
@@ -18,7 +18,7 @@ UNLABELLED_EVERY = 10  # samples, of which the last comes without a label
 @dataclass(frozen=True, kw_only=True)
 class Samples:
     """In the order of lessons: inputs uint8 [n, n_inputs], spike times; truths int64 [n];
-    labels int64 [n], the same, but some of them `UNLABELLED`."""
+    labels int64 [n], the same, but some of them `NO_LABEL`."""
 
     dataset: str
     inputs: NDArray[np.uint8]
@@ -42,6 +42,6 @@ def choose(
     order = np.random.default_rng(seed).permutation(len(train))[:n]
     truths = train.labels[order].astype(np.int64)
     labels = truths.copy()
-    labels[UNLABELLED_EVERY - 1 :: UNLABELLED_EVERY] = UNLABELLED
+    labels[UNLABELLED_EVERY - 1 :: UNLABELLED_EVERY] = NO_LABEL
     inputs = latency(train.images[order], params.spec.input, params.spec.n_steps)
     return Samples(dataset=train.name, inputs=inputs, truths=truths, labels=labels)

@@ -57,7 +57,7 @@ class Recordings:
         return counts.astype(np.uint8).reshape(n, self.height, self.width)
 
 
-def dealt(labels: NDArray[np.int64]) -> NDArray[np.intp]:
+def interleave_classes(labels: NDArray[np.int64]) -> NDArray[np.intp]:
     """Order in which the first of each class comes, then the second, and so on: files come class by
     class, and who looks at a few wants to see all.
 

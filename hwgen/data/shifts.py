@@ -9,7 +9,7 @@ from hwgen.data.dataset import Dataset
 
 
 @dataclass(frozen=True, kw_only=True)
-class World:
+class DistributionShift:
     """What happens to every image. `noise` is the fraction of pixels that show anything at all."""
 
     rotate_degrees: float = 0.0  # against the clock
@@ -32,7 +32,7 @@ class World:
         return replace(dataset, images=seen)
 
 
-def only(dataset: Dataset, labels: frozenset[int]) -> Dataset:
+def select_classes(dataset: Dataset, labels: frozenset[int]) -> Dataset:
     """The part of a data set that has these labels; all of it, if they are none.
 
     Names and split stay. Labels keep their numbers, so a network keeps its outputs.

@@ -16,7 +16,7 @@ from scipy.optimize import nnls
 
 from hwgen.errors import ResultsError
 from hwgen.files import reason
-from hwgen.package_data import share
+from hwgen.package_data import package_data
 
 TABLE = "resources.json"  # in benchmarks/; the script beside it makes it
 _ROUNDS = 30  # of coefficients and factors in turn
@@ -43,7 +43,7 @@ def damaged(error: Exception) -> ResultsError:
 
 
 def _path() -> Path:
-    return share("benchmarks") / TABLE
+    return package_data("benchmarks") / TABLE
 
 
 @dataclass(frozen=True)

@@ -157,7 +157,7 @@ def _shipped() -> list[_Row]:
 
 
 def _row(entry: dict[str, Any], spec: Any, board: str) -> _Row:
-    network = schema.build(NetworkSpec, spec, where="a routed design", error=ResultsError)
+    network = schema.parse(NetworkSpec, spec, where="a routed design", error=ResultsError)
     luts = entry["luts"] if entry.get("protocol") == VERSION else None
     spram = tuple(entry.get("loaded_layers", ()))
     held = tuple(entry.get("memory_tables", (0, 0)))

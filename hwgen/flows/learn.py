@@ -9,7 +9,7 @@ from hwgen import recipe as recipe_file
 from hwgen.conformance.make_vectors import write_vectors
 from hwgen.data.dataset import Dataset
 from hwgen.data.for_network import data_of, data_of_recipe, doubt
-from hwgen.data.shifts import World, only
+from hwgen.data.shifts import DistributionShift, select_classes
 from hwgen.errors import DataError, ParamsError
 from hwgen.evaluation.accuracy import evaluate
 from hwgen.files import write_atomic
@@ -19,8 +19,8 @@ from hwgen.network import learning_unit, params_file
 from hwgen.network.learning import LearningSpec
 from hwgen.network.params import Params
 from hwgen.onchip import run as onchip_run
-from hwgen.onchip.initial import newborn
-from hwgen.onchip.run import Course, OnPoint
+from hwgen.onchip.initial import initial_params
+from hwgen.onchip.run import LearningRun, OnPoint
 from hwgen.recipe import OnChipRecipe, Recipe
 from hwgen.report import curves, results
 
@@ -38,7 +38,9 @@ class LearnOptions:
     layers: Literal["all", "last"] | None = None  # if not those that the model says, or the last
     shift: int | None = None  # of the rate, if not as the model says
     labels: frozenset[int] = frozenset()  # only these are learnt; none: all
-    there: World = field(default_factory=World)  # how samples differ from those of the data set
+    there: DistributionShift = field(
+        default_factory=DistributionShift
+    )  # how samples differ from those of the data set
     n_points: int = 10
     seed: int = 0
     resume: bool = False
@@ -50,14 +52,14 @@ def run(
     *,
     data_dir: Path | None = None,
     on_point: OnPoint | None = None,
-) -> tuple[Course, Path]:
+) -> tuple[LearningRun, Path]:
     """A course for a model (its folder or name) or a recipe of rule "on-chip".
 
     Returns the course and the model folder, with curve.json and curve.svg besides.
     """
     params, train, test = _start(what, options.data, data_dir)
     rule = _rule(params.spec.learning, options.layers, options.shift)
-    params = learning_unit.with_learning(params, rule, learning_unit.FORWARD_BITS)
+    params = learning_unit.add_learning_unit(params, rule, learning_unit.FORWARD_BITS)
     unknown = options.labels - set(range(params.spec.n_classes))
     if unknown:
         raise DataError(
@@ -69,7 +71,7 @@ def run(
     checkpoint = folder.path / "checkpoint.safetensors"
     course = onchip_run.learn(
         params,
-        only(options.there.seen(train, options.seed), options.labels),
+        select_classes(options.there.seen(train, options.seed), options.labels),
         test,
         onchip_run.RunConfig(
             n_samples=options.n_samples or int(params.provenance.get("n_samples", _N_SAMPLES)),
@@ -85,7 +87,7 @@ def run(
     return course, folder.path
 
 
-def _write(folder: ModelFolder, course: Course, test: Dataset) -> None:
+def _write(folder: ModelFolder, course: LearningRun, test: Dataset) -> None:
     params = course.params
     params_file.save(params, folder.params_path)
     write_vectors(folder, params, test)
@@ -115,7 +117,7 @@ def _start(what: str, data_name: str, data_dir: Path | None) -> tuple[Params, Da
     }
     if isinstance(recipe.training, OnChipRecipe):
         made["n_samples"] = recipe.training.n_samples
-    return replace(newborn(recipe, train), provenance=made), train, test
+    return replace(initial_params(recipe, train), provenance=made), train, test
 
 
 def _on_chip_recipe(what: str) -> Recipe | None:

@@ -123,7 +123,7 @@ class _Made:
         params = quantize.to_params(network, given, self.recipe.name)
         if self.recipe.learning:
             bits = learning_unit.FORWARD_BITS
-            params = learning_unit.with_learning(params, self.recipe.learning, bits)
+            params = learning_unit.add_learning_unit(params, self.recipe.learning, bits)
         return params
 
     def provenance(self, accuracy: dict[str, float]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from hwgen.golden import stdp
 from hwgen.golden.network import Golden, Trace
-from hwgen.network.learning import UNLABELLED, forward_weights, next_state, shadow_limits
+from hwgen.network.learning import NO_LABEL, forward_weights, next_state, shadow_limits
 from hwgen.network.params import Params
 
 _LONGEST_RUN = 64  # samples run at once, in the hope that none of them changes a weight
@@ -21,7 +21,7 @@ class Progress:
     n_updates: int
 
 
-class Student:
+class OnlineNetwork:
     """`params` are those learnt so far, `n_learnt` samples into the course.
 
     `n_written` counts the shadow weights that the last sample's update wrote, changed or not.
@@ -68,7 +68,7 @@ class Student:
 
         Samples are run some at a time; when one changes a weight, those after it are run again.
 
-        `UNLABELLED` samples are none of these: give them to `learn_one`. `Progress` has the
+        `NO_LABEL` samples are none of these: give them to `train_sample`. `Progress` has the
         decisions from before each lesson.
         """
         decisions, n_updates, done = [], 0, 0
@@ -77,7 +77,7 @@ class Student:
             trace = self._golden.run(ahead)
             n_used, changed = 0, False
             while n_used < len(ahead) and not changed:
-                changed = self._learn_one(ahead, trace, n_used, int(labels[done + n_used]))
+                changed = self._train_sample(ahead, trace, n_used, int(labels[done + n_used]))
                 n_used += 1
             decisions.append(trace.decisions[:n_used])
             done, n_updates = done + n_used, n_updates + changed
@@ -85,18 +85,18 @@ class Student:
             self._run = max(1, n_used) if changed else min(_LONGEST_RUN, 2 * self._run)
         return Progress(np.concatenate(decisions) if decisions else np.zeros(0, int), n_updates)
 
-    def learn_one(self, inputs: NDArray[np.uint8], label: int) -> Trace:
+    def train_sample(self, inputs: NDArray[np.uint8], label: int) -> Trace:
         """One sample, spike times uint8 [n_inputs]; returns what it did before it was learnt.
 
-        With the label `UNLABELLED`, it is only run.
+        With the label `NO_LABEL`, it is only run.
 
         A label is 0 .. n_classes - 1. The core does the same between END_OF_SAMPLE and the next
         token (`docs/learning.md`).
         """
         trace = self._golden.run(inputs[None])
         self.n_written = 0
-        if label != UNLABELLED:
-            self._learn_one(inputs[None], trace, 0, label)
+        if label != NO_LABEL:
+            self._train_sample(inputs[None], trace, 0, label)
         return trace
 
     def decide(self, inputs: NDArray[np.uint8]) -> int:
@@ -106,7 +106,9 @@ class Student:
         """
         return int(self._golden.run(inputs[None]).decisions[0])
 
-    def _learn_one(self, inputs: NDArray[np.uint8], trace: Trace, sample: int, label: int) -> bool:
+    def _train_sample(
+        self, inputs: NDArray[np.uint8], trace: Trace, sample: int, label: int
+    ) -> bool:
         """The update of all layers from one sample of a trace; whether there was any."""
         learning, n_steps = self._learning, self._n_steps
         fired = [inputs, *trace.spike_times]  # fired[l]: what layer l takes in

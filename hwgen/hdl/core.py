@@ -16,7 +16,7 @@ from hwgen.hdl.io.registers import Registers
 from hwgen.hdl.io.spike_count import SpikeCount
 from hwgen.hdl.layers import kinds
 from hwgen.hdl.signature import CoreSignature
-from hwgen.hdl.stream import is_picture, token_layout, vector
+from hwgen.hdl.stream import is_feature_map, token_layout, vector
 from hwgen.network.design import Design
 from hwgen.network.layers.neurons import SingleSpike
 from hwgen.network.layers.shape import Shape
@@ -119,9 +119,9 @@ def _adapters(
     layer = spec.layers[index]
     if index and is_queued(layer, lanes):
         yield "queue", Fifo(token_layout(shape), depth=QUEUE_DEPTH)
-    if is_picture(shape) and layer.takes_vector:
+    if is_feature_map(shape) and layer.takes_vector:
         yield "flatten", Flatten(shape)
-    if is_picture(layer.pre) and not is_picture(shape):
+    if is_feature_map(layer.pre) and not is_feature_map(shape):
         yield "unflatten", Unflatten(layer.pre)
     if not layer.has_weights:
         return

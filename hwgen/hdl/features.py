@@ -11,7 +11,7 @@ from amaranth.lib import wiring
 from hwgen.hdl.io.gate import Gate
 from hwgen.hdl.io.registers import Registers
 from hwgen.hdl.layers.dense import Dense
-from hwgen.hdl.learning.unit import Teacher
+from hwgen.hdl.learning.unit import LearningUnit
 from hwgen.hdl.weights.loader import Loaded, Loader
 from hwgen.hdl.weights.shadows import Shadows
 from hwgen.network.design import Design
@@ -37,7 +37,7 @@ class Learning(Feature):
         """stores: the shadow weights of the layers that learn, in order."""
         spec = design.params.spec
         self._layers, self._fills = spec.learning_layers, design.is_filled
-        self._unit = Teacher(spec, design.lanes, stores, can_fill=self._fills)
+        self._unit = LearningUnit(spec, design.lanes, stores, can_fill=self._fills)
 
     def connect(self, m: Module, core: wiring.Component, gate: Gate, registers: Registers) -> None:
         """The learning unit between the gate, which starts it, and the core's ports `shadows` and

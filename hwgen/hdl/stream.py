@@ -25,7 +25,7 @@ def vector(n: int) -> Shape:
     return Shape(1, 1, n)
 
 
-def is_picture(shape: Shape) -> bool:
+def is_feature_map(shape: Shape) -> bool:
     """Whether tokens name a neuron by its place and channel, not by one index."""
     return shape.height > 1 or shape.width > 1
 
@@ -53,7 +53,7 @@ def token_layout(
     width is given, or a bit called `mark`.
     """
     fields: dict[str, object] = {"kind": 2}
-    if is_picture(shape):
+    if is_feature_map(shape):
         fields["channel"] = index_bits(shape.channels)
         fields["column"] = index_bits(shape.width)
         fields["row"] = index_bits(shape.height)
@@ -78,7 +78,7 @@ def place(token: data.View, shape: Shape):
 
     Of a vector, row and column are 0 and the channel is the index.
     """
-    if is_picture(shape):
+    if is_feature_map(shape):
         return token.row, token.column, token.channel
     return Const(0), Const(0), token.index
 

@@ -12,7 +12,7 @@ from hwgen.errors import LinkError
 from hwgen.host.line import Line
 from hwgen.host.transport import Transport
 from hwgen.network.layers.dense import DenseSpec
-from hwgen.network.learning_unit import adopted
+from hwgen.network.learning_unit import with_learned_weights
 from hwgen.network.params import Params
 from hwgen.protocol import words as protocol_words
 from hwgen.protocol.memory import lanes_sum, loaded_words, n_blocks, packed, unpacked
@@ -25,7 +25,7 @@ _BATCH = 64  # samples that are sent before answers must have come
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answers:
+class Predictions:
     """What the core has said of n samples, arrays [n]."""
 
     decisions: NDArray[np.int64]  # labels
@@ -148,12 +148,12 @@ class Device:
         labels: NDArray[np.integer] | None = None,
         *,
         on_sample: Tell = lambda n: None,
-    ) -> Answers:
+    ) -> Predictions:
         """Spike times uint8 [n, n_inputs], or, of a multi-spike network, spikes uint8 [n, n_steps,
         n_inputs] -> answers; see `hwgen.data.inputs` for images and recordings.
 
         A core that learns takes a lesson from each sample with a label in `labels` [n];
-        `UNLABELLED`: none. `on_sample` is told how many were answered.
+        `NO_LABEL`: none. `on_sample` is told how many were answered.
 
         Answers come in the order of the samples. Raises ValueError on another shape, `LinkError` if
         the line fails or weights are not loaded.
@@ -180,7 +180,7 @@ class Device:
             n = min(_BATCH, len(inputs) - start)
             got += self.line.exchange(words, n, on_answers=tell)
         answers = np.array(got, np.int64)
-        return Answers(
+        return Predictions(
             decisions=answers >> STEP_BITS & (1 << BY_SPIKE_BIT - STEP_BITS) - 1,
             steps=answers & (1 << STEP_BITS) - 1,
             by_spike=answers >> BY_SPIKE_BIT == 1,
@@ -225,7 +225,9 @@ class Device:
         """
         self._check_learns()
         layers = self._params.spec.learning_layers
-        return adopted(self._params, {n: self.shadows(n, on_word=on_word) for n in layers})
+        return with_learned_weights(
+            self._params, {n: self.shadows(n, on_word=on_word) for n in layers}
+        )
 
     def _check_learns(self) -> None:
         if self._params.spec.learning is None:

@@ -15,7 +15,7 @@ _MAX_BYTES = _UP + 2 * WINDOW + _CRC_BYTES  # longer ones are garbage
 
 
 @dataclass(frozen=True, kw_only=True)
-class Down:
+class HostFrame:
     """To the board. `number`: of the first of `words`; `taken`: words from the board that came."""
 
     kind: Frame
@@ -31,7 +31,7 @@ class Down:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Up:
+class DeviceFrame:
     """From the board. Counts of words are modulo 256.
 
     `faults`: frames it has dropped, modulo 4; `number`: of the first of `words`; `taken`: words
@@ -51,7 +51,7 @@ class Up:
         return _framed(header + _bytes(self.words))
 
 
-class Unframer:
+class Deframer:
     """Bytes to frames. `n_faults`: frames that were none, with a wrong sum or length."""
 
     def __init__(self, *, down: bool = False) -> None:
@@ -61,7 +61,7 @@ class Unframer:
         self._escaped = False
         self.n_faults = 0
 
-    def feed(self, data: bytes) -> Iterator[Up | Down]:
+    def feed(self, data: bytes) -> Iterator[DeviceFrame | HostFrame]:
         """Frames that end in these bytes; what is left waits for the next bytes.
 
         Frames with a wrong sum or length are counted in `n_faults`, and left out.
@@ -81,7 +81,7 @@ class Unframer:
                 self._body.append(byte ^ FLIP if self._escaped else byte)
                 self._escaped = False
 
-    def _ended(self) -> Iterator[Up | Down]:
+    def _ended(self) -> Iterator[DeviceFrame | HostFrame]:
         body, n = bytes(self._body), self._n_header
         n_words, odd = divmod(len(body) - n - _CRC_BYTES, 2)
         if self._escaped or odd or not 0 <= n_words <= WINDOW or _crc(body):
@@ -90,7 +90,7 @@ class Unframer:
         words = tuple(int.from_bytes(body[i : i + 2], "big") for i in range(n, len(body) - 2, 2))
         if self._n_header == _UP:
             first, number, taken, used = body[:n]
-            yield Up(
+            yield DeviceFrame(
                 session=first & 0x3F,
                 faults=first >> 6,
                 number=number,
@@ -100,7 +100,7 @@ class Unframer:
             )
         elif body[0] >> 6 in tuple(Frame):
             kind, session = Frame(body[0] >> 6), body[0] & 0x3F
-            yield Down(kind=kind, session=session, number=body[1], taken=body[2], words=words)
+            yield HostFrame(kind=kind, session=session, number=body[1], taken=body[2], words=words)
         else:
             self.n_faults += 1
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 
 from hwgen.errors import LinkError
-from hwgen.host.frames import Down, Unframer, Up
+from hwgen.host.frames import Deframer, DeviceFrame, HostFrame
 from hwgen.host.transport import Transport
 from hwgen.protocol.words import FRAME_WORDS, SESSIONS, WINDOW, Frame
 
@@ -27,7 +27,7 @@ class Line:
         if session not in SESSIONS:
             raise ValueError(f"session must be 1 to 63, not {session!r}")
         self._transport, self._session = transport, session
-        self._unframer = Unframer()
+        self._unframer = Deframer()
         self._window = _Window()
         self.n_repeats = 0  # times that words had to be sent, or asked for, again
         self.n_faults = 0  # frames that the board has dropped
@@ -44,7 +44,7 @@ class Line:
         # The answer to SYNC may be lost like any frame. SYNC twice does no harm: nothing has been
         # sent yet.
         for attempt in range(_PATIENCE):
-            self._transport.write(Down(kind=Frame.SYNC, session=self._session).encode())
+            self._transport.write(HostFrame(kind=Frame.SYNC, session=self._session).encode())
             quiet_s = min(_QUIET_S * 2**attempt, _MAX_QUIET_S)
             n_heard = 0
             # A wrong baud rate makes endless noise, and a read that always returns; `_MAX_NOISE`
@@ -53,7 +53,7 @@ class Line:
                 n_heard += len(data)
                 for frame in self._unframer.feed(data):
                     # What an old session has left on the line has another number, and is skipped.
-                    if isinstance(frame, Up) and frame.session == self._session:
+                    if isinstance(frame, DeviceFrame) and frame.session == self._session:
                         self._faults = frame.faults
                         return
         raise LinkError(
@@ -110,9 +110,9 @@ class Line:
                 )
         return answers
 
-    def _take(self, up: Up | Down) -> Sequence[int] | None:
+    def _take(self, up: DeviceFrame | HostFrame) -> Sequence[int] | None:
         """Words that a frame brings; None if it says nothing new."""
-        assert isinstance(up, Up)
+        assert isinstance(up, DeviceFrame)
         # Session 0 follows a reset of the board. What it had taken is gone, and nobody knows how
         # much of it the core had used.
         if up.session != self._session:
@@ -166,7 +166,7 @@ class _Window:
         # number.
         self._sent, self._asks = self._whole, True
 
-    def frames(self, session: int) -> Iterator[Down]:
+    def frames(self, session: int) -> Iterator[HostFrame]:
         """What may be sent now."""
         while True:
             position = self._sent - self._begun
@@ -177,12 +177,14 @@ class _Window:
             if not (words or self._asks or self._came - self._said >= _UNSAID):
                 return
             kind = Frame.POLL if self._asks else Frame.DATA
-            yield Down(kind=kind, session=session, number=self._sent, taken=self._came, words=words)
+            yield HostFrame(
+                kind=kind, session=session, number=self._sent, taken=self._came, words=words
+            )
             self._sent += len(words)
             self._most = max(self._most, self._sent)
             self._said, self._asks = self._came, False
 
-    def take(self, up: Up) -> Sequence[int] | None:
+    def take(self, up: DeviceFrame) -> Sequence[int] | None:
         """Words that are the next in order, or none; None if nothing has changed at all."""
         before = self._whole, self._used, self._came
         # A frame that was late must not take a count back; `_later` lets it go forward only, and no

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from hwgen.data import images, labelled, nmnist
 from hwgen.data.for_network import check_input, data_of, doubt
-from hwgen.data.inputs import encoded, of_pictures, of_recordings
+from hwgen.data.inputs import encode_images, encode_recordings, encoded
 from hwgen.errors import DataError, LinkError, MismatchError
 from hwgen.golden import Golden
 from hwgen.golden.network import joined
-from hwgen.golden.online import Student
+from hwgen.golden.online import OnlineNetwork
 from hwgen.host import Device
 from hwgen.network.params import Params
 from hwgen.protocol.words import Register
@@ -78,10 +78,10 @@ def of_files(params: Params, places: Sequence[Path], *, invert: bool = False) ->
             raise DataError(f"{params.name} takes recordings: --invert is of images")
         paths = images.find(places, (nmnist.SUFFIX,))
         taken = nmnist.of_files(paths, given.height, given.width)
-        inputs = of_recordings(taken, given, spec.n_steps)
+        inputs = encode_recordings(taken, given, spec.n_steps)
     else:
         paths = images.find(places)
-        inputs = of_pictures(images.load(paths, given, invert=invert), spec)
+        inputs = encode_images(images.load(paths, given, invert=invert), spec)
     return Batch(names=[path.name for path in paths], inputs=inputs, classes=None)
 
 
@@ -167,12 +167,12 @@ def run(
 
 def _golden(
     params: Params, batch: Batch
-) -> tuple[NDArray[np.int64], NDArray[np.int64], Student | None]:
+) -> tuple[NDArray[np.int64], NDArray[np.int64], OnlineNetwork | None]:
     """Decisions and their steps; the student, if there were lessons."""
     if batch.labels is None:
         trace = Golden(params).run(batch.inputs)
         return trace.decisions.astype(np.int64), trace.decision_steps.astype(np.int64), None
-    student = Student(params)
+    student = OnlineNetwork(params)
     taught = zip(batch.inputs, batch.labels.tolist(), strict=True)
-    whole = joined([student.learn_one(times, label) for times, label in taught])
+    whole = joined([student.train_sample(times, label) for times, label in taught])
     return whole.decisions.astype(np.int64), whole.decision_steps.astype(np.int64), student

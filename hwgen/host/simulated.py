@@ -12,7 +12,7 @@ from hwgen.errors import ToolError
 from hwgen.hdl.link.uart import MIN_DIVISOR
 from hwgen.hdl.top import TOP, uart_verilog
 from hwgen.network.design import Design
-from hwgen.package_data import share
+from hwgen.package_data import package_data
 from hwgen.toolchain import cxxrtl
 
 CLOCK_HZ = 1_000_000  # of the simulated time; any would do
@@ -30,7 +30,7 @@ def compile_board(
 ) -> Path:
     """Path of a library of `UartTop`, from the cache if it is there. Raises `ToolError`."""
     verilog = uart_verilog(design, MIN_DIVISOR, early_exit=early_exit)
-    source = share("sim") / "board" / "board.cpp"
+    source = package_data("sim") / "board" / "board.cpp"
     files = {"board.cpp": source.read_text(), "core.ys": _SCRIPT} | cxxrtl.memories(verilog)
     return cxxrtl.build(files, "board.cpp", cache=cache, on_phase=on_phase)
 

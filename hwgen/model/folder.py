@@ -8,8 +8,8 @@ from hwgen.model import vectors as vectors_file
 from hwgen.model.vectors import Vectors
 from hwgen.network import params_file
 from hwgen.network.params import Params
-from hwgen.package_data import share
-from hwgen.schema import close_to
+from hwgen.package_data import package_data
+from hwgen.schema import suggest
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class ModelFolder:
 
 def shipped() -> list[str]:
     """Names of the models that come with hwgen."""
-    return sorted(path.parent.name for path in share("models").glob("*/recipe.toml"))
+    return sorted(path.parent.name for path in package_data("models").glob("*/recipe.toml"))
 
 
 def find(name_or_path: str) -> ModelFolder:
@@ -79,7 +79,7 @@ def find(name_or_path: str) -> ModelFolder:
     if path.is_dir():
         return ModelFolder(path)
     if name_or_path in shipped():
-        return ModelFolder(share("models") / name_or_path)
+        return ModelFolder(package_data("models") / name_or_path)
     raise ParamsError(
         f"{name_or_path}: neither a model folder nor a shipped model{_suggest(name_or_path)}"
     )
@@ -96,12 +96,12 @@ def find_recipe(name_or_path: str) -> Path:
     if path.is_file():
         return path
     if name_or_path in shipped():
-        return share("models") / name_or_path / "recipe.toml"
+        return package_data("models") / name_or_path / "recipe.toml"
     raise RecipeError(
         f"{name_or_path}: neither a recipe nor a shipped model{_suggest(name_or_path)}"
     )
 
 
 def _suggest(name: str) -> str:
-    close = close_to(name, shipped())
+    close = suggest(name, shipped())
     return f"; did you mean {close!r}?" if close else "; `hwgen models` lists those shipped"

@@ -9,8 +9,8 @@ Of a multi-spike network, `inputs` and, in place of spike times, `<l>.spikes` ar
 ceil(n_neurons / 8)]: a bit a neuron, the lowest first.
 
 `lessons.safetensors`, of a network that learns, holds the same of n lessons, one after the other
-from the params: each label is taught after its sample (`UNTAUGHT`: none is), and one `<l>.shadows`
-int32 [n_pre, n_post] a layer that learns is what the shadow weights are in the end.
+from the params: each label is taught after its sample (`NO_LABEL_BYTE`: none is), and one
+`<l>.shadows` int32 [n_pre, n_post] a layer that learns is what the shadow weights are in the end.
 """
 
 from dataclasses import dataclass
@@ -25,10 +25,10 @@ from safetensors.numpy import save as to_safetensors
 from hwgen.errors import ParamsError
 from hwgen.files import reason, write_atomic
 from hwgen.network.params import Params
-from hwgen.schema import shown
+from hwgen.schema import short_repr
 
 MAX_CLASSES = 255  # in vectors and lessons, labels are bytes; what is left says that there is none
-UNTAUGHT = 255  # in place of a label, in lessons
+NO_LABEL_BYTE = 255  # in place of a label, in lessons
 _DIGEST_KEY = "hwgen-digest"
 
 
@@ -148,12 +148,12 @@ def load(path: Path, params: Params, *, lessons: bool = False) -> Vectors:
         raise ParamsError(f"{path}: not a whole vector file: {reason(error)}") from None
     if digest != params.digest:
         raise ParamsError(
-            f"{path}: made for params {shown(digest[:16])}, expected {params.digest[:16]!r}; "
+            f"{path}: made for params {short_repr(digest[:16])}, expected {params.digest[:16]!r}; "
             "`hwgen train` writes both together"
         )
     _check(vectors, params, learning, path)
     if extra := names - set(_tensors(vectors)):
-        raise ParamsError(f"{path}: unexpected tensor {shown(min(extra))}")
+        raise ParamsError(f"{path}: unexpected tensor {short_repr(min(extra))}")
     return vectors
 
 
@@ -185,11 +185,11 @@ def _check(vectors: Vectors, params: Params, learning: range, path: Path) -> Non
             raise ParamsError(
                 f"{path}: {name} is {tensor.dtype} {list(tensor.shape)}, expected {dtype} {shape}"
             )
-    wrong = (vectors.labels >= params.spec.n_classes) & (vectors.labels != UNTAUGHT)
+    wrong = (vectors.labels >= params.spec.n_classes) & (vectors.labels != NO_LABEL_BYTE)
     if learning and wrong.any():
         raise ParamsError(
             f"{path}: labels hold {vectors.labels[wrong][0]}, expected less than "
-            f"{params.spec.n_classes}, or {UNTAUGHT} for none"
+            f"{params.spec.n_classes}, or {NO_LABEL_BYTE} for none"
         )
     n_steps = params.spec.n_steps
     highest = {name: n_steps for name in expected if name.endswith(".spike_times")}

@@ -13,7 +13,7 @@ from hwgen.schema import Range
 
 MAX_SHIFT = 15  # of a change, to the right: dither has as many bits, less one than the LFSR
 LFSR_BITS = 16
-UNLABELLED = -1  # in place of a label: the sample is run, but not learnt
+NO_LABEL = -1  # in place of a label: the sample is run, but not learnt
 TAPS = 0xB400  # x^16 + x^14 + x^13 + x^11 + 1, maximal length
 
 

@@ -15,7 +15,7 @@ from hwgen.network.params import Params
 FORWARD_BITS = 8  # of layers that learn: enough to change a little at a time
 
 
-def with_learning(params: Params, learning: LearningSpec, weight_bits: int = 0) -> Params:
+def add_learning_unit(params: Params, learning: LearningSpec, weight_bits: int = 0) -> Params:
     """The same network with a learning unit, or another one.
 
     Layers that did not learn before get shadows made from their weights, and `weight_bits` forward
@@ -51,7 +51,7 @@ def with_learning(params: Params, learning: LearningSpec, weight_bits: int = 0) 
     return made
 
 
-def adopted(params: Params, shadows: Mapping[int, NDArray[np.integer]]) -> Params:
+def with_learned_weights(params: Params, shadows: Mapping[int, NDArray[np.integer]]) -> Params:
     """Params with the shadow weights that a core has learnt, by layer: int [n_pre, n_post].
 
     They name the digest of `params` as their parent. Raises `ParamsError` if they are not legal.

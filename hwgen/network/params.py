@@ -84,7 +84,7 @@ class Params:
         """
         if not isinstance(self.name, str) or not schema.Name().holds(self.name):
             raise ParamsError(
-                f"{where}: name is {schema.shown(self.name)}, expected a string{schema.Name()}"
+                f"{where}: name is {schema.short_repr(self.name)}, expected a string{schema.Name()}"
             )
         provenance.check(self.provenance, f"{where}: provenance")
         check_spec(self.spec, where)

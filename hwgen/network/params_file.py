@@ -87,7 +87,7 @@ def load(path: Path) -> Params:
         provenance=header.provenance,
     )
     if tensors:
-        raise ParamsError(f"{path}: unexpected tensor {schema.shown(min(tensors))}")
+        raise ParamsError(f"{path}: unexpected tensor {schema.short_repr(min(tensors))}")
     params.check(str(path))
     if params.digest != header.digest:
         raise ParamsError(
@@ -106,10 +106,10 @@ def _read_header(metadata: Mapping[str, str], path: Path) -> _Header:
         raise ParamsError(f"{path}: the header is not JSON: {reason(error)}") from None
     if isinstance(table, dict) and table.get("format") != FORMAT:
         raise ParamsError(
-            f"{path}: format is {schema.shown(table.get('format'))}, this hwgen reads {FORMAT}; "
-            "use the hwgen that wrote it, or export again"
+            f"{path}: format is {schema.short_repr(table.get('format'))}, this hwgen reads "
+            f"{FORMAT}; use the hwgen that wrote it, or export again"
         )
-    return schema.build(_Header, table, where=f"{path}: header", error=ParamsError)
+    return schema.parse(_Header, table, where=f"{path}: header", error=ParamsError)
 
 
 def _take(

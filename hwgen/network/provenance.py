@@ -31,7 +31,7 @@ def check(provenance: Mapping[str, Any], where: str) -> None:
     schema.check_plain(provenance, where=where, error=ParamsError)
     for name, (expected, holds) in _KNOWN.items():
         if name in provenance and not holds(provenance[name]):
-            value = schema.shown(provenance[name])
+            value = schema.short_repr(provenance[name])
             raise ParamsError(f"{where}: {name} must be {expected}, not {value}")
     if "course" in provenance and not isinstance(provenance.get("parent"), str):
         raise ParamsError(f"{where}: parent must be a digest, as there was a course")

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hwgen.errors import DataError, ParamsError
-from hwgen.files import reason, sealed, unsealed
+from hwgen.files import reason, verify_checksum, with_checksum
 from hwgen.network import params_file
 from hwgen.network.params import Params
 
@@ -17,7 +17,7 @@ _KEY = "halfway"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Point:
+class CurvePoint:
     """Of a learning curve. Accuracies are fractions."""
 
     n_learnt: int
@@ -27,12 +27,12 @@ class Point:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Halfway:
+class RunState:
     """`state` is that of the dither; `plan` says which course it is."""
 
     params: Params
     state: int
-    curve: tuple[Point, ...]
+    curve: tuple[CurvePoint, ...]
     seconds: float
     plan: Mapping[str, Any]
 
@@ -42,7 +42,7 @@ class Halfway:
         return self.curve[-1].n_learnt
 
 
-def save(halfway: Halfway, path: Path) -> None:
+def save(halfway: RunState, path: Path) -> None:
     """Write; the file appears whole or not at all.
 
     The file is a parameter file, with all this in its provenance, sealed by a check sum.
@@ -54,11 +54,11 @@ def save(halfway: Halfway, path: Path) -> None:
         "seconds": halfway.seconds,
         "plan": dict(halfway.plan),
     }
-    provenance = dict(halfway.params.provenance) | {_KEY: sealed(kept)}
+    provenance = dict(halfway.params.provenance) | {_KEY: with_checksum(kept)}
     params_file.save(replace(halfway.params, provenance=provenance), path)
 
 
-def load(path: Path, plan: Mapping[str, Any]) -> Halfway | None:
+def load(path: Path, plan: Mapping[str, Any]) -> RunState | None:
     """None if there is no such file. Raises `DataError` if it is damaged or of another course.
 
     plan: of the course that wants to go on.
@@ -67,13 +67,13 @@ def load(path: Path, plan: Mapping[str, Any]) -> Halfway | None:
         return None
     try:
         params = params_file.load(path)
-        kept = unsealed(params.provenance.get(_KEY))
+        kept = verify_checksum(params.provenance.get(_KEY))
         if kept["digest"] != params.digest:
             raise ValueError("it is of other weights")
-        found = Halfway(
+        found = RunState(
             params=params,
             state=int(kept["state"]),
-            curve=tuple(Point(**point) for point in kept["curve"]),
+            curve=tuple(CurvePoint(**point) for point in kept["curve"]),
             seconds=float(kept["seconds"]),
             plan=kept["plan"],
         )

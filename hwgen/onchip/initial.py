@@ -17,7 +17,7 @@ from hwgen.recipe import OnChipRecipe, Recipe
 _N_LOOKED_AT = 500  # samples, without their labels, from which thresholds and drives are set
 
 
-def newborn(recipe: Recipe, dataset: Dataset) -> Params:
+def initial_params(recipe: Recipe, dataset: Dataset) -> Params:
     """Random shadows; limits and drives from the spread of potentials on a few samples.
 
     Raises `RecipeError` if the recipe is not one of rule "on-chip", or not possible.

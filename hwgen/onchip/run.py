@@ -17,19 +17,19 @@ from hwgen.data.encoding import latency
 from hwgen.data.for_network import check_input
 from hwgen.errors import DataError
 from hwgen.golden import Golden
-from hwgen.golden.online import Student
+from hwgen.golden.online import OnlineNetwork
 from hwgen.network.params import Params
 from hwgen.onchip import checkpoint as onchip_checkpoint
-from hwgen.onchip.checkpoint import Halfway, Point
+from hwgen.onchip.checkpoint import CurvePoint, RunState
 
 
 @dataclass(frozen=True, kw_only=True)
-class Course:
+class LearningRun:
     """What came of it. `samples_per_s` is golden's speed while learning."""
 
     params: Params
     dataset: str
-    curve: tuple[Point, ...]
+    curve: tuple[CurvePoint, ...]
     samples_per_s: float
 
     def to_json(self) -> dict[str, Any]:
@@ -79,7 +79,7 @@ def learn(
     config: RunConfig,
     *,
     on_point: OnPoint | None = None,
-) -> Course:
+) -> LearningRun:
     """Learn as a core would; see `RunConfig`. The test set is only measured on.
 
     `on_point` is called with (samples learnt, `n_samples`, test accuracy). Raises `DataError`.
@@ -97,7 +97,7 @@ def learn(
     ends = np.linspace(0, config.n_samples, config.n_points + 1).round().astype(int)
     for start, end in pairwise(ends[ends >= run.curve[-1].n_learnt]):
         run.learn(order[start:end], int(end))
-    return Course(
+    return LearningRun(
         params=replace(run.student.params, provenance=_provenance(params, train, config, run)),
         dataset=train.name,
         curve=tuple(run.curve),
@@ -122,12 +122,14 @@ class _Run:
         self._tests = latency(test.images, spec.input, spec.n_steps)
         self._test_labels = test.labels
         self._identity = config.identity(params, train, test)
-        self.student, self.seconds = Student(params), 0.0
-        self.curve: list[Point] = []
+        self.student, self.seconds = OnlineNetwork(params), 0.0
+        self.curve: list[CurvePoint] = []
         if config.checkpoint and config.resume:
             before = onchip_checkpoint.load(config.checkpoint, self._identity)
             if before:
-                self.student = Student(before.params, state=before.state, n_learnt=before.n_learnt)
+                self.student = OnlineNetwork(
+                    before.params, state=before.state, n_learnt=before.n_learnt
+                )
                 self.curve, self.seconds = list(before.curve), before.seconds
 
     def note(self, n_learnt: int, online: float, n_updates: int) -> None:
@@ -135,7 +137,7 @@ class _Run:
         decisions = Golden(self.student.params).decide(self._tests)
         accuracy = float((decisions == self._test_labels).mean())
         self.curve.append(
-            Point(
+            CurvePoint(
                 n_learnt=n_learnt,
                 test_accuracy=accuracy,
                 online_accuracy=online,
@@ -154,7 +156,7 @@ class _Run:
         self.note(n_learnt, online, self.curve[-1].n_updates + progress.n_updates)
         if self._config.checkpoint:
             onchip_checkpoint.save(
-                Halfway(
+                RunState(
                     params=self.student.params,
                     state=self.student.state,
                     curve=tuple(self.curve),

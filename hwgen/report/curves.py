@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hwgen.errors import ToolError
 from hwgen.files import write_atomic
-from hwgen.onchip.checkpoint import Point
+from hwgen.onchip.checkpoint import CurvePoint
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +18,7 @@ _TICKS = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 50, 100)
 
 
 def draw(
-    curves: Mapping[str, Sequence[Point]], path: Path, title: str = "", *, part: str = "test"
+    curves: Mapping[str, Sequence[CurvePoint]], path: Path, title: str = "", *, part: str = "test"
 ) -> None:
     """Errors over samples learnt, a line for each name; the same SVG each time. `part`: of the data
     set that they were measured on."""
@@ -43,7 +43,7 @@ def new_figure(width: float, height: float, *, what: str) -> "Figure":
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def plot(axes: "Axes", curves: Mapping[str, Sequence[Point]], *, part: str = "test") -> None:
+def plot(axes: "Axes", curves: Mapping[str, Sequence[CurvePoint]], *, part: str = "test") -> None:
     """Errors over samples learnt, a line for each name."""
     from matplotlib.ticker import NullLocator
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.network.spikes import fire
-from hwgen.onchip.checkpoint import Point
+from hwgen.onchip.checkpoint import CurvePoint
 from hwgen.report import curves
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def cycles(values: Sequence[int]) -> str:
     return _svg(figure, "Clock cycles to the decision")
 
 
-def curve(name: str, points: Sequence[Point]) -> str:
+def curve(name: str, points: Sequence[CurvePoint]) -> str:
     """What was wrong of the test set, over the samples learnt."""
     figure = _figure(6, 3.6)
     curves.plot(figure.subplots(), {name: points})

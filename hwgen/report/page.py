@@ -19,14 +19,14 @@ from hwgen.files import write_atomic
 from hwgen.golden import Golden
 from hwgen.model.folder import ModelFolder
 from hwgen.network.params import Params
-from hwgen.onchip.checkpoint import Point
+from hwgen.onchip.checkpoint import CurvePoint
 from hwgen.progress import Progress
 from hwgen.report import card, figures
 from hwgen.report import results as report_results
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answered:
+class Inference:
     """What golden says of samples, for the pictures."""
 
     source: str  # which samples
@@ -132,7 +132,7 @@ def _answers(
     labels: NDArray[np.integer],
     source: str,
     on_progress: Progress | None,
-) -> Answered:
+) -> Inference:
     spec, golden = params.spec, Golden(params)
     confusion = np.zeros((spec.n_classes, spec.n_classes), np.int64)
     steps = np.zeros(spec.n_steps + 1, np.int64)
@@ -143,7 +143,7 @@ def _answers(
         np.add.at(steps, trace.decision_steps, 1)
         if on_progress:
             on_progress(min(part.stop, len(inputs)), len(inputs))
-    return Answered(source=source, confusion=confusion, steps=steps)
+    return Inference(source=source, confusion=confusion, steps=steps)
 
 
 def _curve(folder: ModelFolder, params: Params) -> str:
@@ -152,7 +152,7 @@ def _curve(folder: ModelFolder, params: Params) -> str:
         table = json.loads((folder.path / "curve.json").read_text())
         if table["digest"] != params.digest:
             return ""
-        points = [Point(**point) for point in table["curve"]]
+        points = [CurvePoint(**point) for point in table["curve"]]
     except (OSError, ValueError, KeyError, TypeError):
         return ""
     return figures.curve(params.name, points) if points else ""

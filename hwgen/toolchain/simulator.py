@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from hwgen.errors import ToolError
 from hwgen.files import write_atomic
-from hwgen.package_data import share
+from hwgen.package_data import package_data
 from hwgen.progress import Progress
 
 Simulator = Literal["icarus", "verilator"]
@@ -146,7 +146,7 @@ def _child(request_path: Path) -> None:
 
     job_dir = request_path.parent
     request = json.loads(request_path.read_text())
-    sys.path.insert(0, str(share("sim")))  # the runner hands sys.path on to the simulator
+    sys.path.insert(0, str(package_data("sim")))  # the runner hands sys.path on to the simulator
     if request["simulator"] == "verilator":
         folder = verilator_wrapper(job_dir / "bin").parent
         os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"

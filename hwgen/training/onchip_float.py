@@ -12,7 +12,7 @@ from hwgen.training.autograd.firing import Kernel
 from hwgen.training.readout import first_crossing, first_spike
 
 
-class FloatStudent:
+class FloatOnlineNetwork:
     """Starts from the shadow weights of a network that learns; all its layers must be dense."""
 
     def __init__(self, params: Params) -> None:

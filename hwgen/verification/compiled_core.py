@@ -5,7 +5,7 @@ from pathlib import Path
 
 from hwgen.hdl.verilog import TOP
 from hwgen.network.layers.kinds import LayerSpec
-from hwgen.package_data import share
+from hwgen.package_data import package_data
 from hwgen.toolchain.cxxrtl import build, memories
 from hwgen.verification.cxxrtl_abi import HEADER, header
 
@@ -28,7 +28,9 @@ def library(
     `cache` is a folder, by default the user's. `bench` replaces files of the bench (to plant a
     fault). Raises `ToolError`.
     """
-    files = {path.name: path.read_text() for path in sorted((share("sim") / "cxxrtl").iterdir())}
+    files = {
+        path.name: path.read_text() for path in sorted((package_data("sim") / "cxxrtl").iterdir())
+    }
     files |= {HEADER: header()} | dict(bench or {}) | memories(verilog)
     files |= {"layers.h": _layers(layers, verilog), "core.ys": _script(layers)}
     return build(files, "bench.cpp", cache=cache, on_phase=on_phase)

@@ -34,7 +34,7 @@ Shadows = Mapping[int, NDArray[np.int64]]  # by layer: [n_pre, n_post]
 
 @dataclass(frozen=True, kw_only=True)
 class Lessons:
-    """How samples are learnt: labels int64 [n], `UNLABELLED` of those that are not.
+    """How samples are learnt: labels int64 [n], `NO_LABEL` of those that are not.
 
     After every `read_every` samples, and after the last, the core is asked for its shadow weights,
     and `on_shadows(sample, shadows)` is called. If that returns False, the run ends there. The core

@@ -22,7 +22,7 @@ from hwgen.files import write_atomic
 from hwgen.hdl.top import TOP, uart_verilog
 from hwgen.network.design import Design
 from hwgen.network.params import Params
-from hwgen.package_data import share
+from hwgen.package_data import package_data
 from hwgen.toolchain import tools
 from hwgen.toolchain.simulator import run_bench
 from hwgen.verification.job import write_folder
@@ -168,7 +168,7 @@ def cell_models(family: Family) -> str:
     text = _with_includes(folder / "cells_sim.v", set())
     for name in _NOT_SIMULATED[family]:
         text = re.sub(rf"\bmodule {name}\b.*?\bendmodule\b", "", text, flags=re.DOTALL)
-    ours = [share("sim") / name for name in (f"{family}_memory.v", "pll.v")]
+    ours = [package_data("sim") / name for name in (f"{family}_memory.v", "pll.v")]
     return text + "".join(path.read_text(encoding="utf-8") for path in ours if path.is_file())
 
 

@@ -24,7 +24,7 @@ class Job:
     """Samples for a core, each to be compared with golden.
 
     `inputs`: spike times uint8 [n, n_inputs], or, of a multi-spike network, spikes
-    uint8 [n, n_steps, n_inputs]. `labels`: int64 [n], some of them `UNLABELLED`: lessons for a core
+    uint8 [n, n_steps, n_inputs]. `labels`: int64 [n], some of them `NO_LABEL`: lessons for a core
     that learns, whose weights are compared, too; None: inference. `truths`: int [n], to count right
     decisions. `verilog` replaces the generated text (to plant a fault).
 

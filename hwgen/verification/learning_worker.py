@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from hwgen.errors import HwgenError
 from hwgen.golden.network import Trace, joined
-from hwgen.golden.online import Student
+from hwgen.golden.online import OnlineNetwork
 from hwgen.network import params_file
 from hwgen.network.params import Params
 from hwgen.verification.compare import compare, first
@@ -26,14 +26,14 @@ from hwgen.verification.mismatch import Mismatch
 from hwgen.verification.passes import Pass
 
 
-class Beside:
+class LockstepReference:
     """Golden's student beside a core. `traces` and `n_written` are of each sample so far."""
 
     def __init__(
         self, params: Params, inputs: NDArray[np.uint8], labels: NDArray[np.int64]
     ) -> None:
-        """Spike times uint8 [n, n_inputs]; labels int64 [n], some of them `UNLABELLED`."""
-        self._student, self._inputs, self._labels = Student(params), inputs, labels
+        """Spike times uint8 [n, n_inputs]; labels int64 [n], some of them `NO_LABEL`."""
+        self._student, self._inputs, self._labels = OnlineNetwork(params), inputs, labels
         self.traces: list[Trace] = []
         self.n_written: list[int] = []
         self.n_compared = self.n_mismatches = 0
@@ -43,7 +43,7 @@ class Beside:
         """Take lessons until n samples are learnt."""
         for sample in range(len(self.traces), n):
             label = int(self._labels[sample])
-            self.traces.append(self._student.learn_one(self._inputs[sample], label))
+            self.traces.append(self._student.train_sample(self._inputs[sample], label))
             self.n_written.append(self._student.n_written)
 
     def agrees(self, sample: int, shadows: Shadows) -> bool:
@@ -84,7 +84,7 @@ def run(
     """A pass, from reset to the first difference in shadow weights; returns what
     `hwgen.verification.result.verdict` takes. Arguments as of `Beside` and
     `Compiled.run`; with `filled`, the core is filled first."""
-    beside = Beside(params, inputs, labels)
+    beside = LockstepReference(params, inputs, labels)
 
     def on_shadows(sample: int, shadows: Shadows) -> bool:
         on_sample(sample + 1)

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from hwgen.errors import MismatchError, ToolError
-from hwgen.network.learning import UNLABELLED
+from hwgen.network.learning import NO_LABEL
 from hwgen.toolchain.simulator import Simulator
 from hwgen.verification.job import Job
 from hwgen.verification.mismatch import Mismatch
@@ -246,7 +246,7 @@ def _figures(job: Job, done: Mapping[str, Any], n: int) -> LearningFigures:
     waits = np.array(done["waits"][:n], int)[written > 0]
     layers = job.params.spec.learning_layers
     return LearningFigures(
-        n_lessons=int((np.asarray(job.labels)[:n] != UNLABELLED).sum()),
+        n_lessons=int((np.asarray(job.labels)[:n] != NO_LABEL).sum()),
         n_updates=len(waits),
         n_shadows=sum(job.params.shadows[index].size for index in layers),
         update_cycles_mean=float(waits.mean()) if len(waits) else 0.0,

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from hwgen.errors import ToolError
-from hwgen.files import sealed, unsealed, write_atomic
+from hwgen.files import verify_checksum, with_checksum, write_atomic
 from hwgen.progress import Progress
 from hwgen.verification import compiled_core
 from hwgen.verification import worker as work
@@ -80,7 +80,7 @@ class _Done:
         self.results: list[dict[str, Any]] = []
         if resume:  # else what is kept is written over by the first new result
             try:
-                kept = unsealed(json.loads(path.read_text()))
+                kept = verify_checksum(json.loads(path.read_text()))
                 self.results = kept["results"] if kept["job"] == job else []
             except (OSError, ValueError, KeyError, RecursionError):  # none yet, or damaged
                 self.results = []
@@ -96,7 +96,7 @@ class _Done:
     def add(self, result: dict[str, Any]) -> None:
         self.results.append(result)
         kept = {"job": self._job, "results": self.results}
-        write_atomic(self._path, json.dumps(sealed(kept)))
+        write_atomic(self._path, json.dumps(with_checksum(kept)))
 
 
 def _chunks(

@@ -7,7 +7,7 @@ from text_files import GOOD
 
 from hwgen.boards import board
 from hwgen.errors import BoardError, ToolError
-from hwgen.package_data import share
+from hwgen.package_data import package_data
 
 
 def write(folder: Path, text: str) -> Path:
@@ -56,7 +56,7 @@ def test_a_shipped_board_agrees_with_its_platform(name: str) -> None:
 
 def test_a_board_that_nobody_here_has_says_so() -> None:
     for name in board.names():
-        loaded, text = board.load(name), (share("boards") / f"{name}.toml").read_text()
+        loaded, text = board.load(name), (package_data("boards") / f"{name}.toml").read_text()
         assert loaded.price
         assert (loaded.status == "needs hardware") == text.startswith("# Not checked on hardware.")
 
@@ -138,7 +138,7 @@ def test_a_slow_line_is_rounded(tmp_path: Path) -> None:
 
 def test_an_old_name_of_our_platforms_is_still_read(tmp_path: Path) -> None:
     """Users' own board files may name a module that has moved."""
-    shipped = (share("boards") / "upduino_v3.toml").read_text()
+    shipped = (package_data("boards") / "upduino_v3.toml").read_text()
     assert "hwgen.boards.platforms:" in shipped
     old = shipped.replace("hwgen.boards.platforms:", "hwgen.platforms:")
     platform = board.load(write(tmp_path, old)).make_platform()

@@ -18,7 +18,7 @@ from hwgen.files import save_array
 from hwgen.hdl.verilog import soc_verilog
 from hwgen.network import params_file
 from hwgen.network.design import Design
-from hwgen.package_data import share
+from hwgen.package_data import package_data
 from hwgen.protocol import register_map, words
 from hwgen.toolchain.simulator import run_bench, verilator_wrapper
 
@@ -217,6 +217,6 @@ def test_bad_input(model, tmp_path):
 
 def test_docs_have_the_map():
     """`docs/soc.md` lists what the wrappers have."""
-    text = (share("models").parent / "docs" / "soc.md").read_text()
+    text = (package_data("models").parent / "docs" / "soc.md").read_text()
     for place in register_map.register_map("wishbone", learns=True, fills=True):
         assert f"| `0x{place.address:02X}` | {place.name} | {place.access} |" in text

@@ -17,7 +17,7 @@ from hwgen.conformance import make_vectors
 from hwgen.model import vectors as vectors_file
 from hwgen.model.folder import ModelFolder
 from hwgen.network import params_file
-from hwgen.network.learning import UNLABELLED
+from hwgen.network.learning import NO_LABEL
 from hwgen.network.params import Params
 
 SEED = 1
@@ -115,7 +115,7 @@ def write(params: Params) -> None:
     labels = np.random.default_rng(SEED).integers(0, params.spec.n_classes, N_SAMPLES)
     vectors_file.save(make_vectors.vectors(params, inputs, labels), folder.vectors_path)
     if params.spec.learning:
-        taught = np.where(np.arange(N_SAMPLES) % 10 == 9, UNLABELLED, labels)
+        taught = np.where(np.arange(N_SAMPLES) % 10 == 9, NO_LABEL, labels)
         vectors_file.save(make_vectors.lessons(params, inputs, taught), folder.lessons_path)
 
 

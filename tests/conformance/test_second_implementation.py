@@ -214,7 +214,7 @@ LEARNING_FAULTS = [
      "            layer.weights = [-1 if s < 0 else 1 for s in self.shadows[index]]\n"
      "            if index - 1 in self.shadows:\n"),
     ("learns without a label", "learn-box",
-     "if label != UNLABELLED:", "if [label := label % UNLABELLED]:"),
+     "if label != NO_LABEL:", "if [label := label % NO_LABEL]:"),
 ]  # fmt: skip
 
 # These show in what comes after the first lesson.

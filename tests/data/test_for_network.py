@@ -29,7 +29,7 @@ from hwgen.model import folder as model_folder
 from hwgen.model.folder import ModelFolder
 from hwgen.network import params_file
 from hwgen.network.learning import LearningSpec
-from hwgen.network.learning_unit import FORWARD_BITS, with_learning
+from hwgen.network.learning_unit import FORWARD_BITS, add_learning_unit
 from hwgen.network.spec import InputSpec
 from hwgen.report import results
 from hwgen.training import loop
@@ -90,7 +90,7 @@ def folder(trained, tmp_path, monkeypatch):
 @pytest.fixture
 def pupil(folder):
     """The same model, with a learning unit."""
-    params = with_learning(folder.params(), LearningSpec(), FORWARD_BITS)
+    params = add_learning_unit(folder.params(), LearningSpec(), FORWARD_BITS)
     params_file.save(params, folder.params_path)
     return folder
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from stand_ins import needs
 
-from hwgen.package_data import share
+from hwgen.package_data import package_data
 
 BENCH = """
 module bench;
@@ -74,7 +74,7 @@ def test_initial_words_a_write_and_a_collision(width: int, tmp_path: Path) -> No
         )
     )
     program = tmp_path / "bench.vvp"
-    model = share("sim") / "ecp5_memory.v"
+    model = package_data("sim") / "ecp5_memory.v"
     subprocess.run(["iverilog", "-g2005", "-o", program, bench, model], check=True)
     output = subprocess.run([program], check=True, capture_output=True, text=True).stdout
     *initial, last, clash, written = [line[-width:] for line in output.split()]

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from stand_ins import needs
 
-from hwgen.package_data import share
+from hwgen.package_data import package_data
 
 BENCH = """
 module bench;
@@ -80,7 +80,7 @@ def bench(model: str, width: int, content: int, value: int, **changes: str) -> s
 
 def run(text: str, folder: Path) -> list[str]:
     (folder / "bench.v").write_text(text)
-    program, model = folder / "bench.vvp", share("sim") / "gowin_memory.v"
+    program, model = folder / "bench.vvp", package_data("sim") / "gowin_memory.v"
     subprocess.run(["iverilog", "-g2005", "-o", program, folder / "bench.v", model], check=True)
     return subprocess.run([program], check=True, capture_output=True, text=True).stdout.split("\n")
 

@@ -13,7 +13,7 @@ from hwgen.hdl.core import SpikeCore
 from hwgen.network.design import Design
 
 _MEMORY = re.compile(r"^\s*memory width (\d+) size (\d+) \\(\S+)$", re.MULTILINE)
-# Tables of places (`look_up`), small accounts of the learning unit: what never comes near a block.
+# Tables of places (`rom`), small accounts of the learning unit: what never comes near a block.
 _SMALL = re.compile(r"rows|columns|places|words|firsts|seconds|table")
 
 

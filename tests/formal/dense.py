@@ -128,7 +128,7 @@ def _with_neurons(pipeline: Pipeline, inside: Inside, neurons: Inside) -> None:
     if layer.reset == "never":
         at_rest = (w.slope == 0) & (((w.potential == 0) & ~w.fired) | layer.phased)
     else:
-        at_rest = w.potential == 0 if layer.moves_by_itself else ~(w.potential > w.limit)
+        at_rest = w.potential == 0 if layer.neuron.moves_by_itself else ~(w.potential > w.limit)
     bench.lemma(inside["touched"] | at_rest)
 
     # Stage C has found what is stored: D does not hold the word.

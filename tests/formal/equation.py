@@ -13,7 +13,7 @@ from amaranth.hdl import Array, Cat, Const, Mux, Signal, Value, signed
 from amaranth.lib.data import ArrayLayout
 from formal.bench import PATIENCE, Bench, Relay
 
-from hwgen.hdl.stream import is_picture
+from hwgen.hdl.stream import is_feature_map
 from hwgen.network.layers.kinds import WeightedSpec
 from hwgen.network.layers.shape import Shape
 from hwgen.protocol.tokens import Kind
@@ -45,7 +45,7 @@ class Watched:
 
 
 def index_of(token: Any, shape: Shape) -> Any:
-    if not is_picture(shape):
+    if not is_feature_map(shape):
         return token.index
     return (token.row * shape.width + token.column) * shape.channels + token.channel
 
@@ -188,7 +188,7 @@ def _legal(
     given(~is_spike | ((pre < layer.n_pre) & may_come & (n_driven == 0)))
     given(~is_step | Mux(driven, n_driven < n_steps, (n_driven == 0) & (n_taken < n_steps)))
     given((token.kind != Kind.POTENTIAL) & ~(is_end & opened))
-    if is_picture(layer.pre):
+    if is_feature_map(layer.pre):
         given((token.column < layer.width) & (token.channel < layer.channels))
     with m.If(taken & is_spike):
         m.d.sync += [event.eq(event + 1), opened.eq(1)]

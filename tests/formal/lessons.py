@@ -7,7 +7,7 @@ from amaranth.hdl import Array, Cat, Const, Mux, Signal
 from formal.bench import PATIENCE, Bench
 from samples import learning_params
 
-from hwgen.hdl.learning.unit import Teacher
+from hwgen.hdl.learning.unit import LearningUnit
 from hwgen.hdl.weights.fill import Fill
 from hwgen.hdl.weights.readback import Readback
 from hwgen.hdl.weights.shadows import Shadows
@@ -122,7 +122,7 @@ def teacher(lanes: tuple[int, ...], *, cycles: int, **network: Any) -> Bench:
         for shadows, layer, n in zip(params.shadows, layers, lanes, strict=True)
     ]
     m.submodules += stores
-    m.submodules.dut = dut = Teacher(params.spec, lanes, stores)
+    m.submodules.dut = dut = LearningUnit(params.spec, lanes, stores)
     for port in (dut.start, dut.read, dut.label, dut.which):
         m.d.comb += port.eq(bench.free(port.shape()))
     bench.takes(dut.o, PATIENCE)

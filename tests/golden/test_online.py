@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 from samples import random_network, random_spike_times
 
 from hwgen.golden import Golden, stdp
-from hwgen.golden.online import Student
+from hwgen.golden.online import OnlineNetwork
 from hwgen.network.learning import (
     LearningSpec,
     forward_weights,
@@ -39,7 +39,7 @@ def student(psp, bits, seed=3, shape="1x9-7-6-4", **learning):
         forward_weights(shadow, bits, spec.learning.shadow_bits) if shadow.size else old
         for shadow, old in zip(shadows, net.weights, strict=True)
     ]
-    return Student(dataclasses.replace(net, weights=tuple(weights), shadows=tuple(shadows)))
+    return OnlineNetwork(dataclasses.replace(net, weights=tuple(weights), shadows=tuple(shadows)))
 
 
 # docs/learning.md once more, synapse by synapse, in plain integers.
@@ -132,7 +132,7 @@ def differs(learner, inputs, labels):
     for number, (times, label) in enumerate(zip(inputs, labels, strict=True)):
         before = learner.params
         shadows = {index: before.shadows[index] for index in spec.learning_layers}
-        trace = learner.learn_one(times, int(label))
+        trace = learner.train_sample(times, int(label))
         lists = [times.tolist(), *(of_layer[0].tolist() for of_layer in trace.spike_times)]
         expected = plain_learn(spec, shadows, before.weights, lists, int(label), state, number)
         state = next_state(state)
@@ -183,7 +183,7 @@ def test_a_course_in_runs_is_a_course_one_by_one():
     labels = Golden(fast.params).decide(inputs)  # mostly right, so that runs get long
     labels[::9] = (labels[::9] + 1) % 4
     progress = fast.learn(inputs, labels)
-    one_by_one = [int(slow.learn_one(x, int(y)).decisions[0]) for x, y in zip(inputs, labels)]  # noqa: B905
+    one_by_one = [int(slow.train_sample(x, int(y)).decisions[0]) for x, y in zip(inputs, labels)]  # noqa: B905
     assert progress.decisions.tolist() == one_by_one
     assert 10 < progress.n_updates < 140
     assert fast.params.digest == slow.params.digest

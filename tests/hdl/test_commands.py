@@ -12,7 +12,7 @@ from amaranth.sim import Simulator
 from samples import learning_params, random_spike_times
 
 from hwgen.golden.network import Trace
-from hwgen.golden.online import Student
+from hwgen.golden.online import OnlineNetwork
 from hwgen.hdl.bus.commands import Commands
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.stream import result_layout, token_stream, vector
@@ -204,11 +204,11 @@ def test_a_core_learns(spram: bool, shadow_bits: int) -> None:
             protocol_words.shadows_request(n, write=True),
             *protocol_words.shadow_words(shadows.tolist()),
         ]
-    student, expected = Student(params), []
+    student, expected = OnlineNetwork(params), []
     for times, label in zip(inputs, labels, strict=True):
         tokens = sample_tokens(times, params.spec.n_steps, lesson=label + 1)
         sent += map(protocol_words.token_word, tokens)
-        expected.append(result_word(student.learn_one(times, label), params.spec.n_steps))
+        expected.append(result_word(student.train_sample(times, label), params.spec.n_steps))
     assert student.params.digest != params.digest
     for n in layers:
         sent += [
@@ -229,7 +229,7 @@ def test_a_question_for_weights_within_a_sample_is_dropped_and_blocks_nothing() 
     """Else the line would wait for ever for weights that do not come, or for their end."""
     params = learning_params("phased/ramp", 4, "1x4-3-3", shadow_bits=10)
     times = random_spike_times(3, 1, params)[0]
-    trace = Student(params).learn_one(times, -1)
+    trace = OnlineNetwork(params).train_sample(times, -1)
     words = [
         protocol_words.token_word(token) for token in sample_tokens(times, params.spec.n_steps)
     ]

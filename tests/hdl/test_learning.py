@@ -11,9 +11,9 @@ from hdl_layers import random_times, use_hostile_banks
 from hdl_streams import LIMIT_CYCLES, collect, drive, simulate, until
 from samples import learning_params, random_network
 
-from hwgen.golden.online import Student
+from hwgen.golden.online import OnlineNetwork
 from hwgen.hdl.core import SpikeCore
-from hwgen.hdl.learning.error_feedback import ErrorsBelow
+from hwgen.hdl.learning.error_feedback import BackpropagatedErrors
 from hwgen.hdl.learning.output_errors import OutputErrors
 from hwgen.hdl.learning.update import Update
 from hwgen.hdl.weights.shadows import SpramShadows
@@ -109,13 +109,13 @@ def run(params, lanes, inputs, labels, *, stall=0.0, seed=0, spram=False):
 
 
 def check(params, inputs, labels, results, learnt):
-    student, lessons, n_changes = Student(params), iter(learnt), 0
+    student, lessons, n_changes = OnlineNetwork(params), iter(learnt), 0
     for sample, (times, label) in enumerate(zip(inputs, labels, strict=True)):
         if label < 0:
             assert results[sample]["label"] == student.decide(times)
             continue
         before = student.params.digest
-        trace = student.learn_one(times, int(label))
+        trace = student.train_sample(times, int(label))
         assert results[sample]["label"] == trace.decisions[0], f"sample {sample}"
         assert results[sample]["step"] == trace.decision_steps[0], f"sample {sample}"
         for index, found in zip(params.spec.learning_layers, next(lessons), strict=True):
@@ -205,7 +205,7 @@ def test_weights_come_back_out(lanes, layers):
     core = SpikeCore(Design(params, lanes))
     results, words = [], []
     tokens = list(labelled_payloads(inputs, labels, np.random.default_rng(1)))
-    student = Student(params)
+    student = OnlineNetwork(params)
     student.learn(inputs, labels)
     asked = [*params.spec.learning_layers]
 
@@ -233,7 +233,7 @@ def test_weights_come_back_out(lanes, layers):
         layer = params.spec.layers[index]
         read[index] = unpacked(np.array(values[start : end + 1]), layer, lanes[index])
         start = end + 1
-    adopted = learning_unit.adopted(params, read)
+    adopted = learning_unit.with_learned_weights(params, read)
     assert adopted.digest == student.params.digest
     assert adopted.provenance["parent"] == params.digest
     assert results[-1]["label"] == student.decide(inputs[0])
@@ -266,13 +266,13 @@ def moves_what_cannot(monkeypatch):
 
 
 def forgets_to_clear_errors(monkeypatch):
-    whole = ErrorsBelow._go
+    whole = BackpropagatedErrors._go
 
     def fault(self, m, reads):
         whole(self, m, reads)
         m.d.sync += self.block.eq(0)
 
-    monkeypatch.setattr(ErrorsBelow, "_go", fault)
+    monkeypatch.setattr(BackpropagatedErrors, "_go", fault)
 
 
 def margin_too_small(monkeypatch):

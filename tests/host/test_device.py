@@ -13,9 +13,9 @@ from stand_ins import needs
 
 from hwgen.errors import LinkError, ToolError
 from hwgen.golden import Golden
-from hwgen.golden.online import Student
+from hwgen.golden.online import OnlineNetwork
 from hwgen.host import Device, Recorder, Replay, SerialPort, simulated
-from hwgen.host.frames import Down, Unframer, Up
+from hwgen.host.frames import Deframer, DeviceFrame, HostFrame
 from hwgen.host.line import Line
 from hwgen.host.simulated import SimulatedBoard, SimulatedPort
 from hwgen.network.design import Design
@@ -79,8 +79,8 @@ def test_lessons_and_weights_over_the_line(
     design = design.all_loaded() if spram else design
     library = simulated.compile_board(design, early_exit=False)
     inputs, labels = random_spike_times(3, 150, params), np.arange(150) % 4 - 1
-    student = Student(params)
-    traces = [student.learn_one(*lesson) for lesson in zip(inputs, labels.tolist(), strict=True)]
+    student = OnlineNetwork(params)
+    traces = [student.train_sample(*lesson) for lesson in zip(inputs, labels.tolist(), strict=True)]
     line = BadLine(SimulatedBoard(library), rate, seed=1)
     with Device(line, params, lanes=lanes) as device:
         for n in layers if spram else ():
@@ -211,14 +211,14 @@ class Raw:
     """Frames to and from a board, without the manners of a host."""
 
     def __init__(self, library: Path) -> None:
-        self.board, self.unframer = SimulatedBoard(library), Unframer()
+        self.board, self.unframer = SimulatedBoard(library), Deframer()
 
-    def say(self, kind: Frame, session: int = 3, **fields: Any) -> list[Up]:
+    def say(self, kind: Frame, session: int = 3, **fields: Any) -> list[DeviceFrame]:
         """A frame; what comes back, until nothing does."""
-        self.board.write(Down(kind=kind, session=session, **fields).encode())
-        heard: list[Up] = []
+        self.board.write(HostFrame(kind=kind, session=session, **fields).encode())
+        heard: list[DeviceFrame] = []
         while data := self.board.read(0.01):
-            heard += (up for up in self.unframer.feed(data) if isinstance(up, Up))
+            heard += (up for up in self.unframer.feed(data) if isinstance(up, DeviceFrame))
         return heard
 
 
@@ -230,7 +230,7 @@ def answers_that_stay_until_they_are_taken(library: Path) -> None:
     """They fill the memory, then questions do; a frame that has no room is dropped whole."""
     raw = Raw(library)
     (hello,) = raw.say(Frame.SYNC)
-    assert hello == Up(session=3, number=0, taken=0, used=0, faults=0)
+    assert hello == DeviceFrame(session=3, number=0, taken=0, used=0, faults=0)
     sent = came = 0
     for _ in range(3):  # counts are modulo 256
         first = raw.say(Frame.DATA, number=sent, taken=came, words=VERSIONS)
@@ -267,7 +267,7 @@ def sessions_begin_anew(library: Path, params: Params) -> None:
     """Even in the middle of a sample, and of an answer."""
     board = SimulatedBoard(library)
     Line(board, session=1).exchange([0x0001, 0x4000, 0x0002], 0)
-    board.write(Down(kind=Frame.DATA, session=1, number=3, words=VERSIONS).encode())
+    board.write(HostFrame(kind=Frame.DATA, session=1, number=3, words=VERSIONS).encode())
     for _ in range(40):
         board.read(0.001)
     with Device(board, params, session=2) as device:

@@ -19,7 +19,7 @@ from hwgen.data.encoding import latency
 from hwgen.data.labelled import choose
 from hwgen.errors import DataError
 from hwgen.golden import Golden
-from hwgen.golden.online import Student
+from hwgen.golden.online import OnlineNetwork
 from hwgen.host import simulated
 from hwgen.network import params_file
 from hwgen.network.params import Params
@@ -169,9 +169,9 @@ def test_a_core_with_a_wrong_weight_is_noticed(folder: Path, params: Params, mon
 def test_lessons(tmp_path: Path) -> None:
     params = on_digits(learning_params("ramp", 8, "8x8-10", shadow_bits=12), tmp_path)
     samples = choose(params, 30, seed=5)
-    student = Student(params)
+    student = OnlineNetwork(params)
     for times, label in zip(samples.inputs, samples.labels.tolist(), strict=True):
-        student.learn_one(times, label)
+        student.train_sample(times, label)
     written = tmp_path / "learnt.safetensors"
     result = said(
         tmp_path, "--simulate", "--learn", "--samples", 30, "--seed", 5, "--output", written

@@ -22,7 +22,7 @@ from hwgen.data.labelled import Samples
 from hwgen.golden import Golden
 from hwgen.hdl.verilog import to_verilog
 from hwgen.network.design import Design
-from hwgen.network.learning import UNLABELLED, forward_weights
+from hwgen.network.learning import NO_LABEL, forward_weights
 from hwgen.network.params import Params
 
 FOLDER = Path(__file__).parent / "mutants"
@@ -78,7 +78,7 @@ class Network:
     def lessons(self, n: int) -> Samples:
         """The first n, of which each tenth has no label."""
         labels = np.random.default_rng(4).integers(0, self.params.spec.n_classes, n)
-        labels[9::10] = UNLABELLED
+        labels[9::10] = NO_LABEL
         inputs = self.inputs[:n]
         return Samples(dataset="random", inputs=inputs, truths=labels.clip(0), labels=labels)
 

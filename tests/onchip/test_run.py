@@ -13,7 +13,7 @@ from samples import random_network, random_spike_times
 
 from hwgen import recipe as recipe_file
 from hwgen.data import datasets
-from hwgen.data.shifts import World, only
+from hwgen.data.shifts import DistributionShift, select_classes
 from hwgen.errors import DataError, HwgenError, ParamsError, RecipeError
 from hwgen.flows import learn as flows_learn
 from hwgen.golden import Golden
@@ -21,10 +21,10 @@ from hwgen.model.folder import ModelFolder
 from hwgen.network import learning_unit, params_file
 from hwgen.network.learning import LearningSpec
 from hwgen.onchip import run
-from hwgen.onchip.initial import newborn
-from hwgen.package_data import share
+from hwgen.onchip.initial import initial_params
+from hwgen.package_data import package_data
 
-DIGITS = share("models") / "digits-learn" / "recipe.toml"
+DIGITS = package_data("models") / "digits-learn" / "recipe.toml"
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def sets():
 
 @pytest.fixture(scope="module")
 def first(sets):
-    return newborn(recipe_file.load(DIGITS), sets[0])
+    return initial_params(recipe_file.load(DIGITS), sets[0])
 
 
 def test_from_nothing_to_digits(sets, first):
@@ -78,7 +78,7 @@ def test_newborn_neurons_use_their_steps(sets, first):
 def test_last_layer_of_a_trained_network(sets):
     net = random_network(1, "8x8-12-10", psp="ramp", weight_bits=4, n_steps=8)
     spec = dataclasses.replace(net.spec, input=dataclasses.replace(net.spec.input, x_max=16))
-    net = learning_unit.with_learning(
+    net = learning_unit.add_learning_unit(
         dataclasses.replace(net, spec=spec), LearningSpec(layers="last")
     )
     made = run.learn(net, *sets, run.RunConfig(n_samples=500, n_points=1))
@@ -91,7 +91,7 @@ def test_last_layer_of_a_trained_network(sets):
 @pytest.mark.parametrize("bits", [1, 3, 4])
 def test_finer_weights_change_no_spike(sets, layers, bits):
     net = random_network(2, "8x8-12-10", psp="phased/ramp", weight_bits=bits, n_steps=8)
-    finer = learning_unit.with_learning(net, LearningSpec(layers=layers), 8)
+    finer = learning_unit.add_learning_unit(net, LearningSpec(layers=layers), 8)
     learns = finer.spec.learning_layers
     assert all(finer.spec.layers[n].weight_bits == 8 for n in learns)
     assert all((finer.weights[n] != net.weights[n]).any() for n in learns)
@@ -103,7 +103,7 @@ def test_finer_weights_change_no_spike(sets, layers, bits):
     assert (traces[0].spike_times[-1] < 8).any()
     # Half of the range is free; what is as fine already stays.
     assert all(np.abs(finer.shadows[n]).max() <= 2**14 + 2**7 for n in learns)
-    again = learning_unit.with_learning(finer, LearningSpec(layers="last", hidden_shift=1), 8)
+    again = learning_unit.add_learning_unit(finer, LearningSpec(layers="last", hidden_shift=1), 8)
     assert (again.shadows[1] == finer.shadows[1]).all()
     assert again.shadows[0].size == 0
 
@@ -145,36 +145,36 @@ def test_a_course_goes_on_where_it_stopped(sets, first, tmp_path):
 def test_what_cannot_learn_is_refused(sets, first):
     conv = random_network(1, "8x8-3C3-10")
     with pytest.raises(ParamsError, match=r"layers\[0\] has conv2d"):
-        learning_unit.with_learning(conv, LearningSpec(layers="all"))
+        learning_unit.add_learning_unit(conv, LearningSpec(layers="all"))
     with pytest.raises(ParamsError, match="shadow_bits is 3, expected at least the 4 bits"):
-        learning_unit.with_learning(
+        learning_unit.add_learning_unit(
             random_network(1, "8x8-10", weight_bits=4), LearningSpec(shadow_bits=3)
         )
     with pytest.raises(DataError, match="no learning unit"):
         run.learn(random_network(1, "8x8-10"), *sets, run.RunConfig(n_samples=1))
-    trained = recipe_file.load(share("models") / "digits" / "recipe.toml")
+    trained = recipe_file.load(package_data("models") / "digits" / "recipe.toml")
     with pytest.raises(RecipeError, match="rule = 'on-chip'"):
-        newborn(trained, sets[0])
+        initial_params(trained, sets[0])
     with pytest.raises(RecipeError, match="use `hwgen learn`"):
         _ = recipe_file.load(DIGITS).trained
 
 
 def test_worlds(sets):
     test = sets[1]
-    assert (World().seen(test, 0).images == test.images).all()
-    dim = World(brightness=0.5).seen(test, 0).images
+    assert (DistributionShift().seen(test, 0).images == test.images).all()
+    dim = DistributionShift(brightness=0.5).seen(test, 0).images
     assert dim.max() == test.x_max // 2
-    noisy = World(noise=0.2).seen(test, 0).images
+    noisy = DistributionShift(noise=0.2).seen(test, 0).images
     assert 0.1 < (noisy != test.images).mean() < 0.2  # a pixel may show what it would have shown
-    assert (noisy == World(noise=0.2).seen(test, 0).images).all()
-    assert (noisy != World(noise=0.2).seen(test, 1).images).any()
+    assert (noisy == DistributionShift(noise=0.2).seen(test, 0).images).all()
+    assert (noisy != DistributionShift(noise=0.2).seen(test, 1).images).any()
     bar = dataclasses.replace(test, images=np.zeros((1, 9, 9), np.uint8))
     bar.images[0, 4, :] = 16
-    turned = World(rotate_degrees=90).seen(bar, 0).images[0]
+    turned = DistributionShift(rotate_degrees=90).seen(bar, 0).images[0]
     assert (turned[:, 4] == 16).all()
     assert turned.sum() == 9 * 16
-    assert set(only(test, frozenset({3, 7})).labels.tolist()) == {3, 7}
-    assert len(only(test, frozenset())) == len(test)
+    assert set(select_classes(test, frozenset({3, 7})).labels.tolist()) == {3, 7}
+    assert len(select_classes(test, frozenset())) == len(test)
 
 
 def test_the_flow_writes_a_model_folder(tmp_path):
@@ -204,7 +204,9 @@ def test_the_flow_writes_a_model_folder(tmp_path):
         )
     assert not (tmp_path / "no").exists()
     with pytest.raises(ParamsError, match="is to be trained first"):
-        flows_learn.run(str(share("models") / "digits" / "recipe.toml"), flows_learn.LearnOptions())
+        flows_learn.run(
+            str(package_data("models") / "digits" / "recipe.toml"), flows_learn.LearnOptions()
+        )
 
 
 def test_a_picture_is_the_same_each_time(tmp_path, sets, first):

@@ -33,7 +33,7 @@ from hwgen.model.folder import ModelFolder
 from hwgen.network import params_file
 from hwgen.network.params import KINDS
 from hwgen.onchip import checkpoint
-from hwgen.onchip.checkpoint import Halfway, Point
+from hwgen.onchip.checkpoint import CurvePoint, RunState
 
 LONG = int(os.environ.get("HWGEN_FUZZ", "0"))  # examples of each test; 0: the quick run
 settings.register_profile(
@@ -513,8 +513,8 @@ def test_results_that_nobody_can_use(folder, checked_model, line, first):
 # Checkpoints.
 
 PLAN = {"params": LEARNS.digest, "samples": 10}
-POINT = Point(n_learnt=5, test_accuracy=0.5, online_accuracy=float("nan"), n_updates=3)
-HALFWAY = Halfway(params=LEARNS, state=123, curve=(POINT,), seconds=1.5, plan=PLAN)
+POINT = CurvePoint(n_learnt=5, test_accuracy=0.5, online_accuracy=float("nan"), n_updates=3)
+HALFWAY = RunState(params=LEARNS, state=123, curve=(POINT,), seconds=1.5, plan=PLAN)
 
 
 @pytest.fixture(scope="module")

@@ -11,13 +11,13 @@ from soak_nets import Net
 from hwgen.errors import HwgenError
 from hwgen.golden import Golden
 from hwgen.golden.network import joined
-from hwgen.golden.online import Student
-from hwgen.network.learning_unit import adopted
+from hwgen.golden.online import OnlineNetwork
+from hwgen.network.learning_unit import with_learned_weights
 from hwgen.network.params import Params
 from hwgen.verification.compare import compare, first
 from hwgen.verification.core_trace import Recording
 from hwgen.verification.cxxrtl_session import Compiled, Lessons, Shadows
-from hwgen.verification.learning_worker import Beside
+from hwgen.verification.learning_worker import LockstepReference
 from hwgen.verification.mismatch import Mismatch
 
 # Passes of a soak. A spell is long enough for results that wait to stop the whole core, and for a
@@ -109,8 +109,8 @@ class Course:
         was made with. teaches: the samples that the first of the resets cuts off are lessons, too;
         then what they have left is read before the first sample, and golden goes on from it."""
         self._net, self._labels, self._teaches = net, labels, teaches
-        self._held = adopted(net.params, held) if held and not given else net.params
-        self._beside: Beside | None = None
+        self._held = with_learned_weights(net.params, held) if held and not given else net.params
+        self._beside: LockstepReference | None = None
         self._error: HwgenError | None = None
         self._found: Shadows = {}
         self.is_partial = False
@@ -130,7 +130,7 @@ class Course:
         params = self._net.params
         self._inputs = inputs
         if not self._teaches:
-            self._beside = Beside(self._held, inputs, self._labels)
+            self._beside = LockstepReference(self._held, inputs, self._labels)
         recording = core.run(inputs, lessons=self._lessons, **options)
         if self._error or not self._beside:  # no weights, or none that there could be
             return recording, 0, self._odd(str(self._error or "no weights came"), recording)
@@ -150,11 +150,11 @@ class Course:
         if sample < 0:  # what the lessons that were cut off have left
             self._found = {n: x.copy() for n, x in shadows.items()}
             try:
-                left = adopted(self._net.params, shadows)
+                left = with_learned_weights(self._net.params, shadows)
             except HwgenError as error:
                 self._error = error
                 return False
-            self._beside = Beside(left, self._inputs, self._labels)
+            self._beside = LockstepReference(left, self._inputs, self._labels)
         else:
             assert self._beside is not None
             self.shadows = {n: x.copy() for n, x in shadows.items()}
@@ -163,11 +163,11 @@ class Course:
 
     def _is_between(self, n_cut: int) -> bool:
         """Whether each weight found is that before or that after the last lesson begun."""
-        student = Student(self._held)
+        student = OnlineNetwork(self._held)
         layers, n = self._net.params.spec.learning_layers, len(self._inputs)
         old = new = {layer: student.shadows(layer).copy() for layer in layers}
         for sample in range(n_cut):
-            student.learn_one(self._inputs[sample % n], int(self._labels[sample % n]))
+            student.train_sample(self._inputs[sample % n], int(self._labels[sample % n]))
             old, new = new, {layer: student.shadows(layer).copy() for layer in layers}
         is_old = {x: self._found[x] == old[x] for x in layers}
         is_new = {x: self._found[x] == new[x] for x in layers}

@@ -9,11 +9,11 @@ import torch
 from hwgen import recipe as recipe_file
 from hwgen.data import datasets
 from hwgen.golden import Golden
-from hwgen.golden.online import Student
+from hwgen.golden.online import OnlineNetwork
 from hwgen.onchip import run
-from hwgen.onchip.initial import newborn
-from hwgen.package_data import share
-from hwgen.training.onchip_float import FloatStudent
+from hwgen.onchip.initial import initial_params
+from hwgen.package_data import package_data
+from hwgen.training.onchip_float import FloatOnlineNetwork
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,9 @@ def sets():
 
 @pytest.fixture(scope="module")
 def first(sets):
-    return newborn(recipe_file.load(share("models") / "digits-learn" / "recipe.toml"), sets[0])
+    return initial_params(
+        recipe_file.load(package_data("models") / "digits-learn" / "recipe.toml"), sets[0]
+    )
 
 
 def times(params, dataset):
@@ -39,7 +41,7 @@ def test_whole_shadows_do_as_golden_does(sets, first):
         ((shadow >> below << below) + 2 ** (below - 1)).astype(np.int32) for shadow in first.shadows
     )
     params = dataclasses.replace(first, shadows=whole)
-    student = FloatStudent(params)
+    student = FloatOnlineNetwork(params)
     assert [weights.numpy().tolist() for weights in student.weights] == [
         weights.tolist() for weights in params.weights
     ]
@@ -53,10 +55,10 @@ def test_whole_shadows_do_as_golden_does(sets, first):
 def test_changes_point_the_same_way(sets, first):
     inputs, n = times(first, sets[0]), 0
     for sample in range(12):
-        floats, integers = FloatStudent(first), Student(first)
+        floats, integers = FloatOnlineNetwork(first), OnlineNetwork(first)
         before = [weights.clone() for weights in floats.weights]
         floats.learn(inputs[sample], int(sets[0].labels[sample]))
-        integers.learn_one(inputs[sample].numpy().astype(np.uint8), int(sets[0].labels[sample]))
+        integers.train_sample(inputs[sample].numpy().astype(np.uint8), int(sets[0].labels[sample]))
         for index in (0, 1):
             a = (floats.weights[index] - before[index]).flatten().double()
             b = torch.from_numpy(integers.shadows(index) - first.shadows[index]).flatten().double()
@@ -69,7 +71,7 @@ def test_changes_point_the_same_way(sets, first):
 
 @pytest.mark.train
 def test_as_good_as_integers_on_digits(sets, first):
-    floats, integers = FloatStudent(first), Student(first)
+    floats, integers = FloatOnlineNetwork(first), OnlineNetwork(first)
     inputs, labels = times(first, sets[0]), sets[0].labels
     order = np.random.default_rng(1).permutation(len(labels)).repeat(1)
     for sample in order:

@@ -16,7 +16,7 @@ from hwgen.errors import MismatchError, ToolError
 from hwgen.hdl.io.gate import Gate
 from hwgen.hdl.verilog import to_verilog
 from hwgen.network.design import Design
-from hwgen.network.learning import UNLABELLED
+from hwgen.network.learning import NO_LABEL
 from hwgen.verification import cosim
 from hwgen.verification.mismatch import HELD
 
@@ -33,7 +33,7 @@ def net():
 
 def samples_of(net, n=12, seed=4):
     labels = np.random.default_rng(seed).integers(0, net.spec.n_classes, n)
-    labels[5] = UNLABELLED
+    labels[5] = NO_LABEL
     inputs = random_spike_times(seed, n, net)
     return Samples(dataset="random", inputs=inputs, truths=labels, labels=labels)
 

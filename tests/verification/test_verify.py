@@ -22,7 +22,7 @@ from hwgen.hdl.layers.dense import Dense
 from hwgen.hdl.memory.bank import StateBank
 from hwgen.hdl.verilog import to_verilog
 from hwgen.network.design import Design
-from hwgen.package_data import share
+from hwgen.package_data import package_data
 from hwgen.protocol.words import Register
 from hwgen.toolchain import cxxrtl
 from hwgen.verification import compiled_core, cosim
@@ -286,7 +286,7 @@ def test_planted_fault_is_found(net, inputs, cache, monkeypatch, place, fault, w
 
 
 def bench_with(name, old, new):
-    text = (share("sim") / "cxxrtl" / name).read_text()
+    text = (package_data("sim") / "cxxrtl" / name).read_text()
     assert text.count(old) == 1
     return {name: text.replace(old, new)}
 

@@ -20,7 +20,7 @@ from hwgen.errors import ToolError
 from hwgen.hdl.verilog import to_verilog
 from hwgen.network import params_file
 from hwgen.network.design import Design
-from hwgen.network.learning import UNLABELLED, forward_weights, shadow_limits
+from hwgen.network.learning import NO_LABEL, forward_weights, shadow_limits
 from hwgen.toolchain import cxxrtl
 from hwgen.verification import compiled_core, job, learning_worker, verify
 from hwgen.verification.cxxrtl_session import Compiled, Lessons
@@ -56,7 +56,7 @@ def net():
 def lessons_of(net, n, seed=4):
     """Inputs and labels; each tenth sample is not to be learnt."""
     labels = np.random.default_rng(seed).integers(0, net.spec.n_classes, n)
-    labels[9::10] = UNLABELLED
+    labels[9::10] = NO_LABEL
     return random_spike_times(seed, n, net), labels
 
 
@@ -129,7 +129,7 @@ def with_shadow(net, layer, place, value):
 
 def test_no_bit_of_a_shadow_can_be_wrong(net, core):
     """Each, by one bit; the sample is empty and not learnt, so only the port can show it."""
-    empty, none = np.full((1, 9), net.spec.n_steps, np.uint8), np.array([UNLABELLED])
+    empty, none = np.full((1, 9), net.spec.n_steps, np.uint8), np.array([NO_LABEL])
     rng, n_found = np.random.default_rng(1), 0
     for layer, shadows in enumerate(net.shadows):
         for place in np.ndindex(shadows.shape):
@@ -171,9 +171,9 @@ def test_no_part_of_the_rule_can_be_wrong(net, core, lessons, field, value, from
 def test_a_label_too_many_or_too_few_is_found(net, core, lessons, sample, every):
     inputs, labels = lessons
     other = labels.copy()
-    other[sample] = 1 if labels[sample] == UNLABELLED else UNLABELLED
+    other[sample] = 1 if labels[sample] == NO_LABEL else NO_LABEL
     for of_core, of_golden in ((labels, other), (other, labels)):
-        student = learning_worker.Beside(net, inputs, of_golden)
+        student = learning_worker.LockstepReference(net, inputs, of_golden)
         core.run(
             inputs, lessons=Lessons(labels=of_core, on_shadows=student.agrees, read_every=every)
         )
@@ -276,7 +276,7 @@ def test_command(folder):
     params = params_file.load(folder / "params.safetensors")
     samples = choose(params, 40)
     assert result["n_correct"] <= 40
-    assert (samples.labels != UNLABELLED).sum() == 36
+    assert (samples.labels != NO_LABEL).sum() == 36
     assert (samples.labels == samples.truths).sum() == 36
     row = f"| cxxrtl 6,2 | 40 | 36 | {result['n_updates']} | 444 | {result['n_compared']:,} | 0 |"
     assert row in (folder / "card.md").read_text()

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.hdl.memory.table import look_up
+from hwgen.hdl.memory.table import rom
 from hwgen.hdl.stream import token_stream, vector
 from hwgen.network.layers.shape import Shape
 
@@ -35,7 +35,7 @@ class Unflatten(wiring.Component):
         ]
         m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
         index, n_low = self.i.payload.index, self._shape.channels - 1
-        place = look_up(m, "pixels", pixels, enable=self.i.ready, address=index[n_low:])
+        place = rom(m, "pixels", pixels, enable=self.i.ready, address=index[n_low:])
         kind, channel = Signal.like(self.i.payload.kind), Signal(1)
         with m.If(self.i.ready):
             m.d.sync += [self.o.valid.eq(self.i.valid), kind.eq(self.i.payload.kind)]
@@ -76,8 +76,8 @@ class Flatten(wiring.Component):
         # path.
         rows = [{"start": row * width * channels} for row in range(height)]
         columns = [{"start": column * channels} for column in range(width)]
-        row = look_up(m, "rows", rows, enable=self.i.ready, address=token.row)
-        column = look_up(m, "columns", columns, enable=self.i.ready, address=token.column)
+        row = rom(m, "rows", rows, enable=self.i.ready, address=token.row)
+        column = rom(m, "columns", columns, enable=self.i.ready, address=token.column)
         kind = Signal.like(token.kind)
         channel = Signal.like(token.channel)
         with m.If(self.i.ready):

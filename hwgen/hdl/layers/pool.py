@@ -19,8 +19,8 @@ from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.memory.bank import StateBank
-from hwgen.hdl.memory.table import look_up
-from hwgen.hdl.stream import index_bits, is_picture, token_stream
+from hwgen.hdl.memory.table import rom
+from hwgen.hdl.stream import index_bits, is_feature_map, token_stream
 from hwgen.network.layers.pool2d import PoolSpec
 from hwgen.protocol.memory import TAG_BITS, tags_per_window
 from hwgen.protocol.tokens import Kind
@@ -133,8 +133,8 @@ class Pool(wiring.Component):
         kind = Signal.like(token.kind)
         channel = Signal.like(token.channel)
         m.d.comb += self.i.ready.eq(~valid | moves)
-        row = look_up(m, "rows", rows, enable=self.i.ready, address=token.row)
-        column = look_up(m, "columns", columns, enable=self.i.ready, address=token.column)
+        row = rom(m, "rows", rows, enable=self.i.ready, address=token.row)
+        column = rom(m, "columns", columns, enable=self.i.ready, address=token.column)
         with m.If(self.i.ready):
             m.d.sync += [valid.eq(self.i.valid), kind.eq(token.kind), channel.eq(token.channel)]
         q = Signal(self._slot)
@@ -154,7 +154,7 @@ class Pool(wiring.Component):
         """From stage R to the output register."""
         token = self.o.payload
         m.d.sync += [self.o.valid.eq(r.valid & ~(r.spike & late)), token.kind.eq(r.kind)]
-        if is_picture(self._layer.post):
+        if is_feature_map(self._layer.post):
             m.d.sync += [
                 token.channel.eq(r.channel),
                 token.column.eq(r.column),

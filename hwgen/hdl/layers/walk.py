@@ -18,7 +18,7 @@ from amaranth.hdl import Const, Module, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.hdl.memory.table import look_up
+from hwgen.hdl.memory.table import rom
 from hwgen.hdl.neurons.slot import Op, slot_layout
 from hwgen.hdl.stream import index_bits, mark_of, place, token_stream
 from hwgen.network.layers.conv2d import ConvSpec, tap_order, taps
@@ -108,8 +108,8 @@ class Walk(wiring.Component):
         # The tables are read in the cycle in which the token is taken, from its own bits: the
         # address of a memory block comes straight from a stream, and its data meets nothing but the
         # adder of stage S.
-        row = look_up(m, "rows", rows, enable=self.i.ready, address=row)
-        column = look_up(m, "columns", columns, enable=self.i.ready, address=column)
+        row = rom(m, "rows", rows, enable=self.i.ready, address=row)
+        column = rom(m, "columns", columns, enable=self.i.ready, address=column)
 
         span = Signal(self._span)
         span_valid = Signal()

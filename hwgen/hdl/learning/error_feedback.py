@@ -10,7 +10,7 @@ from hwgen.hdl.stream import index_bits
 from hwgen.protocol.memory import n_blocks
 
 
-class ErrorsBelow(wiring.Component):
+class BackpropagatedErrors(wiring.Component):
     """Members: `restart` begins a new sample; `passed` is the error of entry `passed_at` of the log
     of those who fired, when `passed_en`. With `start`, all blocks are cleared (`clear_en`,
     `block`); then each entry is read again (`at`; `log_neuron` and `log_step` in the next cycle)

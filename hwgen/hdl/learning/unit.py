@@ -12,7 +12,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import stream, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.hdl.learning.error_feedback import ErrorsBelow
+from hwgen.hdl.learning.error_feedback import BackpropagatedErrors
 from hwgen.hdl.learning.output_errors import OutputErrors
 from hwgen.hdl.learning.spike_log import SpikeLog
 from hwgen.hdl.learning.update import Update, error_bits, passed_bits
@@ -27,7 +27,7 @@ from hwgen.network.learning import LFSR_BITS, TAPS
 from hwgen.network.spec import NetworkSpec
 
 
-class Teacher(wiring.Component):
+class LearningUnit(wiring.Component):
     """Members: with `start`, while no token moves, the sample that has just ended is learnt with
     `label`. `busy` is high from the next cycle until all is written; `learnt` strobes at the end.
     With `read`, the shadows of layer `which`, of those that learn, come out at `o`; with `fill`,
@@ -107,7 +107,7 @@ class Teacher(wiring.Component):
             ends[n_layers].eq(errors.done & ~errors.any),
         ]
         begins = errors.done & errors.any
-        # `errors` is always the component of the layer above: `OutputErrors` first, `ErrorsBelow`
+        # `errors` is always the component of the layer above: `OutputErrors` first, `BackpropagatedErrors`
         # for all others. They have the same members, so one loop serves both.
         for n in reversed(range(n_layers)):
             layer, lanes = self._layers[n], self._lanes[n]
@@ -141,7 +141,7 @@ class Teacher(wiring.Component):
                 errors.count.eq(log.count),
                 errors.log_neuron.eq(log.neuron),
                 errors.log_step.eq(log.step),
-                # The log has one port to read. The update has it first; `ErrorsBelow` starts when
+                # The log has one port to read. The update has it first; `BackpropagatedErrors` starts when
                 # that has ended.
                 log.at.eq(Mux(update.busy, update.at, errors.at)),
                 ends[n].eq(errors.done & ~errors.any),
@@ -244,9 +244,9 @@ class Teacher(wiring.Component):
             log.read_en.eq(self.busy),
         ]
 
-    def _errors_below(self, n: int) -> ErrorsBelow:
+    def _errors_below(self, n: int) -> BackpropagatedErrors:
         """Of the errors that layer n passes to the one below."""
-        return ErrorsBelow(
+        return BackpropagatedErrors(
             n=self._layers[n].n_pre,
             lanes=self._lanes[n - 1],
             n_steps=self._n_steps,

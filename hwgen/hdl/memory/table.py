@@ -8,7 +8,7 @@ from amaranth.lib import data, memory
 from hwgen.hdl.stream import index_bits
 
 
-def look_up(m: Module, name: str, rows: Sequence[Mapping[str, int]], *, enable, address):
+def rom(m: Module, name: str, rows: Sequence[Mapping[str, int]], *, enable, address):
     """The row at `address`, in the cycle after `enable`; its fields are those of all rows.
 
     The table is the module's submodule `name`. Each field is as wide as its largest value needs.

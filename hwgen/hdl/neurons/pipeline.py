@@ -24,7 +24,7 @@ from hwgen.hdl.neurons.multi_spike import LeakyState
 from hwgen.hdl.neurons.serializer import Serializer
 from hwgen.hdl.neurons.single_spike import State
 from hwgen.hdl.neurons.slot import Op, slot_layout
-from hwgen.hdl.stream import index_bits, is_picture, token_stream
+from hwgen.hdl.stream import index_bits, is_feature_map, token_stream
 from hwgen.network.layers.kinds import WeightedSpec
 from hwgen.protocol.memory import n_blocks
 from hwgen.protocol.tokens import Kind
@@ -220,7 +220,7 @@ class Neurons(wiring.Component):
                     block.eq(Mux(ends, 0, block + 1)),
                     base.eq(Mux(ends, 0, base + self._lanes)),
                 ]
-        if is_picture(self._layer.post):
+        if is_feature_map(self._layer.post):
             self._count_positions(
                 m, advance & d.valid & (d.op != Op.ADD), d.last, final, serializer
             )

@@ -4,7 +4,7 @@ from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.hdl.stream import is_picture, token_stream
+from hwgen.hdl.stream import is_feature_map, token_stream
 from hwgen.network.layers.shape import Shape
 from hwgen.protocol.tokens import Kind
 
@@ -26,8 +26,8 @@ class Serializer(wiring.Component):
         """shape: of the layer. lanes: of a block. potential_bits: of the signed potential that
         tokens carry, of an output layer."""
         self._lanes = lanes
-        self._places = ("column", "row") if is_picture(shape) else ()
-        self._lane_field = "channel" if is_picture(shape) else "index"
+        self._places = ("column", "row") if is_feature_map(shape) else ()
+        self._lane_field = "channel" if is_feature_map(shape) else "index"
         signature = token_stream(shape, potential_bits)
         fields = signature.members["payload"].shape
         members = {
