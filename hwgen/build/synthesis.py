@@ -100,29 +100,21 @@ def build(
     # Of the real clock: what a PLL makes is near to what was wished, but not equal.
     divisor = divisor or board.divisor(core_hz)
     build_dir = build_dir.resolve()
-
     on_phase(PHASES[0])
     top = BoardTop(SpikeCore(design), board, divisor=divisor, early_exit=early_exit, pll=clock)
     commands = _prepare(top, board, build_dir, seed, core_hz)
     subject = f"{board.name}: {params.spec.shape}"
-
     on_phase(PHASES[1])
     _run(commands[0], build_dir, f"{NAME}.rpt")
     counted = from_cells(_read(build_dir / f"{NAME}.stat.json"), board)
     # Before place and route, which takes minutes, and fails with less to say.
     counted.check(subject)
-
     on_phase(PHASES[2])
     _route(commands[1], build_dir, counted, subject)
     used, fmax_hz = from_report(_read(build_dir / f"{NAME}.report.json"), board, counted)
     # nextpnr is told to let it pass, so that the message can say by how much, and what would help.
     if fmax_hz < core_hz:
-        whose, slower = ("the PLL's", "a slower clock, ") if clock else ("the board's", "")
-        raise BoardError(
-            f"{subject} is routed, but reaches {fmax_hz / 1e6:.1f} MHz only, and {whose} clock "
-            f"is {core_hz / 1e6:g} MHz; use {slower}fewer lanes or another seed, "
-            f"see {build_dir / NAME}.tim"
-        )
+        raise _too_slow(subject, fmax_hz, core_hz, build_dir, pll=clock is not None)
 
     on_phase(PHASES[3])
     bitstream = _pack(commands[2:], build_dir, board)
@@ -136,11 +128,7 @@ def build(
         bitstream=bitstream,
         netlist=build_dir / f"{NAME}{_NETLIST[board.family]}",
         log=build_dir / f"{NAME}.tim",
-        luts=used.lut,
-        ffs=used.ff,
-        brams=used.bram,
-        sprams=used.spram,
-        dsps=used.dsp,
+        **_counts(used),
         fmax_hz=fmax_hz,
         clock_hz=core_hz,
         seconds=time.monotonic() - start,
@@ -156,6 +144,27 @@ def _require_room(params: Params, board: Board) -> None:
             f"{board.name}: {params.spec.n_classes} classes, but a serial answer has room for "
             f"{MAX_CLASSES}; use the core's Verilog with a link of your own"
         )
+
+
+def _counts(used: Resources) -> dict[str, Usage]:
+    return {
+        "luts": used.lut,
+        "ffs": used.ff,
+        "brams": used.bram,
+        "sprams": used.spram,
+        "dsps": used.dsp,
+    }
+
+
+def _too_slow(
+    subject: str, fmax_hz: int, core_hz: int, build_dir: Path, *, pll: bool
+) -> BoardError:
+    whose, slower = ("the PLL's", "a slower clock, ") if pll else ("the board's", "")
+    return BoardError(
+        f"{subject} is routed, but reaches {fmax_hz / 1e6:.1f} MHz only, and {whose} clock is "
+        f"{core_hz / 1e6:g} MHz; use {slower}fewer lanes or another seed, see "
+        f"{build_dir / NAME}.tim"
+    )
 
 
 def _pack(commands: Sequence[Sequence[str]], build_dir: Path, board: Board) -> Path:

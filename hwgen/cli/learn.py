@@ -13,7 +13,7 @@ from hwgen.errors import HwgenError
 from hwgen.network.learning import MAX_SHIFT
 
 if TYPE_CHECKING:
-    pass
+    from hwgen.onchip.run import LearningRun
 
 
 @dataclass(frozen=True, kw_only=True)

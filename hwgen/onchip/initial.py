@@ -31,22 +31,8 @@ def initial_params(recipe: Recipe, dataset: Dataset) -> Params:
             f"{recipe.name}: expected rule = 'on-chip' and a table [learning] to learn on chip; "
             "`hwgen train` trains others"
         )
-    height, width = dataset.images.shape[1:]
-    given = InputSpec(height=height, width=width, x_max=dataset.x_max, crop=recipe.data.crop)
-    try:
-        layers = notation.layers(
-            network.hidden,
-            given.post,
-            int(dataset.labels.max()) + 1,
-            n_steps=network.n_steps,
-            weight_bits=network.weight_bits,
-            psp=network.psp,
-            phased=True,
-        )
-        spec = NetworkSpec(n_steps=network.n_steps, input=given, layers=layers, learning=learning)
-        check_spec(spec, f"{recipe.name}: network")
-    except (ParamsError, ValueError) as error:
-        raise RecipeError(str(error)) from None
+    spec = _spec(recipe, dataset)
+    given, layers = spec.input, spec.layers
     rng = np.random.default_rng(recipe.seed)
     times = latency(dataset.images[:_N_LOOKED_AT], given, network.n_steps)
     grades = network.n_steps - times.astype(np.int64)
@@ -78,6 +64,30 @@ def initial_params(recipe: Recipe, dataset: Dataset) -> Params:
         drives=tuple(drives),
         shadows=tuple(shadows),
     )
+
+
+def _spec(recipe: Recipe, dataset: Dataset) -> NetworkSpec:
+    """The network of a recipe, for these images. Raises `RecipeError`."""
+    network = recipe.network
+    height, width = dataset.images.shape[1:]
+    given = InputSpec(height=height, width=width, x_max=dataset.x_max, crop=recipe.data.crop)
+    try:
+        layers = notation.layers(
+            network.hidden,
+            given.post,
+            int(dataset.labels.max()) + 1,
+            n_steps=network.n_steps,
+            weight_bits=network.weight_bits,
+            psp=network.psp,
+            phased=True,
+        )
+        spec = NetworkSpec(
+            n_steps=network.n_steps, input=given, layers=layers, learning=recipe.learning
+        )
+        check_spec(spec, f"{recipe.name}: network")
+    except (ParamsError, ValueError) as error:
+        raise RecipeError(str(error)) from None
+    return spec
 
 
 def _draw(

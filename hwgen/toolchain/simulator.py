@@ -9,7 +9,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from shutil import which
 from typing import Any, Literal
@@ -17,7 +17,6 @@ from typing import Any, Literal
 from hwgen.errors import ToolError
 from hwgen.files import write_atomic
 from hwgen.package_data import package_data
-from hwgen.progress import Progress
 
 Simulator = Literal["icarus", "verilator"]
 _BUILD_ARGS = {
@@ -38,8 +37,7 @@ def run_bench(
     simulator: Simulator = "icarus",
     waves: bool = False,
     defines: Mapping[str, str] | None = None,
-    on_progress: Progress | None = None,
-    n_total: int = 0,
+    on_progress: Callable[[int], None] | None = None,
 ) -> Any:
     """Build and run; returns what the bench wrote to `result.json`.
 
@@ -70,7 +68,7 @@ def run_bench(
             while child.poll() is None:
                 time.sleep(0.05)
                 if on_progress:
-                    on_progress(_progress(job_dir), n_total)
+                    on_progress(_progress(job_dir))
         finally:
             child.kill()
     result = job_dir / "result.json"

@@ -53,8 +53,7 @@ def simulate(
         job_dir=job.build_dir,
         simulator=simulator,
         waves=waves,
-        on_progress=on_progress,
-        n_total=job.n_in_all,
+        on_progress=(lambda done: on_progress(done, job.n_in_all)) if on_progress else None,
     )
     passes: list[dict[str, Any]] = result["passes"]
     return passes

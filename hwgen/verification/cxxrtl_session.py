@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from ctypes import c_void_p
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,23 +97,9 @@ class Compiled:
         if not n:
             raise ValueError("no samples")
         inputs = np.ascontiguousarray(inputs, np.uint8)
-        times = [_silent(n, spec, layer.n_post) for layer in spec.layers]
-        potentials = [
-            np.full((n, layer.n_post if layer.has_weights else 0), UNSEEN, np.int32)
-            for layer in spec.layers
-        ]
-        step_cycles = [np.zeros((n, spec.n_steps), np.uint64) for _ in spec.layers]
-        rows = zip(spec.layers, self._lanes, times, potentials, step_cycles, strict=True)
-        layers = (LayerJob * len(spec.layers))(*(_layer(*row) for row in rows))
-        registers, labels = np.zeros(len(Register), np.uint32), np.zeros(n, np.uint32)
-        least, greatest = ~np.zeros_like(registers), np.zeros_like(registers)
-        steps, by_spike = np.zeros(n, np.uint8), np.zeros(n, np.uint8)
-        started, decided, ended, resumed = (np.zeros(n, np.uint64) for _ in range(4))
-        n_cuts = -1 if cuts is None else len(cuts)
+        room = _Room(n, spec, self._lanes)
         lengths = np.array(() if cuts is None else cuts, np.int64)
         moments = np.zeros_like(lengths)
-        quiet = QUIET_CYCLES + 2 * sum(layer.n_post for layer in spec.layers)
-        quiet += 2 * sum(spec.layers[index].n_synapses for index in spec.learning_layers)
         job = SessionJob(
             n=n,
             n_inputs=spec.input.n_inputs,
@@ -121,45 +108,22 @@ class Compiled:
             inputs=inputs.ctypes.data,
             multi_spike=spec.multi_spike,
             early_exit=early_exit,
-            quiet_cycles=int(quiet * stall_burst / (1 - stall)),
+            quiet_cycles=int(_quiet_cycles(spec) * stall_burst / (1 - stall)),
             stall=stall,
             stall_burst=stall_burst,
             seed=seed,
             core=self._core,
-            n_cuts=n_cuts,
+            n_cuts=-1 if cuts is None else len(cuts),
             cuts=lengths.ctypes.data,
             moments=moments.ctypes.data,
-            n_layers=len(layers),
-            layers=layers,
-            n_registers=len(registers),
-            registers=registers.ctypes.data,
-            least=least.ctypes.data,
-            greatest=greatest.ctypes.data,
-            labels=labels.ctypes.data,
-            steps=steps.ctypes.data,
-            by_spike=by_spike.ctypes.data,
-            started=started.ctypes.data,
-            decided=decided.ctypes.data,
-            ended=ended.ctypes.data,
-            resumed=resumed.ctypes.data,
+            **room.pointers(),
         )
         reader = _Reader(self._spec, self._lanes, lessons, job) if lessons else None
         self._run(ctypes.byref(job))
         if reader and reader.error:
             raise reader.error
         return Recording(
-            spike_times=tuple(times),
-            potentials=tuple(potentials),
-            step_cycles=tuple(step_cycles),
-            labels=labels,
-            steps=steps,
-            by_spike=by_spike,
-            started=started,
-            decided=decided,
-            ended=ended,
-            resumed=resumed,
-            registers=registers,
-            reads=np.stack([least, greatest], axis=1),
+            **room.recorded(),
             n_cycles=job.n_cycles,
             busy_cycles=job.busy_cycles,
             n_dropped=job.n_dropped,
@@ -169,6 +133,71 @@ class Compiled:
             n_faults=job.n_faults,
             fault=_fault(job.fault) if job.n_faults else None,
         )
+
+
+# What a core did with each sample: members of `SessionJob` and of `Recording`.
+_OF_SAMPLES: dict[str, type] = {
+    "labels": np.uint32,
+    "steps": np.uint8,
+    "by_spike": np.uint8,
+    "started": np.uint64,
+    "decided": np.uint64,
+    "ended": np.uint64,
+    "resumed": np.uint64,
+}
+
+
+class _Room:
+    """Arrays that the bench writes to. They must be kept until it has run."""
+
+    def __init__(self, n: int, spec: NetworkSpec, lanes: Sequence[int]) -> None:
+        layers = spec.layers
+        self._times = [_silent(n, spec, layer.n_post) for layer in layers]
+        self._potentials = [
+            np.full((n, layer.n_post if layer.has_weights else 0), UNSEEN, np.int32)
+            for layer in layers
+        ]
+        self._step_cycles = [np.zeros((n, spec.n_steps), np.uint64) for _ in layers]
+        rows = zip(layers, lanes, self._times, self._potentials, self._step_cycles, strict=True)
+        self._layers = (LayerJob * len(layers))(*(_layer(*row) for row in rows))
+        self._registers = np.zeros(len(Register), np.uint32)
+        self._least = ~np.zeros_like(self._registers)
+        self._greatest = np.zeros_like(self._registers)
+        self._of_samples: dict[str, NDArray[Any]] = {
+            name: np.zeros(n, dtype) for name, dtype in _OF_SAMPLES.items()
+        }
+
+    def pointers(self) -> dict[str, Any]:
+        """Members of `SessionJob`."""
+        arrays = {
+            "registers": self._registers,
+            "least": self._least,
+            "greatest": self._greatest,
+            **self._of_samples,
+        }
+        return {
+            "n_layers": len(self._layers),
+            "layers": self._layers,
+            "n_registers": len(self._registers),
+            **{name: array.ctypes.data for name, array in arrays.items()},
+        }
+
+    def recorded(self) -> dict[str, Any]:
+        """Members of `Recording`."""
+        return {
+            "spike_times": tuple(self._times),
+            "potentials": tuple(self._potentials),
+            "step_cycles": tuple(self._step_cycles),
+            "registers": self._registers,
+            "reads": np.stack([self._least, self._greatest], axis=1),
+            **self._of_samples,
+        }
+
+
+def _quiet_cycles(spec: NetworkSpec) -> int:
+    """After so many cycles without anything coming out, a core is dead."""
+    quiet = QUIET_CYCLES + 2 * sum(layer.n_post for layer in spec.layers)
+    return quiet + 2 * sum(spec.layers[index].n_synapses for index in spec.learning_layers)
 
 
 class _Reader:

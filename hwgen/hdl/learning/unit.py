@@ -107,8 +107,8 @@ class LearningUnit(wiring.Component):
             ends[n_layers].eq(errors.done & ~errors.any),
         ]
         begins = errors.done & errors.any
-        # `errors` is always the component of the layer above: `OutputErrors` first, `BackpropagatedErrors`
-        # for all others. They have the same members, so one loop serves both.
+        # `errors` is always the component of the layer above: `OutputErrors` first, then
+        # `BackpropagatedErrors`. They have the same members, so one loop serves both.
         for n in reversed(range(n_layers)):
             layer, lanes = self._layers[n], self._lanes[n]
             m.submodules[f"log_{n}"] = log = self.logs[n]
@@ -141,8 +141,8 @@ class LearningUnit(wiring.Component):
                 errors.count.eq(log.count),
                 errors.log_neuron.eq(log.neuron),
                 errors.log_step.eq(log.step),
-                # The log has one port to read. The update has it first; `BackpropagatedErrors` starts when
-                # that has ended.
+                # The log has one port to read. The update has it first; the errors of the layer
+                # below start when that has ended.
                 log.at.eq(Mux(update.busy, update.at, errors.at)),
                 ends[n].eq(errors.done & ~errors.any),
             ]
