@@ -1,4 +1,4 @@
-"""Routes small networks on a board of each family: what `hwgen check` is calibrated on.
+"""Routes small networks on a board of each family: what `hwgen estimate` is calibrated on.
 
 Writes `resources.json`: "routed", a row a design (the network, its lanes, what nextpnr said), and
 "cycles", a row a simulation in the `results.json` of the models that ship. Half an hour of a core.

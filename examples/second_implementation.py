@@ -3,7 +3,7 @@
 It is here to be read, and to show that the document is enough. Section numbers are the document's.
 
     python second_implementation.py models/mnist-binary results.jsonl [how many samples]
-    hwgen vectors check results.jsonl
+    hwgen conformance check results.jsonl
 """
 
 import hashlib

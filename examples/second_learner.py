@@ -1,7 +1,7 @@
 """A network that learns, in plain Python, from `docs/learning.md` alone. Point numbers are its own.
 
 python second_learner.py models/digits-learn results.jsonl [how many lessons]
-hwgen vectors check results.jsonl
+hwgen conformance check results.jsonl
 """
 
 import json

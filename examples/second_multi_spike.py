@@ -1,7 +1,7 @@
 """The same of networks whose neurons fire more than once: `docs/contract.md`, sections 4 to 6.
 
 python second_multi_spike.py conformance/reset-zero results.jsonl [how many samples]
-hwgen vectors check results.jsonl
+hwgen conformance check results.jsonl
 """
 
 import json

@@ -1,12 +1,12 @@
 #!/bin/sh
-# All vectors and lessons that ship, through the implementations in examples/ and `hwgen vectors check`.
+# All vectors and lessons that ship, through the implementations in examples/ and `hwgen conformance check`.
 set -eu
 cd "$(dirname "$0")/.."
 results=$(mktemp)
 trap 'rm -f "$results"' EXIT
 answer() { # program, network
     .venv/bin/python "examples/$1.py" "$2" "$results"
-    .venv/bin/hwgen vectors check "$results" --complete
+    .venv/bin/hwgen conformance check "$results" --complete
 }
 for network in conformance/* models/*; do
     program=second_implementation

@@ -8,9 +8,10 @@ import hwgen
 from hwgen.cli import (
     boards,
     build,
-    check,
+    conformance,
     cosim,
     demo,
+    estimate,
     evaluate,
     flash,
     info,
@@ -19,7 +20,6 @@ from hwgen.cli import (
     report,
     run,
     train,
-    vectors,
     verify,
     verilog,
 )
@@ -43,7 +43,7 @@ for verb in (
     verilog.verilog,
     cosim.cosim,
     verify.verify,
-    check.check,
+    estimate.estimate,
     build.build,
     flash.flash,
     run.run,
@@ -53,7 +53,10 @@ for verb in (
     boards.boards,
 ):
     app.command()(verb)
-app.add_typer(vectors.app, name="vectors")
+app.add_typer(conformance.app, name="conformance")
+# Their names of before; nobody is told of them.
+app.command("check", hidden=True)(estimate.estimate)
+app.add_typer(conformance.app, name="vectors", hidden=True)
 
 
 def _version(wanted: bool) -> None:

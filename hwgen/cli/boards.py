@@ -9,7 +9,7 @@ from hwgen.network.params import Params
 
 
 def boards(json: options.Json = False) -> None:
-    """List the boards hwgen can build for, and which of its models fit them, by `hwgen check`.
+    """List the boards hwgen can build for, and which of its models fit them, by `hwgen estimate`.
 
     Example: `hwgen boards`
     """

@@ -53,9 +53,10 @@ class RunOptions:
         Path | None,
         typer.Option("--output", "-o", help="Parameter file to write what was learnt to."),
     ] = None
-    record: Annotated[
+    capture: Annotated[
         Path | None, typer.Option(help="Write all that passes over the line to this file.")
     ] = None
+    record: Annotated[Path | None, typer.Option(hidden=True)] = None  # its name of before
     replay: Annotated[
         Path | None, typer.Option(help="No board: play such a file, of the same command.")
     ] = None
@@ -94,15 +95,16 @@ def run(options: RunOptions) -> Answer:
     params = model_module.find(options.model).params()
     design = choose(params, options.lanes, options.board)
     batch = _batch(params, options)
-    baud, record = board_module.load(options.board).uart.baud, options.record
+    baud = board_module.load(options.board).uart.baud
+    capture = options.capture or options.record
     library = _compiled(design) if options.simulate else None
     with (
         _transport(options.port, baud, options.replay, library) as transport,
         Device(
-            Recorder(transport, record) if record else transport,
+            Recorder(transport, capture) if capture else transport,
             params,
             lanes=design.lanes,
-            session=1 + options.seed % 63 if record or options.replay else None,
+            session=1 + options.seed % 63 if capture or options.replay else None,
         ) as device,
         bar("run") as progress,
     ):

@@ -219,5 +219,5 @@ def _folder_of(header: Header, path: Path) -> ModelFolder:
             return folder
     raise ResultsError(
         f"{path}:1: digest is {header.digest!r}, which no shipped model has "
-        "(`hwgen vectors list`); of a model of your own, say --model FOLDER"
+        "(`hwgen conformance list`); of a model of your own, say --model FOLDER"
     )

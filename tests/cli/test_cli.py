@@ -18,7 +18,7 @@ from hwgen.cli.verb import Answer, verb
 from hwgen.errors import MismatchError
 from hwgen.network import params_file
 
-VERBS = ["demo", "train", "evaluate", "verilog", "cosim", "verify", "build", "check", "info"]
+VERBS = ["demo", "train", "evaluate", "verilog", "cosim", "verify", "build", "estimate", "info"]
 VERBS += ["models", "boards", "learn", "flash", "run", "report"]
 
 
@@ -215,3 +215,18 @@ def test_a_verb_is_made_of_its_options():
     told = CliRunner().invoke(app, ["--help"]).stdout
     assert "Say a word." in told
     assert "Say it loud." in told
+
+
+@pytest.mark.parametrize("verb", ["check", "vectors"])
+def test_an_old_name_of_a_verb_works_and_is_not_shown(verb):
+    runner = CliRunner()
+    assert runner.invoke(app, [verb, "--help"]).exit_code == 0
+    listed = runner.invoke(app, ["--help"], env={"COLUMNS": "200", "TERM": "dumb"}).output
+    assert f" {verb} " not in listed
+
+
+def test_the_old_name_of_capture_works(folder):
+    arguments = ["run", str(folder), "--replay", "no.jsonl", "--record", "x.jsonl"]
+    result = CliRunner().invoke(app, arguments)
+    assert "no recording of a line" in str(result.exception)
+    assert "--record" not in CliRunner().invoke(app, ["run", "--help"]).output

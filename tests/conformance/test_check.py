@@ -1,4 +1,4 @@
-"""`hwgen vectors`: what a file of results may say, what is compared, what is refused."""
+"""`hwgen conformance`: what a file of results may say, what is compared, what is refused."""
 
 import json
 import re
@@ -393,5 +393,5 @@ def test_help_has_an_example(verb):
     environment = {"COLUMNS": "200", "TERM": "dumb"}
     result = CliRunner().invoke(command_line.app, ["vectors", verb, "--help"], env=environment)
     assert result.exit_code == 0
-    assert f"Example: hwgen vectors {verb}" in result.output.replace("`", "")
+    assert f"Example: hwgen conformance {verb}" in result.output.replace("`", "")
     assert "--json" in result.output

@@ -1,5 +1,5 @@
 """The second implementation: plain Python from the documents alone, equal to all vectors; and a
-fault planted in it is found by `hwgen vectors check`."""
+fault planted in it is found by `hwgen conformance check`."""
 
 import ast
 import subprocess

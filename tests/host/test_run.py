@@ -138,7 +138,7 @@ def test_what_is_no_image(tmp_path: Path) -> None:
 
 def test_a_recording(folder: Path, tmp_path: Path) -> None:
     path = tmp_path / "line.jsonl"
-    first = said(folder, "--simulate", "--samples", 4, "--record", path, "--seed", 7)
+    first = said(folder, "--simulate", "--samples", 4, "--capture", path, "--seed", 7)
     again = said(folder, "--replay", path, "--samples", 4, "--seed", 7)
     assert again["decisions"] == first["decisions"]
     result = hwgen(folder, "--replay", path, "--samples", 5, "--seed", 7)

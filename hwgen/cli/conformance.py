@@ -1,4 +1,4 @@
-"""The verbs `vectors check`, `vectors export`, `vectors list`: for other implementations."""
+"""The verbs `conformance check`, `export` and `list`: for other implementations."""
 
 from pathlib import Path
 from typing import Annotated
@@ -34,7 +34,8 @@ def check(
     model: Annotated[
         str,
         typer.Option(
-            metavar="MODEL", help="Model folder, if it is none that ships (`hwgen vectors list`)."
+            metavar="MODEL",
+            help="Model folder, if it is none that ships (`hwgen conformance list`).",
         ),
     ] = "",
     complete: Annotated[
@@ -48,7 +49,7 @@ def check(
     Every value in FILE is compared. Exit code 0: all equal; 1: a difference, the first is named;
     2: FILE cannot be read.
 
-    Example: `hwgen vectors check results.jsonl --complete`
+    Example: `hwgen conformance check results.jsonl --complete`
     """
     from hwgen.conformance import check, networks
 
@@ -89,7 +90,7 @@ def export(
 ) -> None:
     """Write params, inputs and expected results as plain JSON, for any language.
 
-    Example: `hwgen vectors export conv-pool -o vectors`
+    Example: `hwgen conformance export conv-pool -o vectors`
     """
     from hwgen.conformance import json_export, networks
 
@@ -108,7 +109,7 @@ def export(
 def list_(json: options.Json = False) -> None:
     """List what there is to check against: a kit of small networks first, then trained ones.
 
-    Example: `hwgen vectors list`
+    Example: `hwgen conformance list`
     """
     from hwgen.conformance import networks
 

@@ -1,4 +1,4 @@
-"""The verb `check`: what fits where, before any tool runs."""
+"""The verb `estimate`: what fits where, before any tool runs."""
 
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from hwgen.estimate.check import Check
 
 
-def check(
+def estimate(
     model: options.Model,
     board: Annotated[str, typer.Option(help="Name (`hwgen boards`) or path of a .toml.")],
     lanes: options.Lanes = "",
@@ -26,7 +26,7 @@ def check(
     Each prediction has its error: that of designs already routed, or simulated, when each is
     predicted from the others. Exit code 2 if it cannot fit. `hwgen build` knows better, in minutes.
 
-    Example: `hwgen check mnist-up5k --board icebreaker`
+    Example: `hwgen estimate mnist-up5k --board icebreaker`
     """
     from hwgen.boards import board as board_module
     from hwgen.estimate import check as flow
