@@ -1,9 +1,9 @@
-# `make demo`: set everything up, then the whole road once, on 8x8 digits.
+# `make demo`: set everything up, then run every step once on 8x8 digits.
 # `make test`: lint, types, and of every rung of the evidence some tests; minutes. Both need a Debian or
 #   Ubuntu and nothing else.
 # `make test-all`: all tests.
 # `make conformance`: all vectors that ship, through the implementations in examples/; a minute.
-# `make prove`: proofs of the hardware, some five minutes of one core; `make test` does them, too.
+# `make prove`: proofs of the hardware, some five minutes of one core; `make test` does a few.
 # `make mutate`: faults planted in cores, which `cosim` and `verify` must find; 12 minutes of two cores.
 # `make fuzz`: bad files, bad streams and kills, for some twenty minutes; EXAMPLES=, SECONDS_EACH=.
 # `make soak`: samples back to back, resets at any moment, planted leaks of state; nine minutes of two cores.
