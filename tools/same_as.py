@@ -246,7 +246,8 @@ def hashes(root: Path, name: str, work: Path, keep: Path | None) -> dict[str, st
     )
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no output"])[-1]
-        raise SystemExit(f"same_as: {name} of {root}: cannot be made: {last}")
+        why = f"exit code {done.returncode}, {last}"  # below 0: somebody has ended the process
+        raise SystemExit(f"same_as: {name} of {root}: cannot be made: {why}")
     found = {
         f"{name}/{path.relative_to(out)}": hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(out.rglob("*"))
