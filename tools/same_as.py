@@ -57,7 +57,7 @@ DEFINED = {
     "lessons": r"def (?P<name>lessons)\(\s*params: Params, inputs",
     "folder": r"def (?P<name>find)\(name_or_path: str\) -> ModelFolder:\n    \"\"\"A model",
     "save": r"def (?P<name>save)\(vectors: Vectors, path",
-    "to_teach": r"def (?P<name>to_teach)\(truths",
+    "to_teach": r"def (?P<name>to_teach|training_labels)\(truths",
 }
 # Data sets that cannot be read, so that no report depends on who has which; digits are embedded.
 BROKEN = (
