@@ -60,7 +60,7 @@ def test_the_only_row_of_a_group_has_no_error() -> None:
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"routed": [{"board": 3}], "cycles": [3]}'])
 def test_a_damaged_table(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / regression.TABLE).write_text(text)
-    monkeypatch.setattr(regression, "share", lambda _: tmp_path)
+    monkeypatch.setattr(regression, "package_data", lambda _: tmp_path)
     for read in (resources.models.__wrapped__, cycles._calibrated.__wrapped__):
         with pytest.raises(ResultsError, match=r"^/.*resources\.json: cannot be read \(.*; reinst"):
             read()

@@ -87,7 +87,7 @@ def run(params, lanes, inputs, labels, *, stall=0.0, seed=0, spram=False):
 
     async def watch(ctx):
         while True:
-            _, _, done = await ctx.tick().sample(core._teacher.learnt)
+            _, _, done = await ctx.tick().sample(core._features[0]._unit.learnt)
             if done:
                 if spram:  # the last word is written a cycle later
                     await ctx.tick()
