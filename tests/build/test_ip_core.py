@@ -184,7 +184,8 @@ def test_files_for_a_system(bus, model, tmp_path):
 @pytest.mark.parametrize("bus", BUSES)
 def test_the_header_says_what_the_words_are(bus, tmp_path):
     params = learning()[0]
-    (tmp_path / "core.h").write_text(ip_core.header_text(Design(params, bus).all_loaded()))
+    design = Design(params, learning()[1]).all_loaded()
+    (tmp_path / "core.h").write_text(ip_core.header_text(design, bus))
     lesson, request = 0x8000 | 2 + 1, words.shadows_request(1, write=True)
     checks = {
         "HWGEN_SPIKE(3)": "3",

@@ -137,7 +137,7 @@ def by_report(folder, monkeypatch):
 def by_learn(folder, monkeypatch, *words):
     found = []
 
-    def caught(params, train_set, test_set, **rest):
+    def caught(params, train_set, test_set, *config, **rest):
         found.append(encoded(test_set, params.spec))
         raise StopError
 

@@ -57,7 +57,7 @@ def test_a_fault_is_there_only_while_it_is_planted() -> None:
 
 def test_a_fault_that_fits_nowhere_is_refused() -> None:
     with (
-        pytest.raises(ValueError, match=r"^fifo\.py has 0 times 'no such text'$"),
+        pytest.raises(ValueError, match=r"^adapters/fifo\.py has 0 times 'no such text'$"),
         planted(Fault("adapters/fifo", "no such text", "")),
     ):
         pass
