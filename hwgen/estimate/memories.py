@@ -43,10 +43,7 @@ def spram_layers(params: Params, lanes: Sequence[int], board: Board) -> tuple[in
         return ()
     if params.spec.learning:
         return tuple(params.spec.learning_layers) if in_spram(params, lanes, board) else ()
-    counted = [
-        [n_brams(m.n_words, m.width, board.family, written=m.written) for m in memories]
-        for memories in all_memories(Design(params, tuple(lanes)))
-    ]
+    counted = _counted(Design(params, tuple(lanes)), board)
     over = sum(map(sum, counted)) + LINK_BLOCKS - board.capacity.bram
     left, chosen = board.capacity.spram, []
     # The largest first: so the fewest layers move, and the fewest words are loaded at power-on.
@@ -94,8 +91,13 @@ def memory_blocks(design: Design, board: Board) -> list[int]:
 
     One number a layer. The line's own block (`LINK_BLOCKS`) is not in it.
     """
+    return [sum(blocks) for blocks in _counted(design, board)]
+
+
+def _counted(design: Design, board: Board) -> list[list[int]]:
+    """Blocks of each memory of each layer, in the order of `all_memories`."""
     return [
-        sum(n_brams(m.n_words, m.width, board.family, written=m.written) for m in memories)
+        [n_brams(m.n_words, m.width, board.family, written=m.written) for m in memories]
         for memories in all_memories(design)
     ]
 
