@@ -22,7 +22,7 @@ from hwgen.model import folder as model_folder
 from hwgen.network.params import Params
 from hwgen.verification import verify
 from hwgen.verification.job import Job
-from hwgen.verification.passes import lessons
+from hwgen.verification.passes import learning_passes
 
 HEAD = """\
 | lanes | LUT | BRAM | DSP | Fmax | cycles an update | weights a cycle | weights/s |
@@ -49,7 +49,7 @@ def measured(
             build_dir=folder / "verify",
             labels=samples.labels,
             truths=samples.truths,
-            passes=lessons(read_every=None),
+            passes=learning_passes(read_every=None),
         )
         learnt = verify.run(job, on_progress=progress)
     learnt.check()

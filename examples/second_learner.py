@@ -1,6 +1,6 @@
 """A network that learns, in plain Python, from `docs/learning.md` alone. Point numbers are its own.
 
-python second_learner.py models/digits-learn results.jsonl [how many lessons]
+python second_learner.py models/digits-learn results.jsonl [how many training samples]
 hwgen conformance check results.jsonl
 """
 
@@ -113,8 +113,8 @@ class Learner(Network):
 
 def main(folder, results, n=None):
     network = Learner(Path(folder) / "params.safetensors")
-    _, _, lessons = read(Path(folder) / "lessons.safetensors")
-    labels, inputs = lessons["labels"], lessons["inputs"]
+    _, _, vectors = read(Path(folder) / "lessons.safetensors")
+    labels, inputs = vectors["labels"], vectors["inputs"]
     n_inputs = len(inputs) // len(labels)
     with Path(results).open("w") as file:
         header = {"format": "hwgen-results-1", "digest": network.digest, "learning": True}

@@ -34,12 +34,12 @@ def write_atomic(path: Path, content: bytes | str) -> None:
 
 
 def with_checksum(content: Mapping[str, Any]) -> dict[str, Any]:
-    """A table of JSON, with a sum of all of it: what `unsealed` takes."""
+    """A table of JSON, with a sum of all of it: what `verify_checksum` takes."""
     return dict(content) | {_SEAL: _sum(content)}
 
 
 def verify_checksum(table: Any) -> dict[str, Any]:
-    """The table that was sealed. Raises ValueError if it is not whole, or was changed."""
+    """The table without its sum. Raises ValueError if it is not whole, or was changed."""
     if not isinstance(table, Mapping) or _SEAL not in table:
         raise ValueError("its check sum is missing")
     content = {name: value for name, value in table.items() if name != _SEAL}

@@ -109,7 +109,7 @@ class OnChipRecipe:
     """No training: random weights, from which `hwgen learn` starts. Hidden layers are phased."""
 
     rule: Literal["on-chip"]
-    n_samples: Annotated[int, Range(1, 2**31)] = 60_000  # of a whole course
+    n_samples: Annotated[int, Range(1, 2**31)] = 60_000  # of a whole learning run
     weight_spread: Annotated[float, Range(0.001, 1)] = 0.25  # initial; the largest weight is 1
     range_spreads: Annotated[float, Range(0.1, 100)] = 5.0  # of potentials that all steps cover
     output_level: Annotated[float, Range(-10, 100)] = 1.7  # threshold, in spreads of the potential

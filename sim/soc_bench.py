@@ -166,77 +166,77 @@ def answers_of(trace, params) -> list[int]:
     ]
 
 
-class Course:
+class Reference:
     """The samples, and what golden says of them."""
 
     def __init__(self, params, inputs, labels) -> None:
         self.params, self.inputs = params, inputs
-        self.student = None
+        self.online = None
         self.labels = [NO_LABEL] * len(inputs)
         if labels is None:
             self.trace = Golden(params).run(inputs)
         else:
-            self.student, self.labels = OnlineNetwork(params), labels.tolist()
+            self.online, self.labels = OnlineNetwork(params), labels.tolist()
             pairs = zip(inputs, self.labels, strict=True)
-            self.trace = joined([self.student.train_sample(*pair) for pair in pairs])
+            self.trace = joined([self.online.train_sample(*pair) for pair in pairs])
         self.answers = answers_of(self.trace, params)
 
-    def words(self, sample, lesson=None) -> list[int]:
-        lesson = self.labels[sample] + 1 if lesson is None else lesson
-        tokens = sample_tokens(self.inputs[sample], self.params.spec.n_steps, lesson=lesson)
+    def words(self, sample, label=None) -> list[int]:
+        label = self.labels[sample] if label is None else label
+        tokens = sample_tokens(self.inputs[sample], self.params.spec.n_steps, label=label)
         return [protocol_words.token_word(token) for token in tokens]
 
 
-async def run(port, course, early_exit) -> None:
+async def run(port, reference, early_exit) -> None:
     """All samples, from reset."""
-    n = len(course.inputs)
-    words = [word for sample in range(n) for word in course.words(sample)]
+    n = len(reference.inputs)
+    words = [word for sample in range(n) for word in reference.words(sample)]
     sending = cocotb.start_soon(port.send(words))
     for sample, got in enumerate(await port.answers(n)):
-        port.compare("answer", sample, course.answers[sample], got)
+        port.compare("answer", sample, reference.answers[sample], got)
     await sending
     await reach(port, Register.SAMPLES, n)
-    expected = expected_registers(course.params, course.inputs, course.trace, early_exit)
+    expected = expected_registers(reference.params, reference.inputs, reference.trace, early_exit)
     for register, value in expected.items():
         await expect(port, register.name, 4 * register, value)
     cycles, _ = await port.read(4 * Register.CYCLES)
     port.compare("busy for at least a cycle", -1, True, cycles > 0)
     if early_exit:
         events, _ = await port.read(4 * Register.EVENTS)
-        all_events = int((course.inputs < course.params.spec.n_steps).sum())
+        all_events = int((reference.inputs < reference.params.spec.n_steps).sum())
         port.compare("early exit leaves input out", -1, True, events < all_events)
 
 
-async def interrupt(port, course, control) -> None:
+async def interrupt(port, reference, control) -> None:
     """Reset in the middle of a sample, with a result that waits: nothing of them is left."""
-    trace = Golden(course.params).run(course.inputs[:2])
-    first, second = (course.words(sample, lesson=0) for sample in (0, 1))
+    trace = Golden(reference.params).run(reference.inputs[:2])
+    first, second = (reference.words(sample, label=NO_LABEL) for sample in (0, 1))
     # Not beyond its decision: with a result that waits, the core may take no more then.
     ends = [at for at, word in enumerate(second) if word == protocol_words.token_word(END_OF_STEP)]
     ends.append(len(second) - 1)
     cut = second[: max(1, port.rng.randrange(ends[int(trace.decision_steps[1])] + 1))]
-    await port.interrupted(control, first, cut, answers_of(trace, course.params)[0])
+    await port.interrupted(control, first, cut, answers_of(trace, reference.params)[0])
     await expect(port, "ID0", 4 * Register.ID0, int(port.params.digest[:8], 16))
     await expect(port, "CONTROL", register_map.CONTROL, control & 1)
     for register in (Register.SAMPLES, Register.EVENTS, Register.CYCLES, Register.DROPPED):
         await expect(port, register.name, 4 * register, 0)
 
 
-async def strays(port, course) -> None:
+async def strays(port, reference) -> None:
     """Words that mean nothing are dropped, and no label that there is not is learnt."""
-    n, before = port.params.spec.input.n_inputs, len(course.inputs)
-    (events, _), first = await port.read(4 * Register.EVENTS), course.words(0, lesson=0)
+    n, before = port.params.spec.input.n_inputs, len(reference.inputs)
+    (events, _), first = await port.read(4 * Register.EVENTS), reference.words(0, label=NO_LABEL)
     alias = 1 << protocol_words.INDEX_BITS - 1
     words = [n, alias, alias | n - 1, 0xC005, 0xC1FF, 0xC300, 0xFFFF]
     await port.send(words + first[:-1] + [first[-1] | alias | 1])
     await port.answers(1)
     await reach(port, Register.SAMPLES, before + 1)
     await expect(port, "DROPPED", 4 * Register.DROPPED, len(words))
-    own = int((course.inputs[0] < port.params.spec.n_steps).sum())
+    own = int((reference.inputs[0] < port.params.spec.n_steps).sum())
     await expect(port, "EVENTS", 4 * Register.EVENTS, events + own)
 
 
-async def read_shadows(port, course, when) -> None:
+async def read_shadows(port, reference, when) -> None:
     for layer in port.params.spec.learning_layers:
         spec, lanes = port.params.spec.layers[layer], port.lanes[layer]
         n = n_blocks(spec.n_post, lanes) * spec.n_pre * lanes
@@ -246,13 +246,13 @@ async def read_shadows(port, course, when) -> None:
         port.compare(f"ends of the shadow weights {when}", -1, 1, sum(last for _, last in got))
         values = np.array([word for word, _ in got], np.uint16).view(np.int16)
         values = unpacked(values, spec, lanes)
-        for (pre, post), value in np.ndenumerate(course.student.shadows(layer)):
+        for (pre, post), value in np.ndenumerate(reference.online.shadows(layer)):
             what = f"shadow weight {layer}.{pre}.{post} {when}"
             port.compare(what, -1, int(value), int(values[pre, post]))
 
 
-async def scenario(port, course) -> None:
-    params, learns = port.params, course.student is not None
+async def scenario(port, reference) -> None:
+    params, learns = port.params, reference.online is not None
     await port.start()
     await check_map(port)
     if hasattr(port.dut.words.core, "fill__valid"):
@@ -260,21 +260,21 @@ async def scenario(port, course) -> None:
             values = packed(params.shadows[layer], params.spec.layers[layer], port.lanes[layer])
             await port.send([protocol_words.shadows_request(layer, write=True)])
             await port.fill(protocol_words.shadow_words(values.tolist()))
-    await interrupt(port, course, 2)
-    await run(port, course, False)
+    await interrupt(port, reference, 2)
+    await run(port, reference, False)
     if learns:
-        await read_shadows(port, course, "behind the samples")
-    await strays(port, course)
+        await read_shadows(port, reference, "behind the samples")
+    await strays(port, reference)
     if learns:
         await port.send([protocol_words.shadows_request(params.spec.learning_layers[0])])
         await port.shadows(2)
         await port.cut_short()
-        await read_shadows(port, course, "in the end")
+        await read_shadows(port, reference, "in the end")
     else:
         await port.write(register_map.CONTROL, 1)
         await expect(port, "CONTROL", register_map.CONTROL, 1)
-        await interrupt(port, course, 3)
-        await run(port, course, True)
+        await interrupt(port, reference, 3)
+        await run(port, reference, True)
     await ClockCycles(port.clock, 50)
 
 
@@ -283,14 +283,14 @@ async def judge(dut, clock, make) -> None:
     job = json.loads((JOB / "job.json").read_text())
     params = params_file.load(JOB / "params.safetensors")
     labels = JOB / "labels.npy"
-    course = Course(
+    reference = Reference(
         params, np.load(JOB / "inputs.npy"), np.load(labels) if labels.is_file() else None
     )
     compare = Verdict()
     rng = random.Random(job["seed"])
     port = make(dut, clock, params, job["lanes"], compare, rng, job["stall"])
     try:
-        running = cocotb.start_soon(scenario(port, course))
+        running = cocotb.start_soon(scenario(port, reference))
         await with_timeout(First(running, compare.found.wait()), LIMIT_CYCLES * CLOCK_NS, "ns")
     except SimTimeoutError:
         compare(HANG, -1, 1, 0)

@@ -2,7 +2,7 @@
 
 Samples come with labels (`labels.npy`, int64 [n], `NO_LABEL` of those not to be learnt). After
 every `read_every` samples of a pass, and after the last, the core is asked for its shadow weights,
-and what it sends is compared with those of golden's student. A reset does not undo what was learnt,
+and what it sends is compared with golden's online network. A reset does not undo what was learnt,
 so each pass goes on from the weights of the last. A core with the port `fill` is filled first.
 """
 
@@ -28,18 +28,18 @@ SHADOWS = "shadow weights"
 
 class Expected:
     """What golden says: `trace` of all samples; of each sample the `shadows` behind it, by layer
-    [n_pre, n_post], and how many of them its lesson wrote (`n_written`); in the end `params`."""
+    [n_pre, n_post], and how many of them it wrote (`n_written`); in the end `params`."""
 
     def __init__(self, params, inputs, labels) -> None:
-        student, traces = OnlineNetwork(params), []
+        online, traces = OnlineNetwork(params), []
         self.shadows: list[dict[int, np.ndarray]] = []
         self.n_written: list[int] = []
         for times, label in zip(inputs, labels, strict=True):
-            traces.append(student.train_sample(times, int(label)))
+            traces.append(online.train_sample(times, int(label)))
             layers = params.spec.learning_layers
-            self.shadows.append({layer: student.shadows(layer).copy() for layer in layers})
-            self.n_written.append(student.n_written)
-        self.trace, self.params = joined(traces), student.params
+            self.shadows.append({layer: online.shadows(layer).copy() for layer in layers})
+            self.n_written.append(online.n_written)
+        self.trace, self.params = joined(traces), online.params
 
 
 class LearningBench(Bench):
@@ -98,7 +98,7 @@ class LearningBench(Bench):
         """All samples, and all that is to be compared but registers. `done`: samples before."""
         n, n_steps = len(inputs), self.params.spec.n_steps
         for sample, (times, label) in enumerate(zip(inputs, labels, strict=True)):
-            await self.send(sample_tokens(times, n_steps, order, lesson=int(label) + 1))
+            await self.send(sample_tokens(times, n_steps, order, label=int(label)))
             if (sample + 1) % every == 0 or sample == n - 1:
                 for layer in self.params.spec.learning_layers:
                     await self._read(sample, layer)

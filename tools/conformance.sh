@@ -1,5 +1,5 @@
 #!/bin/sh
-# All vectors and lessons that ship, through the implementations in examples/ and `hwgen conformance check`.
+# All vectors and training samples that ship, through the implementations in examples/ and `hwgen conformance check`.
 set -eu
 cd "$(dirname "$0")/.."
 results=$(mktemp)

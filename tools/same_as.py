@@ -54,7 +54,7 @@ DEFINED = {
     "card": r"def (?P<name>render)\(params: Params, results",
     "results": r"def (?P<name>of)\(\s*folder: ModelFolder, params: Params",
     "vectors": r"def (?P<name>vectors)\(\s*params: Params, inputs",
-    "lessons": r"def (?P<name>lessons)\(\s*params: Params, inputs",
+    "learning": r"def (?P<name>lessons|learning_vectors)\(\s*params: Params, inputs",
     "folder": r"def (?P<name>find)\(name_or_path: str\) -> ModelFolder:\n    \"\"\"A model",
     "save": r"def (?P<name>save)\(vectors: Vectors, path",
     "to_teach": r"def (?P<name>to_teach|training_labels)\(truths",
@@ -172,7 +172,7 @@ def make_board(maker: Maker, board: str) -> None:
 
 
 def make_anew(maker: Maker) -> None:
-    """Vectors and lessons, by golden of today from the inputs that ship; the card."""
+    """Vectors, of learning too, by golden of today from the inputs that ship; the card."""
     function = {what: find(maker.root, words) for what, words in DEFINED.items()}
     folder = function["folder"](maker.model)
     params = folder.params()
@@ -182,8 +182,8 @@ def make_anew(maker: Maker) -> None:
         function["save"](vectors, maker.out / "vectors.anew")
         if params.spec.learning:
             labels = function["to_teach"](given.labels, params.spec.n_classes)
-            lessons = function["lessons"](params, given.inputs, labels)
-            function["save"](lessons, maker.out / "lessons.anew")
+            learnt = function["learning"](params, given.inputs, labels)
+            function["save"](learnt, maker.out / "lessons.anew")
     results = function["results"](folder, params)
     maker.write("card.md", function["card"](params, results))
 

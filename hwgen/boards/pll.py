@@ -66,23 +66,25 @@ def limits(family: Family, part: str) -> Limits:
     return _GW2A if part.startswith("GW2A") else _LIMITS[family]
 
 
-def find(board: Board, wish_hz: int, *, max_error: float = MAX_ERROR) -> Pll:
-    """The PLL whose output is nearest to the wish. Raises `BoardError` if none is near enough.
+def find(board: Board, requested_hz: int, *, max_error: float = MAX_ERROR) -> Pll:
+    """The PLL whose output is nearest to `requested_hz`. Raises `BoardError` if none is near.
 
     Of equally near ones, that with the fastest phase detector, which jitters least, and then with
     the oscillator nearest to the middle of its range.
 
-    wish_hz: in Hz. max_error: relative.
+    requested_hz: in Hz. max_error: relative.
     """
     bounds = limits(board.family, board.part)
     middle = sum(bounds.vco) / 2 * _MHZ
-    found = list(_settings(board, bounds, wish_hz))
-    where = f"{board.name}: a clock of {wish_hz / _MHZ:g} MHz from {board.clock_hz / _MHZ:g} MHz"
+    found = list(_settings(board, bounds, requested_hz))
+    where = (
+        f"{board.name}: a clock of {requested_hz / _MHZ:g} MHz from {board.clock_hz / _MHZ:g} MHz"
+    )
     if not found:
         low, high = bounds.input
         raise BoardError(f"{where}: its PLL takes {low:g}..{high:g} MHz only; use the board's own")
-    best = min(found, key=lambda s: (abs(s.output - wish_hz), s.r, abs(s.vco - middle)))
-    if abs(best.output / wish_hz - 1) > max_error:
+    best = min(found, key=lambda s: (abs(s.output - requested_hz), s.r, abs(s.vco - middle)))
+    if abs(best.output / requested_hz - 1) > max_error:
         raise BoardError(
             f"{where} cannot be made within {100 * max_error:g} %: the nearest is "
             f"{float(best.output) / _MHZ:.3f} MHz, the PLL reaches "
@@ -109,8 +111,8 @@ class _Setting(NamedTuple):
     output: Fraction
 
 
-def _settings(board: Board, bounds: Limits, wish_hz: int) -> Iterator[_Setting]:
-    """Those within the limits; of an ECP5, with the dividers nearest to the wish only."""
+def _settings(board: Board, bounds: Limits, requested_hz: int) -> Iterator[_Setting]:
+    """Those within the limits; of an ECP5, with the dividers nearest to the request only."""
     if not _within(Fraction(board.clock_hz), bounds.input):
         return
     before, feedback, after = {
@@ -123,7 +125,7 @@ def _settings(board: Board, bounds: Limits, wish_hz: int) -> Iterator[_Setting]:
         if not _within(pfd, bounds.pfd):
             continue
         for f in feedback:
-            nearest = int(pfd * f / wish_hz)
+            nearest = int(pfd * f / requested_hz)
             for q in after or {min(max(1, n), 128) for n in (nearest, nearest + 1)}:
                 # Gowin's feedback comes from the output, the others' from the oscillator; that of
                 # the ECP5 by way of its first output, which divides by f: the second is free.

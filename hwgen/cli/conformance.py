@@ -116,7 +116,11 @@ def list_(json: options.Json = False) -> None:
     rows = []
     for folder in networks.folders():
         params = folder.params()
-        n_lessons = len(folder.lessons(params).labels) if folder.lessons_path.is_file() else 0
+        n_lessons = (
+            len(folder.learning_vectors(params).labels)
+            if folder.learning_vectors_path.is_file()
+            else 0
+        )
         neurons = [layer.neuron for layer in params.spec.weighted]
         kinds = {x.psp if not x.two_phase else "phased" for x in neurons}
         rows.append(

@@ -57,7 +57,7 @@ def cosim(options: CosimOptions) -> Answer:
     if options.samples < 1:
         raise HwgenError(f"--samples is {options.samples}, expected at least 1")
     folder = model_module.find(options.model)
-    job, title = _lessons(folder, options) if options.learning else _inference(folder, options)
+    job, title = _learning(folder, options) if options.learning else _inference(folder, options)
     with bar(f"cosim, {simulator}") as progress:
         result = flow.run(job, simulator, on_progress=progress)
 
@@ -90,10 +90,10 @@ def _inference(folder: ModelFolder, options: CosimOptions) -> tuple["Job", str]:
     return job, f"{params.name} on {options.simulator}, lanes {lanes}"
 
 
-def _lessons(folder: ModelFolder, options: CosimOptions) -> tuple["Job", str]:
+def _learning(folder: ModelFolder, options: CosimOptions) -> tuple["Job", str]:
     from hwgen.data import labelled
     from hwgen.verification.job import Job
-    from hwgen.verification.passes import lessons
+    from hwgen.verification.passes import learning_passes
 
     params = folder.params()
     design = choose(params, options.lanes, options.board)
@@ -104,7 +104,7 @@ def _lessons(folder: ModelFolder, options: CosimOptions) -> tuple["Job", str]:
         build_dir=options.build_dir or Path("build") / f"{params.name}-cosim-learning",
         labels=samples.labels,
         truths=samples.truths,
-        passes=lessons(options.stall),
+        passes=learning_passes(options.stall),
         seed=options.seed,
     )
     lanes = ",".join(map(str, design.lanes))

@@ -1,4 +1,4 @@
-"""The verb `learn`: a course of on-chip learning, in golden's integers."""
+"""The verb `learn`: on-chip learning, in golden's integers."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,7 +70,7 @@ class LearnOptions:
         ),
     ] = 0.0
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with a course that was interrupted.")
+        bool, typer.Option("--resume", help="Go on with a run that was interrupted.")
     ] = False
     points: Annotated[int, typer.Option(help="How often to test on the way.", min=1)] = 10
     seed: shared.Seed = 0
@@ -101,14 +101,14 @@ def learn(options: LearnOptions) -> Answer:
     Starts from a trained model, or, with a recipe of rule 'on-chip', from random weights. Writes
     the parameter file with what was learnt, `curve.json` and a picture, `curve.svg`.
 
-    Example: `hwgen learn models/mnist-learn/recipe.toml`, or, after the world has turned,
+    Example: `hwgen learn models/mnist-learn/recipe.toml`, or, after the images have turned,
     `hwgen learn mnist-real --samples 900 --rotate 30`
     """
     from hwgen.data.shifts import DistributionShift
     from hwgen.flows import learn
 
     which, chosen = options.which_layers(), options.classes()
-    world = DistributionShift(
+    distribution_shift = DistributionShift(
         rotate_degrees=options.rotate, brightness=options.brightness, noise=options.noise
     )
     with bar("learn") as progress:
@@ -121,7 +121,7 @@ def learn(options: LearnOptions) -> Answer:
                 layers=which,
                 shift=options.shift,
                 labels=chosen,
-                there=world,
+                distribution_shift=distribution_shift,
                 n_points=options.points,
                 seed=options.seed,
                 resume=options.resume,

@@ -48,7 +48,7 @@ Learning = Annotated[
     bool,
     typer.Option(
         "--learning",
-        help="Give lessons: samples of the training set, with labels; compare all weights, too.",
+        help="Train the core on samples of the training set; compare all weights, too.",
     ),
 ]
 Seed = Annotated[

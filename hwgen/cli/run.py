@@ -47,7 +47,7 @@ class RunOptions:
     ] = False
     learn: Annotated[
         bool,
-        typer.Option("--learn", help="Samples are of the training set, and lessons; see --output."),
+        typer.Option("--learn", help="Train on samples of the training set; see --output."),
     ] = False
     output: Annotated[
         Path | None,

@@ -79,7 +79,7 @@ def verify(options: VerifyOptions) -> Answer:
     """
     options.check()
     folder = model_module.find(options.model)
-    return _lessons(folder, options) if options.learning else _inference(folder, options)
+    return _learning(folder, options) if options.learning else _inference(folder, options)
 
 
 def _inference(folder: ModelFolder, options: VerifyOptions) -> Answer:
@@ -130,11 +130,11 @@ def _inference(folder: ModelFolder, options: VerifyOptions) -> Answer:
     )
 
 
-def _lessons(folder: ModelFolder, options: VerifyOptions) -> Answer:
+def _learning(folder: ModelFolder, options: VerifyOptions) -> Answer:
     from hwgen.data import labelled
     from hwgen.verification import verify as flow
     from hwgen.verification.job import Job
-    from hwgen.verification.passes import lessons
+    from hwgen.verification.passes import learning_passes
 
     params = folder.params()
     design = choose(params, options.lanes, options.board)
@@ -151,7 +151,7 @@ def _lessons(folder: ModelFolder, options: VerifyOptions) -> Answer:
         build_dir=options.build_dir or Path("build") / f"{params.name}-verify-learning",
         labels=samples.labels,
         truths=samples.truths,
-        passes=lessons(options.stall, read_every=options.every or 1),
+        passes=learning_passes(options.stall, read_every=options.every or 1),
         seed=options.seed,
     )
     with phases("verify") as phase, bar("verify") as progress:

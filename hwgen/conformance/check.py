@@ -75,7 +75,7 @@ class Conformance:
 
 
 class Expected:
-    """What vectors, or lessons, say of each sample."""
+    """What vectors, of learning too, say of each sample."""
 
     def __init__(self, params: Params, vectors: Vectors, learning: bool) -> None:
         self._params, self._vectors = params, vectors
@@ -102,14 +102,14 @@ class Expected:
         return values
 
     def _after(self, sample: int) -> dict[int, NDArray[np.int32]]:
-        """Shadows after a lesson: golden learns them again, and must come to those in the file."""
+        """Shadows after a sample: golden learns again, and must come to those of the file."""
         if not self._shadows:
-            self._shadows = make_vectors.shadows_by_lesson(self._params, self._vectors)
+            self._shadows = make_vectors.shadows_by_sample(self._params, self._vectors)
             for layer, shadows in self._shadows[-1].items():
                 if (shadows != self._vectors.shadows[layer]).any():
                     raise ParamsError(
                         f"{self._params.name}: golden does not learn what the shadows of layer "
-                        f"{layer} in the lessons say: they are of another hwgen; make them anew"
+                        f"{layer} in the vectors say: they are of another hwgen; make them anew"
                     )
         return self._shadows[sample]
 
@@ -156,7 +156,7 @@ def check(
     complete: bool = False,
     on_progress: Progress | None = None,
 ) -> Conformance:
-    """Compare a file of results with the vectors, or lessons, of the model that it names.
+    """Compare a file of results with the vectors, or learning vectors, of the model that it names.
 
     `folder`: of a model that does not ship. `complete`: everything the vectors say has to be in the
     file. A difference is reported, not raised: see `Conformance.check`. Raises `ResultsError`.
@@ -173,7 +173,7 @@ def check(
         )
     if header.learning and params.spec.learning is None:
         raise ResultsError(f"{path}:1: learning is true, but {params.name} has no learning unit")
-    vectors = folder.lessons(params) if header.learning else folder.vectors(params)
+    vectors = folder.learning_vectors(params) if header.learning else folder.vectors(params)
     expected = Expected(params, vectors, header.learning)
     verdict = Conformance(
         name=params.name,

@@ -1,4 +1,4 @@
-"""Params, vectors and lessons as plain JSON, for who has no reader of safetensors.
+"""Params, vectors and learning vectors as plain JSON, for who has no reader of safetensors.
 
 The files and their fields are in `docs/conformance.md`.
 """
@@ -21,16 +21,16 @@ FORMAT = "hwgen-params-json-1"
 
 
 def export(folder: ModelFolder, out: Path, *, on_progress: Progress | None = None) -> list[Path]:
-    """Write params.json, inputs.jsonl and expected.jsonl; of a network with lessons, those of the
-    lessons, too. Each file appears whole or not at all.
+    """Write params.json, inputs.jsonl and expected.jsonl; of a network that learns, those of
+    learning, too. Each file appears whole or not at all.
 
     out: a folder. Returns the paths written, in order.
     """
     params = folder.params()
     files: dict[str, Iterable[Any]] = {"params.json": [_params(params)]}
     files |= _vectors(params, folder.vectors(params), learning=False)
-    if folder.lessons_path.is_file():
-        files |= _vectors(params, folder.lessons(params), learning=True)
+    if folder.learning_vectors_path.is_file():
+        files |= _vectors(params, folder.learning_vectors(params), learning=True)
     for done, (name, lines) in enumerate(files.items(), start=1):
         texts = (json.dumps(line, separators=(",", ":")) for line in lines)
         write_atomic(out / name, "\n".join(texts) + "\n")

@@ -1,4 +1,4 @@
-"""Golden's answers, as vectors and lessons that travel with a model (`hwgen.model.vectors`)."""
+"""Golden's answers, as vectors that travel with a model (`hwgen.model.vectors`)."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,24 +28,26 @@ def vectors(params: Params, inputs: NDArray[np.uint8], labels: NDArray[np.intege
     return _vectors(params, inputs, labels, Golden(params).run(inputs))
 
 
-def lessons(params: Params, inputs: NDArray[np.uint8], labels: NDArray[np.integer]) -> Vectors:
+def learning_vectors(
+    params: Params, inputs: NDArray[np.uint8], labels: NDArray[np.integer]
+) -> Vectors:
     """The same of a network that learns each sample after it; labels [n], some `NO_LABEL`.
 
-    Shadows are those after the last lesson. Raises `ParamsError` above `MAX_CLASSES`.
+    Shadows are those after the last training sample. Raises `ParamsError` above `MAX_CLASSES`.
     """
-    student = OnlineNetwork(params)
-    traces = [student.train_sample(*lesson) for lesson in zip(inputs, labels.tolist(), strict=True)]
+    online = OnlineNetwork(params)
+    traces = [online.train_sample(*sample) for sample in zip(inputs, labels.tolist(), strict=True)]
     learning = params.spec.learning_layers
     shadows = tuple(
-        student.shadows(index).astype(np.int32) if index in learning else np.zeros(0, np.int32)
+        online.shadows(index).astype(np.int32) if index in learning else np.zeros(0, np.int32)
         for index in range(len(params.spec.layers))
     )
-    taught = np.where(labels == NO_LABEL, NO_LABEL_BYTE, labels)
-    return _vectors(params, inputs, taught, joined(traces), shadows)
+    bytes_of = np.where(labels == NO_LABEL, NO_LABEL_BYTE, labels)
+    return _vectors(params, inputs, bytes_of, joined(traces), shadows)
 
 
 def training_labels(truths: NDArray[np.integer], n_classes: int) -> NDArray[np.int64]:
-    """Labels [n] for lessons that change weights, though the network knows its samples.
+    """Labels [n] for training samples that change weights, though the network knows its samples.
 
     Every other one is the next class instead, and each tenth sample has none.
 
@@ -57,13 +59,13 @@ def training_labels(truths: NDArray[np.integer], n_classes: int) -> NDArray[np.i
     return labels
 
 
-def shadows_by_lesson(params: Params, given: Vectors) -> list[dict[int, NDArray[np.int32]]]:
-    """After each lesson, the shadow weights [n_pre, n_post] of each layer that learns."""
-    student, after = OnlineNetwork(params), []
+def shadows_by_sample(params: Params, given: Vectors) -> list[dict[int, NDArray[np.int32]]]:
+    """After each training sample, the shadow weights [n_pre, n_post] of each layer that learns."""
+    online, after = OnlineNetwork(params), []
     for inputs, label in zip(given.inputs, given.labels.tolist(), strict=True):
-        student.train_sample(inputs, NO_LABEL if label == NO_LABEL_BYTE else label)
+        online.train_sample(inputs, NO_LABEL if label == NO_LABEL_BYTE else label)
         learning = params.spec.learning_layers
-        after.append({layer: student.shadows(layer).astype(np.int32) for layer in learning})
+        after.append({layer: online.shadows(layer).astype(np.int32) for layer in learning})
     return after
 
 
@@ -92,7 +94,7 @@ def _vectors(
 
 
 def write_vectors(folder: ModelFolder, params: Params, test: Dataset) -> None:
-    """Those of the first samples of the test set; of params that learn, their lessons, too.
+    """Those of the first samples of the test set; of params that learn, learning vectors, too.
 
     Raises `ParamsError` above `MAX_CLASSES`.
     """
@@ -100,8 +102,8 @@ def write_vectors(folder: ModelFolder, params: Params, test: Dataset) -> None:
     vectors_file.save(given, folder.vectors_path)
     if params.spec.learning:
         wanted = training_labels(given.labels, params.spec.n_classes)
-        taught = lessons(params, given.inputs, wanted)
-        vectors_file.save(taught, folder.lessons_path)
+        learnt = learning_vectors(params, given.inputs, wanted)
+        vectors_file.save(learnt, folder.learning_vectors_path)
 
 
 def make_vectors(params: Params, test: Dataset) -> Vectors:

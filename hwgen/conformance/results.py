@@ -25,7 +25,7 @@ DECIDED = ("decision", "decision_step")  # the fields that every sample has
 
 @dataclass(frozen=True, kw_only=True)
 class Header:
-    """The first line. `digest` is that of the params; `learning`: the samples are lessons."""
+    """The first line. `digest` is that of the params; `learning`: the core trains on them."""
 
     format: Literal["hwgen-results-1"]
     digest: str
@@ -49,7 +49,7 @@ class SampleResult:
 def lengths(params: Params, *, learning: bool) -> dict[str, int]:
     """How many integers each field of a sample has, in the order of the network.
 
-    learning: the samples are lessons, so shadows are fields, too.
+    learning: the core trains on the samples, so shadows are fields, too.
     """
     n: dict[str, int] = {}
     multi_spike = params.spec.multi_spike

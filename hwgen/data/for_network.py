@@ -74,7 +74,7 @@ def data_of(
 ) -> Dataset:
     """A part of a data set, by default a model's own, split as when the model was trained.
 
-    The seed and the fraction for validation are those of the provenance, in a course on the chip,
+    The seed and the fraction for validation are those of the provenance, after on-chip learning,
     too: so no sample of "test" was ever trained on, if the provenance tells (`doubt`). Raises
     `DataError`, also if the files are others than those of the training.
     """

@@ -17,7 +17,7 @@ UNLABELLED_EVERY = 10  # samples, of which the last comes without a label
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
-    """In the order of lessons: inputs uint8 [n, n_inputs], spike times; truths int64 [n];
+    """In the order of training samples: inputs uint8 [n, n_inputs], spike times; truths int64 [n];
     labels int64 [n], the same, but some of them `NO_LABEL`."""
 
     dataset: str

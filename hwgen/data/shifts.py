@@ -1,4 +1,4 @@
-"""Another world than the one a network was trained in: its images turned, dimmed, noisy."""
+"""A distribution shift: images rotated, dimmed, noisy; or some classes only."""
 
 from dataclasses import dataclass, replace
 
@@ -10,14 +10,14 @@ from hwgen.data.dataset import Dataset
 
 @dataclass(frozen=True, kw_only=True)
 class DistributionShift:
-    """What happens to every image. `noise` is the fraction of pixels that show anything at all."""
+    """What is done to every image. `noise` is the fraction of pixels that show anything at all."""
 
     rotate_degrees: float = 0.0  # against the clock
     brightness: float = 1.0
     noise: float = 0.0
 
-    def seen(self, dataset: Dataset, seed: int) -> Dataset:
-        """The data set as it looks there; `seed` is that of the noise.
+    def apply(self, dataset: Dataset, seed: int) -> Dataset:
+        """The data set after the shift; `seed` is that of the noise.
 
         Images stay uint8, 0..x_max; labels stay. Rotation is about the middle, and interpolates.
         """
@@ -28,8 +28,8 @@ class DistributionShift:
         rng = np.random.default_rng(seed)
         lost = rng.random(images.shape) < self.noise
         images = np.where(lost, rng.uniform(0, dataset.x_max, images.shape), images)
-        seen = np.clip(images.round(), 0, dataset.x_max).astype(np.uint8)
-        return replace(dataset, images=seen)
+        shifted = np.clip(images.round(), 0, dataset.x_max).astype(np.uint8)
+        return replace(dataset, images=shifted)
 
 
 def select_classes(dataset: Dataset, labels: frozenset[int]) -> Dataset:

@@ -70,10 +70,10 @@ def _with_spram(params: Params, board: Board) -> tuple[int, ...] | None:
 def _balanced(params: Params, dense: int, conv: int, board: Board) -> tuple[int, ...]:
     *hidden, output = params.spec.layers
     n_steps, learning = params.spec.n_steps, params.spec.learning_layers
-    wish = [dense if layer.takes_vector else conv for layer in hidden]
+    requested = [dense if layer.takes_vector else conv for layer in hidden]
     # A lane that learns has multipliers and a wide shadow, so it costs more than another.
-    wish = [max(1, n // 2) if index in learning else n for index, n in enumerate(wish)]
-    most = [min(n, layer.max_lanes) for n, layer in zip(wish, hidden, strict=True)]
+    requested = [max(1, n // 2) if index in learning else n for index, n in enumerate(requested)]
+    most = [min(n, layer.max_lanes) for n, layer in zip(requested, hidden, strict=True)]
     fastest = [_slots(layer, limit, n_steps) for layer, limit in zip(hidden, most, strict=True)]
     # Layers work side by side, and wait for the slowest one. Twice as fast as that is fast enough;
     # more lanes would be idle.

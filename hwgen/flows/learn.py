@@ -1,4 +1,4 @@
-"""What `hwgen learn` does: find the network, the data and the world, learn, write what came out."""
+"""What `hwgen learn` does: find the network, the data and the shift, learn, write what came out."""
 
 import json
 from dataclasses import asdict, dataclass, field, replace
@@ -24,7 +24,7 @@ from hwgen.onchip.run import LearningRun, OnPoint
 from hwgen.recipe import OnChipRecipe, Recipe
 from hwgen.report import curves, results
 
-_N_SAMPLES = 1000  # of a course that nobody says the length of
+_N_SAMPLES = 1000  # of a run that nobody says the length of
 TRAINED_SHIFT = -5  # of trained networks that are given a learning unit (docs/learning.md)
 
 
@@ -38,7 +38,7 @@ class LearnOptions:
     layers: Literal["all", "last"] | None = None  # if not those that the model says, or the last
     shift: int | None = None  # of the rate, if not as the model says
     labels: frozenset[int] = frozenset()  # only these are learnt; none: all
-    there: DistributionShift = field(
+    distribution_shift: DistributionShift = field(
         default_factory=DistributionShift
     )  # how samples differ from those of the data set
     n_points: int = 10
@@ -53,9 +53,9 @@ def run(
     data_dir: Path | None = None,
     on_point: OnPoint | None = None,
 ) -> tuple[LearningRun, Path]:
-    """A course for a model (its folder or name) or a recipe of rule "on-chip".
+    """A learning run for a model (its folder or name) or a recipe of rule "on-chip".
 
-    Returns the course and the model folder, with curve.json and curve.svg besides.
+    Returns the run and the model folder, with curve.json and curve.svg besides.
     """
     params, train, test = _start(what, options.data, data_dir)
     rule = _rule(params.spec.learning, options.layers, options.shift)
@@ -66,12 +66,12 @@ def run(
             f"labels {sorted(unknown)} are not among the {params.spec.n_classes} classes of "
             f"{params.name}"
         )
-    test = options.there.seen(test, options.seed + 1)
+    test = options.distribution_shift.apply(test, options.seed + 1)
     folder = ModelFolder(options.out or Path("runs") / f"{params.name}-learnt")
     checkpoint = folder.path / "checkpoint.safetensors"
-    course = onchip_run.learn(
+    made = onchip_run.learn(
         params,
-        select_classes(options.there.seen(train, options.seed), options.labels),
+        select_classes(options.distribution_shift.apply(train, options.seed), options.labels),
         test,
         onchip_run.RunConfig(
             n_samples=options.n_samples or int(params.provenance.get("n_samples", _N_SAMPLES)),
@@ -82,17 +82,17 @@ def run(
         ),
         on_point=on_point,
     )
-    _write(folder, course, test)
+    _write(folder, made, test)
     checkpoint.unlink(missing_ok=True)
-    return course, folder.path
+    return made, folder.path
 
 
-def _write(folder: ModelFolder, course: LearningRun, test: Dataset) -> None:
-    params = course.params
+def _write(folder: ModelFolder, made: LearningRun, test: Dataset) -> None:
+    params = made.params
     params_file.save(params, folder.params_path)
     write_vectors(folder, params, test)
-    write_atomic(folder.path / "curve.json", json.dumps(course.to_json(), indent=1) + "\n")
-    curves.draw({params.name: course.curve}, folder.path / "curve.svg")
+    write_atomic(folder.path / "curve.json", json.dumps(made.to_json(), indent=1) + "\n")
+    curves.draw({params.name: made.curve}, folder.path / "curve.svg")
     results.record(folder, evaluate(params, test))
 
 
@@ -104,7 +104,7 @@ def _start(what: str, data_name: str, data_dir: Path | None) -> tuple[Params, Da
         train = data_of(params, "train", name=data_name, data_dir=data_dir)
         test = data_of(params, "test", name=data_name, data_dir=data_dir)
         why = doubt(params, test)
-        if why:  # the course ends with a card, whose accuracy has to be one of unseen samples
+        if why:  # the run ends with a card, whose accuracy has to be one of unseen samples
             raise DataError(f"{what}: nothing to test what it learns on: {why}; use another --data")
         return params, train, test
     train = data_of_recipe(recipe, "train", name=data_name, data_dir=data_dir)

@@ -22,16 +22,16 @@ class Progress:
 
 
 class OnlineNetwork:
-    """`params` are those learnt so far, `n_learnt` samples into the course.
+    """`params` are those learnt so far, `n_learnt` samples into the run.
 
     `n_written` counts the shadow weights that the last sample's update wrote, changed or not.
     """
 
     def __init__(self, params: Params, *, state: int | None = None, n_learnt: int = 0) -> None:
         """`params.spec.learning` says how to learn; ValueError without it. `state`, of the dither,
-        and `n_learnt` are given if the course has begun.
+        and `n_learnt` are given if the run has begun.
 
-        n_learnt: samples of the course with a label, so far: it decides how often the rate was
+        n_learnt: samples of the run with a label, so far: it decides how often the rate was
         halved.
         """
         learning = params.spec.learning
@@ -48,7 +48,7 @@ class OnlineNetwork:
 
     @property
     def params(self) -> Params:
-        """Params with the weights and shadows as they are now; a copy, which later lessons do not
+        """Params with the weights and shadows as they are now; a copy, which later samples do not
         change."""
         weights, shadows = list(self._start.weights), list(self._start.shadows)
         for index, shadow in self._shadows.items():
@@ -59,7 +59,7 @@ class OnlineNetwork:
     def shadows(self, index: int) -> NDArray[np.int64]:
         """Those of a learning layer: int64 [n_pre, n_post].
 
-        index: of the layer in the network. Not a copy: the next lesson changes it.
+        index: of the layer in the network. Not a copy: the next training sample changes it.
         """
         return self._shadows[index]
 
@@ -69,7 +69,7 @@ class OnlineNetwork:
         Samples are run some at a time; when one changes a weight, those after it are run again.
 
         `NO_LABEL` samples are none of these: give them to `train_sample`. `Progress` has the
-        decisions from before each lesson.
+        decisions from before each training sample.
         """
         decisions, n_updates, done = [], 0, 0
         while done < len(inputs):

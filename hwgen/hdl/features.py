@@ -61,11 +61,11 @@ class Learning(Feature):
     def watch_layer(self, m: Module, index: int, tokens) -> None:
         """The log of a layer that learns sees what goes into it."""
         if index in self._layers:
-            _watch(m, self._unit.logs[index - self._layers[0]], tokens)
+            _tap(m, self._unit.logs[index - self._layers[0]], tokens)
 
     def watch_output(self, m: Module, tokens) -> None:
         """The spike times of the outputs are taken from the last stream."""
-        _watch(m, self._unit.output_errors, tokens)
+        _tap(m, self._unit.output_errors, tokens)
 
 
 class Loading(Feature):
@@ -101,7 +101,7 @@ def features(design: Design, layers: Sequence[wiring.Component]) -> list[Feature
     return []
 
 
-def _watch(m: Module, watcher, tokens) -> None:
+def _tap(m: Module, watcher, tokens) -> None:
     """Show a component the tokens of a stream as they are handed over."""
     m.d.comb += [
         watcher.strobe.eq(tokens.valid & tokens.ready),

@@ -1,4 +1,4 @@
-"""A board with a core on it, as Python sees it: samples in, decisions out; lessons; weights."""
+"""A board with a core on it, as Python sees it: samples in; decisions and weights out."""
 
 import random
 from collections.abc import Callable, Sequence
@@ -12,6 +12,7 @@ from hwgen.errors import LinkError
 from hwgen.host.line import Line
 from hwgen.host.transport import Transport
 from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.learning import NO_LABEL
 from hwgen.network.learning_unit import with_learned_weights
 from hwgen.network.params import Params
 from hwgen.protocol import words as protocol_words
@@ -152,7 +153,7 @@ class Device:
         """Spike times uint8 [n, n_inputs], or, of a multi-spike network, spikes uint8 [n, n_steps,
         n_inputs] -> answers; see `hwgen.data.inputs` for images and recordings.
 
-        A core that learns takes a lesson from each sample with a label in `labels` [n];
+        A core that learns trains on each sample with a label in `labels` [n];
         `NO_LABEL`: none. `on_sample` is told how many were answered.
 
         Answers come in the order of the samples. Raises ValueError on another shape, `LinkError` if
@@ -170,8 +171,8 @@ class Device:
         for start in range(0, len(inputs), _BATCH):
             words = []
             for index, times in enumerate(inputs[start : start + _BATCH], start):
-                lesson = 0 if labels is None else int(labels[index]) + 1
-                tokens = sample_tokens(times, spec.n_steps, lesson=lesson)
+                label = NO_LABEL if labels is None else int(labels[index])
+                tokens = sample_tokens(times, spec.n_steps, label=label)
                 words += [protocol_words.token_word(token) for token in tokens]
 
             def tell(n_answers: int, before: int = start) -> None:
@@ -218,7 +219,7 @@ class Device:
         words += protocol_words.shadow_words(packed(shadows, spec, lanes).tolist())
         self.line.exchange(words, 0)
 
-    def learnt(self, *, on_word: Tell = lambda n: None) -> Params:
+    def read_weights(self, *, on_word: Tell = lambda n: None) -> Params:
         """Params with the weights that the core has now, and the digest of its own as parent.
 
         The digest of what is returned is that of the new weights.

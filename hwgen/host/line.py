@@ -9,11 +9,11 @@ from hwgen.protocol.words import FRAME_WORDS, SESSIONS, WINDOW, Frame
 
 _QUIET_S = 0.25  # no byte for so long: something was lost, or the core is busy
 _MAX_QUIET_S = 2.0
-_PATIENCE = 8  # times in a row, each twice as long, that the board may be silent
+_MAX_RETRIES = 8  # times in a row, each twice as long, that the board may be silent
 _STALLED = 60  # times in a row that the board says nothing new
 _MAX_NOISE = 20_000  # bytes in a row that are no frame
 _IN_FLIGHT = WINDOW - 1  # words; one place is for the check sum
-_UNSAID = WINDOW // 4  # words that came, before the board is told without being asked
+_MAX_UNACKED = WINDOW // 4  # words that came, before the board is told without being asked
 
 
 class Line:
@@ -27,23 +27,23 @@ class Line:
         if session not in SESSIONS:
             raise ValueError(f"session must be 1 to 63, not {session!r}")
         self._transport, self._session = transport, session
-        self._unframer = Deframer()
+        self._deframer = Deframer()
         self._window = _Window()
         self.n_repeats = 0  # times that words had to be sent, or asked for, again
         self.n_faults = 0  # frames that the board has dropped
         self._faults = 0  # modulo 4, as it says
-        self._greet()
+        self._handshake()
 
     @property
     def n_dropped(self) -> int:
         """Frames that were dropped because they were damaged, there or here."""
-        return self.n_faults + self._unframer.n_faults
+        return self.n_faults + self._deframer.n_faults
 
-    def _greet(self) -> None:
+    def _handshake(self) -> None:
         """Begin the session."""
         # The answer to SYNC may be lost like any frame. SYNC twice does no harm: nothing has been
         # sent yet.
-        for attempt in range(_PATIENCE):
+        for attempt in range(_MAX_RETRIES):
             self._transport.write(HostFrame(kind=Frame.SYNC, session=self._session).encode())
             quiet_s = min(_QUIET_S * 2**attempt, _MAX_QUIET_S)
             n_heard = 0
@@ -51,7 +51,7 @@ class Line:
             # ends it.
             while (data := self._transport.read(quiet_s)) and n_heard < _MAX_NOISE:
                 n_heard += len(data)
-                for frame in self._unframer.feed(data):
+                for frame in self._deframer.feed(data):
                     # What an old session has left on the line has another number, and is skipped.
                     if isinstance(frame, DeviceFrame) and frame.session == self._session:
                         self._faults = frame.faults
@@ -86,11 +86,11 @@ class Line:
             # be flooded.
             data = self._transport.read(min(_QUIET_S * 2**silent, _MAX_QUIET_S))
             n_noise += len(data)
-            for up in self._unframer.feed(data):
+            for answer in self._deframer.feed(data):
                 n_noise = 0
                 # A frame with nothing new is counted: a board that answers for ever and takes
                 # nothing is stuck, though it is not silent.
-                got = self._take(up)
+                got = self._take(answer)
                 stalled = stalled + 1 if got is None else 0
                 answers += got or ()
                 on_answers(len(answers))
@@ -101,7 +101,7 @@ class Line:
                 silent, stalled = silent + 1, stalled + 1
                 self._repeat()
             # More answers than questions would shift all that follow: it is as bad as none.
-            lost = silent > _PATIENCE or stalled > _STALLED or n_noise > _MAX_NOISE
+            lost = silent > _MAX_RETRIES or stalled > _STALLED or n_noise > _MAX_NOISE
             if lost or len(answers) > n_answers:
                 raise LinkError(
                     f"the board answers {'too much' if answers[n_answers:] else 'no more'}: "
@@ -110,22 +110,22 @@ class Line:
                 )
         return answers
 
-    def _take(self, up: DeviceFrame | HostFrame) -> Sequence[int] | None:
+    def _take(self, frame: DeviceFrame | HostFrame) -> Sequence[int] | None:
         """Words that a frame brings; None if it says nothing new."""
-        assert isinstance(up, DeviceFrame)
+        assert isinstance(frame, DeviceFrame)
         # Session 0 follows a reset of the board. What it had taken is gone, and nobody knows how
         # much of it the core had used.
-        if up.session != self._session:
+        if frame.session != self._session:
             raise LinkError(
                 "the board was reset, or another program talks to it: "
-                f"its session is {up.session}, not {self._session}; begin again"
+                f"its session is {frame.session}, not {self._session}; begin again"
             )
-        got = self._window.take(up)
+        got = self._window.take(frame)
         # The board says so in its next frame, so what it dropped is sent again at once, not after
         # the silence.
-        if up.faults != self._faults:  # it has dropped something just now
-            self.n_faults += (up.faults - self._faults) % 4
-            self._faults = up.faults
+        if frame.faults != self._faults:  # it has dropped something just now
+            self.n_faults += (frame.faults - self._faults) % 4
+            self._faults = frame.faults
             self._repeat()
         return got
 
@@ -143,11 +143,11 @@ class _Window:
 
     def __init__(self) -> None:
         self._words: Sequence[int] = ()  # the last that were queued; all before them are whole
-        # Counts here have no end; on the line they are modulo 256. `_later` puts them together.
+        # Counts here have no end; on the line they are modulo 256. `_unwrapped` puts them together.
         self._begun = 0  # so many
         self._sent = self._most = 0  # the next to send; how far it ever was
         self._whole = self._used = 0  # that the board has; that its core has
-        self._came = self._said = 0  # that have come; that the board knows to have come
+        self._received = self._acked = 0  # that have come; that the board knows to have come
         self._asks = False  # for what may be lost
 
     @property
@@ -174,36 +174,36 @@ class _Window:
             # until then.
             room = self._used + _IN_FLIGHT - self._sent
             words = tuple(self._words[position : position + min(FRAME_WORDS, room)])
-            if not (words or self._asks or self._came - self._said >= _UNSAID):
+            if not (words or self._asks or self._received - self._acked >= _MAX_UNACKED):
                 return
             kind = Frame.POLL if self._asks else Frame.DATA
             yield HostFrame(
-                kind=kind, session=session, number=self._sent, taken=self._came, words=words
+                kind=kind, session=session, number=self._sent, taken=self._received, words=words
             )
             self._sent += len(words)
             self._most = max(self._most, self._sent)
-            self._said, self._asks = self._came, False
+            self._acked, self._asks = self._received, False
 
-    def take(self, up: DeviceFrame) -> Sequence[int] | None:
+    def take(self, frame: DeviceFrame) -> Sequence[int] | None:
         """Words that are the next in order, or none; None if nothing has changed at all."""
-        before = self._whole, self._used, self._came
-        # A frame that was late must not take a count back; `_later` lets it go forward only, and no
-        # further than what was sent.
-        self._whole = _later(self._whole, up.taken, self._most)
-        self._used = _later(self._used, up.used, self._whole)
+        before = self._whole, self._used, self._received
+        # A frame that was late must not take a count back; `_unwrapped` lets it go forward only,
+        # and no further than what was sent.
+        self._whole = _unwrapped(self._whole, frame.taken, self._most)
+        self._used = _unwrapped(self._used, frame.used, self._whole)
         self._sent = max(self._sent, self._whole)
         got: Sequence[int] = ()
         # Only the next in order counts. Words that came twice are no harm, words from beyond a gap
         # no use.
-        if up.number == self._came & 0xFF:
-            got = up.words
-            self._came += len(got)
-        elif up.words and (up.number - self._came) & 0xFF < WINDOW:
+        if frame.number == self._received & 0xFF:
+            got = frame.words
+            self._received += len(got)
+        elif frame.words and (frame.number - self._received) & 0xFF < WINDOW:
             self._asks = True  # some before these were lost
-        return got if before != (self._whole, self._used, self._came) else None
+        return got if before != (self._whole, self._used, self._received) else None
 
 
-def _later(known: int, told: int, most: int) -> int:
+def _unwrapped(known: int, told: int, most: int) -> int:
     """A count, of which the low byte was told; not before `known`, nor beyond `most`."""
-    later = known + ((told - known) & 0xFF)
-    return later if later <= most else known
+    count = known + ((told - known) & 0xFF)
+    return count if count <= most else known

@@ -58,7 +58,7 @@ class RunResult:
 @dataclass(frozen=True, kw_only=True)
 class Batch:
     """n samples: names; inputs, as `hwgen.data.inputs` makes them; classes int64 [n], if they are
-    known; labels int64 [n] of lessons, if they are to be learnt; doubt: that of
+    known; labels int64 [n], if they are to be learnt; doubt: that of
     `hwgen.evaluation.for_network.doubt`."""
 
     names: Sequence[str]
@@ -102,7 +102,7 @@ def of_test_set(params: Params, n: int, data_dir: Path | None) -> Batch:
 
 
 def of_training_set(params: Params, n: int, seed: int, data_dir: Path | None) -> Batch:
-    """n random lessons, of which each tenth is not labelled. Raises `DataError`.
+    """n random training samples, of which each tenth is not labelled. Raises `DataError`.
 
     n, seed: which samples, in which order. Raises `LinkError` without a learning unit.
     """
@@ -125,9 +125,9 @@ def run(
     fill: bool = False,
     on_sample: Callable[[int], None] = lambda n: None,
 ) -> RunResult:
-    """Samples through the core. With labels each is a lesson, and weights are read before and
-    after. `fill`: shadows lie in SPRAM, and are to be those of the params. Weights that the core
-    waits for are loaded. Raises `LinkError`.
+    """Samples through the core. With labels the core trains on each, and weights are read
+    before and after. `fill`: shadows lie in SPRAM, and are to be those of the params. Weights
+    that the core waits for are loaded. Raises `LinkError`.
 
     on_sample: told how many have been answered. Returns what the board said beside what golden
     says; differences are not raised.
@@ -136,18 +136,18 @@ def run(
     for layer in params.spec.learning_layers if fill else ():
         device.fill(layer, params.shadows[layer])
     learns = batch.labels is not None
-    before = device.learnt() if learns else params
+    before = device.read_weights() if learns else params
     started = time.monotonic()
     answers = device.run(batch.inputs, batch.labels, on_sample=on_sample)
     seconds = time.monotonic() - started
     n = len(batch.inputs)
     counters = device.counters(n)
-    learnt = device.learnt() if learns else None
-    expected, steps, student = _golden(before, batch)
+    learnt = device.read_weights() if learns else None
+    expected, steps, online = _golden(before, batch)
     n_different = int((answers.decisions != expected).sum() + (answers.steps != steps).sum())
-    if student and learnt:
+    if online and learnt:
         n_different += sum(
-            int((learnt.shadows[index] != student.shadows(index)).sum())
+            int((learnt.shadows[index] != online.shadows(index)).sum())
             for index in params.spec.learning_layers
         )
     known = batch.classes is not None
@@ -168,11 +168,11 @@ def run(
 def _golden(
     params: Params, batch: Batch
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], OnlineNetwork | None]:
-    """Decisions and their steps; the student, if there were lessons."""
+    """Decisions and their steps; the online network, if it learns."""
     if batch.labels is None:
         trace = Golden(params).run(batch.inputs)
         return trace.decisions.astype(np.int64), trace.decision_steps.astype(np.int64), None
-    student = OnlineNetwork(params)
+    online = OnlineNetwork(params)
     taught = zip(batch.inputs, batch.labels.tolist(), strict=True)
-    whole = joined([student.train_sample(times, label) for times, label in taught])
-    return whole.decisions.astype(np.int64), whole.decision_steps.astype(np.int64), student
+    whole = joined([online.train_sample(times, label) for times, label in taught])
+    return whole.decisions.astype(np.int64), whole.decision_steps.astype(np.int64), online

@@ -35,8 +35,8 @@ class ModelFolder:
         return self.path / "vectors.safetensors"
 
     @property
-    def lessons_path(self) -> Path:
-        """Of the lessons, of a network that learns."""
+    def learning_vectors_path(self) -> Path:
+        """Of the learning vectors, of a network that learns."""
         return self.path / "lessons.safetensors"
 
     @property
@@ -55,12 +55,12 @@ class ModelFolder:
         """
         return vectors_file.load(self.vectors_path, params)
 
-    def lessons(self, params: Params) -> Vectors:
-        """The lessons that belong to `params`, the folder's.
+    def learning_vectors(self, params: Params) -> Vectors:
+        """The learning vectors that belong to `params`, the folder's.
 
         Raises `ParamsError`.
         """
-        return vectors_file.load(self.lessons_path, params, lessons=True)
+        return vectors_file.load(self.learning_vectors_path, params, learns=True)
 
 
 def shipped() -> list[str]:

@@ -8,7 +8,7 @@ the digest of the params.
 Of a multi-spike network, `inputs` and, in place of spike times, `<l>.spikes` are uint8 [n, n_steps,
 ceil(n_neurons / 8)]: a bit a neuron, the lowest first.
 
-`lessons.safetensors`, of a network that learns, holds the same of n lessons, one after the other
+`lessons.safetensors`, of a network that learns, holds the same of n training samples, in order
 from the params: each label is taught after its sample (`NO_LABEL_BYTE`: none is), and one
 `<l>.shadows` int32 [n_pre, n_post] a layer that learns is what the shadow weights are in the end.
 """
@@ -27,8 +27,8 @@ from hwgen.files import reason, write_atomic
 from hwgen.network.params import Params
 from hwgen.schema import short_repr
 
-MAX_CLASSES = 255  # in vectors and lessons, labels are bytes; what is left says that there is none
-NO_LABEL_BYTE = 255  # in place of a label, in lessons
+MAX_CLASSES = 255  # labels are bytes; what is left says that there is none
+NO_LABEL_BYTE = 255  # in place of a label, in learning vectors
 _DIGEST_KEY = "hwgen-digest"
 
 
@@ -103,13 +103,13 @@ def digest_of(path: Path) -> str:
         return ""
 
 
-def load(path: Path, params: Params, *, lessons: bool = False) -> Vectors:
-    """Read vectors, or lessons, that belong to `params`. Raises `ParamsError`.
+def load(path: Path, params: Params, *, learns: bool = False) -> Vectors:
+    """Read vectors, or learning vectors, that belong to `params`. Raises `ParamsError`.
 
     Types, shapes, ranges and the digest are checked. Contract, section 8.
     """
     layers = params.spec.layers
-    learning = params.spec.learning_layers if lessons else range(0)
+    learning = params.spec.learning_layers if learns else range(0)
     multi_spike = params.spec.multi_spike
     field = spikes_field(multi_spike)
     try:
@@ -142,7 +142,7 @@ def load(path: Path, params: Params, *, lessons: bool = False) -> Vectors:
             )
             names = set(file.keys())
     except FileNotFoundError:
-        writer = "learn" if lessons else "train"
+        writer = "learn" if learns else "train"
         raise ParamsError(f"{path}: no such file; `hwgen {writer}` writes one") from None
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise ParamsError(f"{path}: not a whole vector file: {reason(error)}") from None

@@ -1,6 +1,6 @@
 """All that is needed to go on with a course of on-chip learning as if it had never stopped.
 
-A parameter file of the weights so far; its provenance says how the course stands.
+A parameter file of the weights so far; its provenance says how far the run is.
 """
 
 from collections.abc import Mapping
@@ -28,13 +28,13 @@ class CurvePoint:
 
 @dataclass(frozen=True, kw_only=True)
 class RunState:
-    """`state` is that of the dither; `plan` says which course it is."""
+    """`state` is that of the dither; `config` says which run it is."""
 
     params: Params
     state: int
     curve: tuple[CurvePoint, ...]
     seconds: float
-    plan: Mapping[str, Any]
+    config: Mapping[str, Any]
 
     @property
     def n_learnt(self) -> int:
@@ -42,26 +42,26 @@ class RunState:
         return self.curve[-1].n_learnt
 
 
-def save(halfway: RunState, path: Path) -> None:
+def save(state: RunState, path: Path) -> None:
     """Write; the file appears whole or not at all.
 
-    The file is a parameter file, with all this in its provenance, sealed by a check sum.
+    The file is a parameter file, with all this in its provenance, with a checksum.
     """
     kept = {
-        "digest": halfway.params.digest,
-        "state": halfway.state,
-        "curve": [asdict(point) for point in halfway.curve],
-        "seconds": halfway.seconds,
-        "plan": dict(halfway.plan),
+        "digest": state.params.digest,
+        "state": state.state,
+        "curve": [asdict(point) for point in state.curve],
+        "seconds": state.seconds,
+        "plan": dict(state.config),
     }
-    provenance = dict(halfway.params.provenance) | {_KEY: with_checksum(kept)}
-    params_file.save(replace(halfway.params, provenance=provenance), path)
+    provenance = dict(state.params.provenance) | {_KEY: with_checksum(kept)}
+    params_file.save(replace(state.params, provenance=provenance), path)
 
 
-def load(path: Path, plan: Mapping[str, Any]) -> RunState | None:
-    """None if there is no such file. Raises `DataError` if it is damaged or of another course.
+def load(path: Path, config: Mapping[str, Any]) -> RunState | None:
+    """None if there is no such file. Raises `DataError` if it is damaged or of another run.
 
-    plan: of the course that wants to go on.
+    config: of the run that wants to go on.
     """
     if not path.exists():
         return None
@@ -75,15 +75,15 @@ def load(path: Path, plan: Mapping[str, Any]) -> RunState | None:
             state=int(kept["state"]),
             curve=tuple(CurvePoint(**point) for point in kept["curve"]),
             seconds=float(kept["seconds"]),
-            plan=kept["plan"],
+            config=kept["plan"],
         )
     except (ParamsError, KeyError, TypeError, ValueError) as error:
         raise DataError(
             f"{path}: not a whole checkpoint: {reason(error)}; delete it to start anew"
         ) from None
-    if found.plan != dict(plan):
-        differs = sorted(k for k in plan if found.plan.get(k) != plan[k])
+    if found.config != dict(config):
+        differs = sorted(k for k in config if found.config.get(k) != config[k])
         raise DataError(
-            f"{path}: of another course (other {', '.join(differs)}); delete it to start anew"
+            f"{path}: of another learning run (other {', '.join(differs)}); delete it to start anew"
         )
     return found

@@ -25,8 +25,8 @@ def initial_params(recipe: Recipe, dataset: Dataset) -> Params:
     dataset: its first samples are looked at, without their labels. The same recipe gives the same
     params.
     """
-    course, learning, network = recipe.training, recipe.learning, recipe.network
-    if not isinstance(course, OnChipRecipe) or learning is None:
+    config, learning, network = recipe.training, recipe.learning, recipe.network
+    if not isinstance(config, OnChipRecipe) or learning is None:
         raise RecipeError(
             f"{recipe.name}: expected rule = 'on-chip' and a table [learning] to learn on chip; "
             "`hwgen train` trains others"
@@ -35,23 +35,23 @@ def initial_params(recipe: Recipe, dataset: Dataset) -> Params:
     given, layers = spec.input, spec.layers
     rng = np.random.default_rng(recipe.seed)
     times = latency(dataset.images[:_N_LOOKED_AT], given, network.n_steps)
-    grades = network.n_steps - times.astype(np.int64)
+    activations = network.n_steps - times.astype(np.int64)
     weights, thresholds, drives, shadows = [], [], [], []
     for index, layer in enumerate(layers):
         if not layer.takes_vector or index not in spec.learning_layers:
-            raise RecipeError(f"{recipe.name}: network.hidden: on-chip courses take dense layers")
-        shadow = _draw(rng, layer, course.weight_spread, learning.shadow_bits)
+            raise RecipeError(f"{recipe.name}: network.hidden: on-chip learning takes dense layers")
+        shadow = _draw(rng, layer, config.weight_spread, learning.shadow_bits)
         weight = forward_weights(shadow, layer.weight_bits, learning.shadow_bits)
-        potential = _potentials(grades, weight)
+        potential = _potentials(activations, weight)
         spread = float(potential.std())
         if layer.neuron.two_phase:
-            drive = round(spread * course.range_spreads / network.n_steps)
+            drive = round(spread * config.range_spreads / network.n_steps)
             drive = min(max(1, drive), layer.max_slope)
             threshold = min(network.n_steps * drive, layer.max_threshold)
-            grades = np.clip(-(-potential // drive), 0, network.n_steps)
+            activations = np.clip(-(-potential // drive), 0, network.n_steps)
             drives.append(np.full(layer.n_post, drive, np.int32))
         else:
-            threshold = min(max(0, round(course.output_level * spread)), layer.max_threshold)
+            threshold = min(max(0, round(config.output_level * spread)), layer.max_threshold)
             drives.append(np.zeros(0, np.int32))
         shadows.append(shadow)
         weights.append(weight)
@@ -100,6 +100,6 @@ def _draw(
     return np.clip(np.floor(drawn * greatest), least, greatest).astype(np.int32)
 
 
-def _potentials(grades: NDArray[np.int64], weights: NDArray[np.int8]) -> NDArray[np.int64]:
+def _potentials(activations: NDArray[np.int64], weights: NDArray[np.int8]) -> NDArray[np.int64]:
     """At the end of the sample, of the ramp."""
-    return np.rint(grades.astype(np.float64) @ weights.astype(np.float64)).astype(np.int64)
+    return np.rint(activations.astype(np.float64) @ weights.astype(np.float64)).astype(np.int64)

@@ -1,4 +1,4 @@
-"""A course: a network learns sample after sample, as its core would, and is tested in between."""
+"""A learning run: sample after sample, as a core would learn, with tests in between."""
 
 import hashlib
 import time
@@ -98,7 +98,7 @@ def learn(
     for start, end in pairwise(ends[ends >= run.curve[-1].n_learnt]):
         run.learn(order[start:end], int(end))
     return LearningRun(
-        params=replace(run.student.params, provenance=_provenance(params, train, config, run)),
+        params=replace(run.online.params, provenance=_provenance(params, train, config, run)),
         dataset=train.name,
         curve=tuple(run.curve),
         samples_per_s=config.n_samples / max(run.seconds, 1e-9),
@@ -122,19 +122,19 @@ class _Run:
         self._tests = latency(test.images, spec.input, spec.n_steps)
         self._test_labels = test.labels
         self._identity = config.identity(params, train, test)
-        self.student, self.seconds = OnlineNetwork(params), 0.0
+        self.online, self.seconds = OnlineNetwork(params), 0.0
         self.curve: list[CurvePoint] = []
         if config.checkpoint and config.resume:
             before = onchip_checkpoint.load(config.checkpoint, self._identity)
             if before:
-                self.student = OnlineNetwork(
+                self.online = OnlineNetwork(
                     before.params, state=before.state, n_learnt=before.n_learnt
                 )
                 self.curve, self.seconds = list(before.curve), before.seconds
 
     def note(self, n_learnt: int, online: float, n_updates: int) -> None:
         """A point of the curve."""
-        decisions = Golden(self.student.params).decide(self._tests)
+        decisions = Golden(self.online.params).decide(self._tests)
         accuracy = float((decisions == self._test_labels).mean())
         self.curve.append(
             CurvePoint(
@@ -150,18 +150,18 @@ class _Run:
     def learn(self, chosen: NDArray[np.int64], n_learnt: int) -> None:
         """Learn some samples, up to `n_learnt` in all; test, and save."""
         labels, started = self._labels[chosen], time.perf_counter()
-        progress = self.student.learn(self._inputs[chosen], labels)
+        progress = self.online.learn(self._inputs[chosen], labels)
         self.seconds += time.perf_counter() - started
         online = float((progress.decisions == labels).mean())
         self.note(n_learnt, online, self.curve[-1].n_updates + progress.n_updates)
         if self._config.checkpoint:
             onchip_checkpoint.save(
                 RunState(
-                    params=self.student.params,
-                    state=self.student.state,
+                    params=self.online.params,
+                    state=self.online.state,
                     curve=tuple(self.curve),
                     seconds=self.seconds,
-                    plan=self._identity,
+                    config=self._identity,
                 ),
                 self._config.checkpoint,
             )
@@ -185,7 +185,7 @@ def _provenance(params: Params, train: Dataset, config: RunConfig, run: _Run) ->
 
 
 def _digest(*datasets: Dataset) -> str:
-    """Of images and labels: another world, or other classes, make another course."""
+    """Of images and labels: another shift, or other classes, make another run."""
     state = hashlib.sha256()
     for dataset in datasets:
         state.update(np.ascontiguousarray(dataset.images).tobytes())

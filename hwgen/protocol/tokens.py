@@ -11,6 +11,7 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from hwgen.network.learning import NO_LABEL
 from hwgen.network.spikes import fire
 
 
@@ -40,13 +41,13 @@ def sample_tokens(
     spike_times: NDArray[np.uint8],
     n_steps: int,
     order: np.random.Generator | None = None,
-    lesson: int = 0,
+    label: int = NO_LABEL,
 ) -> Iterator[Token]:
     """Tokens of one sample: spike times uint8 [n] (`n_steps` = never), or, of a multi-spike
     network, spikes uint8 [n_steps, n] of 0 and 1 -> tokens.
 
-    Spikes of a step come in ascending index, or shuffled if a generator is given. `lesson` is the
-    index of END_OF_SAMPLE: a label plus 1, or 0 (`docs/learning.md`).
+    Spikes of a step come in ascending index, or shuffled if a generator is given. The index of
+    END_OF_SAMPLE is `label` + 1, so 0 without one (`docs/learning.md`).
 
     `docs/contract.md`, section 7. The order of the spikes of a step changes no bit of what comes
     out; shuffling is for tests of that.
@@ -58,4 +59,4 @@ def sample_tokens(
         for index in indices:
             yield Token(Kind.SPIKE, int(index))
         yield Token(Kind.END_OF_STEP)
-    yield Token(Kind.END_OF_SAMPLE, lesson)
+    yield Token(Kind.END_OF_SAMPLE, label + 1)

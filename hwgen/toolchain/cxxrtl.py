@@ -81,10 +81,12 @@ def _user_cache() -> Path:
 
 def _compiler() -> list[str]:
     """The command of the C++ compiler: CXX, if set, else g++."""
-    wish = shlex.split(os.environ.get("CXX", "")) or ["g++"]
-    if shutil.which(wish[0]) is None:
-        raise ToolError(f"{wish[0]} not found; `apt-get install g++`, or name a compiler by CXX")
-    return wish
+    compiler = shlex.split(os.environ.get("CXX", "")) or ["g++"]
+    if shutil.which(compiler[0]) is None:
+        raise ToolError(
+            f"{compiler[0]} not found; `apt-get install g++`, or name a compiler by CXX"
+        )
+    return compiler
 
 
 def _runtime() -> Path:

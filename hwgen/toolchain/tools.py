@@ -38,11 +38,13 @@ def find(name: str) -> str:
     The environment variable is the tool's name in upper case, with _ for -.
     """
     variable = name.upper().replace("-", "_")
-    wish = os.environ.get(variable)
-    if wish:
-        found = shutil.which(wish)
+    command = os.environ.get(variable)
+    if command:
+        found = shutil.which(command)
         if found is None:
-            raise ToolError(f"{variable} is {wish!r}, which is no command; unset it or correct it")
+            raise ToolError(
+                f"{variable} is {command!r}, which is no command; unset it or correct it"
+            )
         return found
     native = shutil.which(name)
     if native is not None and (name != "yosys" or _yosys_version(native) >= OLDEST_YOSYS):

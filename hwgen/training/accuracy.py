@@ -55,11 +55,11 @@ def of_rule(
     return learner.report(recipe, encoder(torch.from_numpy(inputs).to(device)), labels)
 
 
-def choose_device(wish: str) -> str:
+def choose_device(requested: str) -> str:
     """`auto` is a GPU if there is one. Raises `ToolError` if `cuda` is asked for and absent.
 
-    wish: "auto", "cpu" or "cuda".
+    requested: "auto", "cpu" or "cuda".
     """
-    if wish == "cuda" and not torch.cuda.is_available():
+    if requested == "cuda" and not torch.cuda.is_available():
         raise ToolError("--device cuda: torch sees no GPU; use cpu, or a CUDA build of torch")
-    return ("cuda" if torch.cuda.is_available() else "cpu") if wish == "auto" else wish
+    return ("cuda" if torch.cuda.is_available() else "cpu") if requested == "auto" else requested

@@ -89,7 +89,7 @@ def augment(
     recipe: how far; with all at 0 the images come back as they are. generator: on the CPU, so that
     the same seed changes images alike on any device.
     """
-    # Nothing is drawn then, either: a recipe without augmentation keeps the course of its random
+    # Nothing is drawn then, either: a recipe without augmentation keeps the sequence of its random
     # numbers.
     if recipe == AugmentRecipe():
         return images

@@ -84,10 +84,10 @@ def _sum(content: bytes) -> bytes:
 
 
 def _fingerprint(recipe: Recipe) -> str:
-    return hashlib.sha256(repr(_said(recipe)).encode()).hexdigest()
+    return hashlib.sha256(repr(_explicit(recipe)).encode()).hexdigest()
 
 
-def _said(value: Any) -> Any:
+def _explicit(value: Any) -> Any:
     """A recipe as a table of what is not as by default: younger fields do not change it."""
     if not is_dataclass(value):
         return value
@@ -96,5 +96,5 @@ def _said(value: Any) -> Any:
         made = part.default if part.default_factory is MISSING else part.default_factory()
         chosen = getattr(value, part.name)
         if chosen != made:
-            table[part.name] = _said(chosen)
+            table[part.name] = _explicit(chosen)
     return table

@@ -17,7 +17,7 @@ class Moment(IntEnum):
     AT_ONCE = 0  # none
     IN_SAMPLE = 1
     BEHIND_SAMPLE = 2
-    BEHIND_LESSON = 3
+    BEHIND_UPDATE = 3
     READING = 4
     FILLING = 5
 

@@ -1,8 +1,8 @@
 """Co-simulation, the half outside the simulator: build, start cocotb, read the verdict.
 
-The half inside is `sim/tb_core.py`, or, of lessons, `sim/tb_learning.py`. Each pass streams samples
-from reset: as `hwgen cosim` asks, once with random stalls on both ends and all of it compared; once
-at full speed, which gives the cycle counts.
+The half inside is `sim/tb_core.py`, or, for learning, `sim/tb_learning.py`. Each pass streams
+samples from reset: once with random stalls on both ends and all of it compared; once at full speed,
+which gives the cycle counts.
 """
 
 import time

@@ -100,8 +100,8 @@ JOB = (
     Fields("int64_t", "n_cut", "samples that had gone in whole at the first of them"),
     Fields("int64_t", "n_layers"),
     Fields("Layer *", "layers", ctype=ctypes.POINTER(LayerJob)),
-    # For a core that learns; lessons and every may both be 0.
-    Fields("const int64_t *", "lessons", "[n], index of the END_OF_SAMPLE; null: 0"),
+    # For a core that learns; training_labels and every may both be 0.
+    Fields("const int64_t *", "training_labels", "[n], index of the END_OF_SAMPLE; null: 0"),
     Fields("int64_t", "every", "all shadows are read after each so many samples, and the last"),
     Fields("int64_t", "reads_first", "and before the first, as sample -1"),
     Fields("int64_t", "shadow_bits"),

@@ -34,14 +34,14 @@ Shadows = Mapping[int, NDArray[np.int64]]  # by layer: [n_pre, n_post]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lessons:
+class TrainingSamples:
     """How samples are learnt: labels int64 [n], `NO_LABEL` of those that are not.
 
     After every `read_every` samples, and after the last, the core is asked for its shadow weights,
     and `on_shadows(sample, shadows)` is called. If that returns False, the run ends there. The core
     is filled with `given` first; a core with shadows in SPRAM needs it, others do not take it.
     `reads_first`: also before the first, with sample -1; then the samples that the first reset cuts
-    off before the run are lessons, too, from the first on, and have changed the weights.
+    off before the run are training samples, too, from the first on, and have changed the weights.
     """
 
     labels: NDArray[np.int64]
@@ -81,7 +81,7 @@ class Compiled:
         stall_burst: int = 1,
         seed: int = 0,
         early_exit: bool = False,
-        lessons: Lessons | None = None,
+        training: TrainingSamples | None = None,
         cuts: Sequence[int] | None = None,
     ) -> Recording:
         """Samples, back to back: spike times uint8 [n, n_inputs], or, of a multi-spike network,
@@ -91,7 +91,7 @@ class Compiled:
         resets, behind so many cycles each. Spikes of a step go in in random order. `stall` is the
         chance of an idle cycle, each cycle, at each end, or of a burst of up to `stall_burst`;
         with stalls, some tokens go in between that the core must drop, and registers are read. All
-        that is random depends on `seed` only. `lessons`: of a core that learns.
+        that is random depends on `seed` only. `training`: of a core that learns.
         """
         spec, n = self._spec, len(inputs)
         if not n:
@@ -118,7 +118,7 @@ class Compiled:
             moments=moments.ctypes.data,
             **room.pointers(),
         )
-        reader = _Reader(self._spec, self._lanes, lessons, job) if lessons else None
+        reader = _Reader(self._spec, self._lanes, training, job) if training else None
         self._run(ctypes.byref(job))
         if reader and reader.error:
             raise reader.error
@@ -201,14 +201,14 @@ def _quiet_cycles(spec: NetworkSpec) -> int:
 
 
 class _Reader:
-    """Hands the shadow weights that a core sends to `Lessons.on_shadows`, in order."""
+    """Hands the shadow weights that a core sends to `TrainingSamples.on_shadows`, in order."""
 
     def __init__(
-        self, spec: NetworkSpec, lanes: Sequence[int], lessons: Lessons, job: SessionJob
+        self, spec: NetworkSpec, lanes: Sequence[int], training: TrainingSamples, job: SessionJob
     ) -> None:
-        """Makes a job one of lessons. Must be kept until it has run."""
+        """Makes a job one of training. Must be kept until it has run."""
         assert spec.learning is not None
-        self._on_shadows, self._lanes = lessons.on_shadows, lanes
+        self._on_shadows, self._lanes = training.on_shadows, lanes
         self.error: BaseException | None = None  # of `on_shadows`
         self._layers: dict[int, tuple[DenseSpec, NDArray[np.int32]]] = {}
         self._given: list[NDArray[np.int32]] = []
@@ -218,13 +218,13 @@ class _Reader:
             values = np.zeros(n, np.int32)
             self._layers[index] = layer, values
             job.layers[index].n_shadows, job.layers[index].shadows = n, values.ctypes.data
-            if lessons.given:
-                first = packed(lessons.given[index], layer, lanes[index]).astype(np.int32)
+            if training.given:
+                first = packed(training.given[index], layer, lanes[index]).astype(np.int32)
                 self._given.append(first)
                 job.layers[index].given = first.ctypes.data
-        self._lessons = np.ascontiguousarray(lessons.labels, np.int64) + 1
-        job.lessons, job.every = self._lessons.ctypes.data, lessons.read_every
-        job.reads_first = lessons.reads_first
+        self._labels = np.ascontiguousarray(training.labels, np.int64) + 1
+        job.training_labels, job.every = self._labels.ctypes.data, training.read_every
+        job.reads_first = training.reads_first
         job.shadow_bits = spec.learning.shadow_bits
         job.on_shadows = self._callback = OnShadows(self._read)
 

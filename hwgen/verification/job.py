@@ -24,11 +24,11 @@ class Job:
     """Samples for a core, each to be compared with golden.
 
     `inputs`: spike times uint8 [n, n_inputs], or, of a multi-spike network, spikes
-    uint8 [n, n_steps, n_inputs]. `labels`: int64 [n], some of them `NO_LABEL`: lessons for a core
+    uint8 [n, n_steps, n_inputs]. `labels`: int64 [n], some of them `NO_LABEL`: for a core
     that learns, whose weights are compared, too; None: inference. `truths`: int [n], to count right
     decisions. `verilog` replaces the generated text (to plant a fault).
 
-    Raises ValueError of lessons for a core that cannot learn, and of inference in one that a host
+    Raises ValueError of labels for a core that cannot learn, and of inference in one that a host
     must fill, which no bench does.
     """
 
@@ -56,7 +56,7 @@ class Job:
 
     @property
     def learns(self) -> bool:
-        """Whether the samples are lessons."""
+        """Whether the core trains on the samples."""
         return self.labels is not None
 
     @property

@@ -1,4 +1,4 @@
-"""The work of `hwgen verify --learning`: a compiled core and golden's student, side by side.
+"""The work of `hwgen verify --learning`: a compiled core and golden's online network, side by side.
 
 `python -m hwgen.verification.learning_worker JOB_DIR` prints lines of JSON: "done", the samples
 that were read and compared; in the end "passes", or "error". A crash of the compiled core takes
@@ -21,36 +21,36 @@ from hwgen.golden.online import OnlineNetwork
 from hwgen.network import params_file
 from hwgen.network.params import Params
 from hwgen.verification.compare import compare, first
-from hwgen.verification.cxxrtl_session import Compiled, Lessons, Shadows
+from hwgen.verification.cxxrtl_session import Compiled, Shadows, TrainingSamples
 from hwgen.verification.mismatch import Mismatch
 from hwgen.verification.passes import Pass
 
 
 class LockstepReference:
-    """Golden's student beside a core. `traces` and `n_written` are of each sample so far."""
+    """Golden's online network beside a core. `traces` and `n_written` are of each sample so far."""
 
     def __init__(
         self, params: Params, inputs: NDArray[np.uint8], labels: NDArray[np.int64]
     ) -> None:
         """Spike times uint8 [n, n_inputs]; labels int64 [n], some of them `NO_LABEL`."""
-        self._student, self._inputs, self._labels = OnlineNetwork(params), inputs, labels
+        self._online, self._inputs, self._labels = OnlineNetwork(params), inputs, labels
         self.traces: list[Trace] = []
         self.n_written: list[int] = []
         self.n_compared = self.n_mismatches = 0
         self.mismatch: Mismatch | None = None  # the first, of shadow weights
 
-    def follow(self, n: int) -> None:
-        """Take lessons until n samples are learnt."""
+    def advance(self, n: int) -> None:
+        """Train on samples until n are learnt."""
         for sample in range(len(self.traces), n):
             label = int(self._labels[sample])
-            self.traces.append(self._student.train_sample(self._inputs[sample], label))
-            self.n_written.append(self._student.n_written)
+            self.traces.append(self._online.train_sample(self._inputs[sample], label))
+            self.n_written.append(self._online.n_written)
 
-    def agrees(self, sample: int, shadows: Shadows) -> bool:
+    def check_weights(self, sample: int, shadows: Shadows) -> bool:
         """Whether these are the shadow weights after a sample: of each layer [n_pre, n_post]."""
-        self.follow(sample + 1)
+        self.advance(sample + 1)
         for layer, got in shadows.items():
-            expected = self._student.shadows(layer)
+            expected = self._online.shadows(layer)
             self.n_compared += expected.size
             places = np.argwhere(expected != got)
             self.n_mismatches += len(places)
@@ -82,32 +82,32 @@ def run(
     on_sample: Callable[[int], None] = lambda n: None,
 ) -> dict[str, Any]:
     """A pass, from reset to the first difference in shadow weights; returns what
-    `hwgen.verification.result.verdict` takes. Arguments as of `Beside` and
+    `hwgen.verification.result.verdict` takes. Arguments as of `LockstepReference` and
     `Compiled.run`; with `filled`, the core is filled first."""
-    beside = LockstepReference(params, inputs, labels)
+    reference = LockstepReference(params, inputs, labels)
 
     def on_shadows(sample: int, shadows: Shadows) -> bool:
         on_sample(sample + 1)
-        return beside.agrees(sample, shadows)
+        return reference.check_weights(sample, shadows)
 
     given = {n: params.shadows[n].astype(np.int64) for n in params.spec.learning_layers}
-    lessons = Lessons(
+    training = TrainingSamples(
         labels=labels,
         on_shadows=on_shadows,
         read_every=one.read_every or len(inputs),
         given=given if filled else None,
     )
     recording = core.run(
-        inputs, stall=one.stall, stall_burst=one.stall_burst, seed=seed, lessons=lessons
+        inputs, stall=one.stall, stall_burst=one.stall_burst, seed=seed, training=training
     )
-    n = len(beside.traces) if beside.mismatch else len(inputs)
-    beside.follow(n)
+    n = len(reference.traces) if reference.mismatch else len(inputs)
+    reference.advance(n)
     recording = recording.first(n)
-    found = compare(params, inputs[:n], joined(beside.traces), recording)
+    found = compare(params, inputs[:n], joined(reference.traces), recording)
     both = [found.mismatch] if found.mismatch else []
-    if beside.mismatch:
+    if reference.mismatch:
         cycle = int(recording.decided[-1])
-        both.append(replace(beside.mismatch, cycle=cycle))
+        both.append(replace(reference.mismatch, cycle=cycle))
     mismatch = first(both)
     started, decided, resumed, last_step = (
         x.astype(np.int64)
@@ -119,12 +119,12 @@ def run(
         )
     )
     return {
-        "n_compared": found.n_compared | {"shadow weights": beside.n_compared},
-        "n_mismatches": found.n_mismatches + beside.n_mismatches,
+        "n_compared": found.n_compared | {"shadow weights": reference.n_compared},
+        "n_mismatches": found.n_mismatches + reference.n_mismatches,
         "mismatch": asdict(mismatch) if mismatch else None,
         "decisions": recording.labels.tolist(),
         "waits": (resumed - np.maximum(decided, last_step)).tolist(),
-        "n_written": beside.n_written,
+        "n_written": reference.n_written,
         "n_cycles": int(resumed[-1] - started[0]),
     }
 

@@ -31,6 +31,6 @@ def stalled_then_fast(stall: float, *, n_stalled: int | None = None) -> tuple[Pa
     return Pass(n_samples=n_stalled, stall=stall), Pass(early_exit=True)
 
 
-def lessons(stall: float = 0.0, *, read_every: int | None = 1) -> tuple[Pass, ...]:
+def learning_passes(stall: float = 0.0, *, read_every: int | None = 1) -> tuple[Pass, ...]:
     """What a core that learns is given, by `cosim` and by `verify`: cycles are of the second."""
     return Pass(stall=stall, read_every=read_every), Pass(read_every=None)

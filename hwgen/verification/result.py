@@ -37,7 +37,7 @@ _LEARNING_KEYS = (
 
 @dataclass(frozen=True, kw_only=True)
 class LearningFigures:
-    """A lesson is a sample with a label; an update, a lesson that wrote weights. Its cycles are
+    """A training sample has a label; an update is one that wrote weights. Its cycles are
     from the end of the sample's last step, or its result, if that is later, coming out, to the next
     token, going in."""
 
@@ -65,8 +65,8 @@ class EqualityResult:
     """Verdict of a run. After a mismatch nothing more is begun; it is the first there is.
 
     Cycles are of the last pass: of samples back to back; latency is from the first token in to the
-    decision out. `options` are those of the first pass. Of lessons, `learning` has more figures; of
-    a compiled core that was given none, `speed`.
+    decision out. `options` are those of the first pass. `learning` has its own figures; of a
+    compiled core that was given none, `speed`.
     """
 
     digest: str
@@ -80,7 +80,7 @@ class EqualityResult:
     mismatch: Mismatch | None
     decisions: tuple[int, ...]  # of the hardware; equal to golden's if there is no mismatch
     n_correct: int | None  # of them, each before its sample was learnt; None: truths not given
-    latency_cycles: tuple[int, ...]  # none of lessons
+    latency_cycles: tuple[int, ...]  # none when it learns
     cycles_per_sample: float
     seconds: float
     learning: LearningFigures | None = None
@@ -133,7 +133,7 @@ class EqualityResult:
         cycles = f"{self.cycles_per_sample:.0f}, back to back"
         decision = f"mean {self.latency_mean:.0f}, worst {self.latency_worst}"
         if self.learning:
-            return self._lesson_rows(self.learning, counts, correct, cycles)
+            return self._learning_rows(self.learning, counts, correct, cycles)
         if not self.speed:
             return [
                 ("verdict", self.verdict),
@@ -158,7 +158,7 @@ class EqualityResult:
             ),
         ]
 
-    def _lesson_rows(
+    def _learning_rows(
         self, figures: LearningFigures, counts: list[tuple[str, int]], correct: str, cycles: str
     ) -> list[tuple[str, Any]]:
         every = self.options.read_every
@@ -192,7 +192,7 @@ def verdict(
 
     `n_compared` by kind; `n_mismatches`; `mismatch`, as a dict or None; `decisions` of the core,
     int of each sample; `n_cycles` of all samples. Of inference: `latency_cycles` of each sample,
-    and, if not all have run, `samples`, their numbers. Of lessons: `waits`, cycles from a sample's
+    and, if not all have run, `samples`, their numbers. Of learning: `waits`, cycles from a sample's
     last step, or result, to the next token; `n_written`, shadow weights that golden wrote after it.
 
     Raises `ToolError` if the bench has ended without a verdict.

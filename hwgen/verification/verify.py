@@ -2,7 +2,7 @@
 
 The Verilog becomes machine code (`hwgen.toolchain.cxxrtl`). Samples go through it in chunks, each
 from reset, in several processes (`hwgen.verification.worker`); finished chunks are kept in the
-build folder, so a run can be resumed. Lessons are one after the other: a process gives them, and
+build folder, so a run can be resumed. Training samples come in order: one process gives them, and
 all weights are compared, too (`hwgen.verification.learning_worker`).
 """
 
@@ -37,7 +37,7 @@ def run(
 ) -> EqualityResult:
     """Compare a core with golden, both as machine code. Of inference, a job has one pass.
 
-    `n_processes`: as many as there are cores, by default; of lessons always one. `resume`: chunks
+    `n_processes`: as many as there are cores, by default; one if it learns. `resume`: chunks
     that an earlier run, of the same job, has found equal are not run again. A mismatch is reported,
     not raised: see `check`. Raises `ToolError`.
     """
@@ -50,7 +50,7 @@ def run(
     written = job.write(text, library=library)
     on_phase("compare")
     if job.learns:
-        outcome = _lessons(job.build_dir, len(job.inputs), on_progress)
+        outcome = _learning(job.build_dir, len(job.inputs), on_progress)
         return verdict(job, "cxxrtl", outcome, seconds=time.monotonic() - started)
     (only,) = job.passes
     n, n_processes = only.n_samples or 0, n_processes or os.cpu_count() or 1
@@ -131,8 +131,8 @@ def _joined(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _lessons(job_dir: Path, n: int, on_progress: Progress | None) -> list[dict[str, Any]]:
-    """What the process that gives lessons answers of each pass."""
+def _learning(job_dir: Path, n: int, on_progress: Progress | None) -> list[dict[str, Any]]:
+    """What the process that trains answers of each pass."""
     log = job_dir / "beside.log"
     with (
         log.open("wb") as errors,

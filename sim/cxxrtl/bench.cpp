@@ -108,7 +108,7 @@ private:
         if (source.fills()) return FILLING;
         if (source.asks()) return READING;
         if (!source.ends_sample()) return IN_SAMPLE;
-        return source.is_lesson() ? BEHIND_LESSON : BEHIND_SAMPLE;
+        return source.is_labelled() ? BEHIND_UPDATE : BEHIND_SAMPLE;
     }
 
     bool finished() const {

@@ -29,11 +29,11 @@ private:
 // shadow weights; before all, what says that some come.
 //
 // Those that a reset is to cut off are all samples, from a `first` on, again and again; they are
-// lessons only if told so.
+// training samples only if told so.
 class Source {
 public:
     Source(const Job &job, Random &random)
-        : job_(job), random_(random), teaches_(job.lessons != nullptr) {
+        : job_(job), random_(random), trains_(job.training_labels != nullptr) {
         if (job.reads_first) {
             sample_ = -1;
             kind_ = END_OF_SAMPLE;
@@ -43,7 +43,7 @@ public:
         }
     }
     Source(const Job &job, Random &random, int64_t first, bool teaches)
-        : job_(job), random_(random), endless_(true), teaches_(job.lessons && teaches),
+        : job_(job), random_(random), endless_(true), trains_(job.training_labels && teaches),
           sample_(first) {
         if (!fill(0)) begin_step();
     }
@@ -54,11 +54,11 @@ public:
     bool asks() const { return kind_ == POTENTIAL; }
     bool fills() const { return kind_ == FILL; }
     bool is_inside() const { return !begins_ && !asks(); }  // a sample
-    bool is_lesson() const { return teaches_ && job_.lessons[sample_] > 0; }
+    bool is_labelled() const { return trains_ && job_.training_labels[sample_] > 0; }
     uint32_t token() const {
         uint32_t index = 0;
         if (kind_ == SPIKE) index = indices_[next_];
-        else if (kind_ == END_OF_SAMPLE && teaches_) index = uint32_t(job_.lessons[sample_]);
+        else if (kind_ == END_OF_SAMPLE && trains_) index = uint32_t(job_.training_labels[sample_]);
         else if (kind_ == POTENTIAL) index = uint32_t(asked_);
         else if (kind_ == FILL) index = uint32_t(job_.n_layers + filled_);
         return index << 2 | uint32_t(kind_ == FILL ? POTENTIAL : kind_);
@@ -116,7 +116,7 @@ private:
 
     const Job &job_;
     Random &random_;
-    bool endless_ = false, teaches_;
+    bool endless_ = false, trains_;
     int64_t sample_ = 0, step_ = 0, asked_ = 0, filled_ = 0;
     bool begins_ = true;  // the next token is the first of its sample
     Kind kind_ = SPIKE;

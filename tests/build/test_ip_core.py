@@ -186,11 +186,11 @@ def test_the_header_says_what_the_words_are(bus, tmp_path):
     params = learning()[0]
     design = Design(params, learning()[1]).all_loaded()
     (tmp_path / "core.h").write_text(ip_core.header_text(design, bus))
-    lesson, request = 0x8000 | 2 + 1, words.shadows_request(1, write=True)
+    training_sample, request = 0x8000 | 2 + 1, words.shadows_request(1, write=True)
     checks = {
         "HWGEN_SPIKE(3)": "3",
         "HWGEN_END_OF_STEP": "0x4000",
-        "HWGEN_LESSON(2)": lesson,
+        "HWGEN_LESSON(2)": training_sample,
         "HWGEN_WRITE_SHADOWS(1)": request,
         "HWGEN_LABEL(0x8503u)": "5",
         "HWGEN_STEP(0x8503u)": "3",

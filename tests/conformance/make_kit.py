@@ -116,7 +116,9 @@ def write(params: Params) -> None:
     vectors_file.save(make_vectors.vectors(params, inputs, labels), folder.vectors_path)
     if params.spec.learning:
         taught = np.where(np.arange(N_SAMPLES) % 10 == 9, NO_LABEL, labels)
-        vectors_file.save(make_vectors.lessons(params, inputs, taught), folder.lessons_path)
+        vectors_file.save(
+            make_vectors.learning_vectors(params, inputs, taught), folder.learning_vectors_path
+        )
 
 
 if __name__ == "__main__":

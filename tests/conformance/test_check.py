@@ -18,7 +18,9 @@ from hwgen.errors import MismatchError, ParamsError, ResultsError
 from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.pool2d import PoolSpec
 
-LEARNING = [folder.path.name for folder in networks.folders() if folder.lessons_path.is_file()]
+LEARNING = [
+    folder.path.name for folder in networks.folders() if folder.learning_vectors_path.is_file()
+]
 
 
 def written(path, lines):
@@ -50,15 +52,15 @@ def test_kit_is_what_golden_answers(name):
 
 
 @pytest.mark.parametrize("name", LEARNING)
-def test_lessons_are_what_golden_learns(name):
+def test_training_samples_are_what_golden_learns(name):
     folder = networks.find(name)
     params = folder.params()
-    lessons = folder.lessons(params)
-    after = make_vectors.shadows_by_lesson(params, lessons)
+    training_samples = folder.learning_vectors(params)
+    after = make_vectors.shadows_by_sample(params, training_samples)
     for index in params.spec.learning_layers:
-        assert (after[-1][index] == lessons.shadows[index]).all()
-        assert (params.shadows[index] != lessons.shadows[index]).any()
-    untaught = [n for n, label in enumerate(lessons.labels) if label == 255]
+        assert (after[-1][index] == training_samples.shadows[index]).all()
+        assert (params.shadows[index] != training_samples.shadows[index]).any()
+    untaught = [n for n, label in enumerate(training_samples.labels) if label == 255]
     assert untaught
     for n in untaught:
         for index in params.spec.learning_layers:
@@ -161,7 +163,7 @@ def test_the_first_is_of_the_first_sample_then_of_the_first_layer_then_of_time(l
     assert re.fullmatch(message, str(found.difference))
 
 
-def test_a_weight_after_a_lesson(tmp_path):
+def test_a_weight_after_a_training_sample(tmp_path):
     lines = expected("learn-box", tmp_path, learning=True)
     lines[12]["1.shadows"][9 * 4 - 2] += 1
     found = check.check(written(tmp_path / "r", lines))
@@ -267,10 +269,10 @@ def test_a_folder_is_refused(tmp_path):
         check.check(tmp_path)
 
 
-def changed_lessons(tmp_path, change):
+def changed_training_samples(tmp_path, change):
     """The folder of learn-box, with another lessons.safetensors."""
     folder = networks.find("learn-box")
-    for path in (folder.params_path, folder.vectors_path, folder.lessons_path):
+    for path in (folder.params_path, folder.vectors_path, folder.learning_vectors_path):
         (tmp_path / path.name).write_bytes(path.read_bytes())
     path = tmp_path / "lessons.safetensors"
     with safe_open(path, framework="np") as file:
@@ -296,15 +298,15 @@ def changed_lessons(tmp_path, change):
         ),
     ],
 )
-def test_lessons_refused(tmp_path, what, message):
-    folder = changed_lessons(tmp_path, what)
+def test_training_samples_refused(tmp_path, what, message):
+    folder = changed_training_samples(tmp_path, what)
     with pytest.raises(ParamsError, match=f"lessons.safetensors: {message}"):
-        folder.lessons(folder.params())
+        folder.learning_vectors(folder.params())
 
 
-def test_lessons_of_another_golden(tmp_path):
+def test_training_samples_of_another_golden(tmp_path):
     lines = expected("learn-box", tmp_path, learning=True)
-    folder = changed_lessons(tmp_path, lambda t: t["0.shadows"].__iadd__(1))
+    folder = changed_training_samples(tmp_path, lambda t: t["0.shadows"].__iadd__(1))
     with pytest.raises(ParamsError, match="golden does not learn what the shadows of layer 0 in"):
         check.check(written(tmp_path / "r", lines), folder)
 
@@ -330,7 +332,10 @@ def test_plain_files(tmp_path):
             if tensor.size:
                 entry = table["tensors"][f"{index}.{kind}"]
                 assert np.array(entry["values"]).reshape(entry["shape"]).tolist() == tensor.tolist()
-    for path, vectors in ((paths[1], folder.vectors(params)), (paths[3], folder.lessons(params))):
+    for path, vectors in (
+        (paths[1], folder.vectors(params)),
+        (paths[3], folder.learning_vectors(params)),
+    ):
         samples = [json.loads(line) for line in path.read_text().splitlines()]
         assert [sample["inputs"] for sample in samples] == vectors.inputs.tolist()
         assert [sample["sample"] for sample in samples] == list(range(24))

@@ -19,7 +19,9 @@ NAMES = [folder.path.name for folder in networks.folders()]
 MULTI_SPIKE = {
     folder.path.name for folder in networks.folders() if folder.params().spec.multi_spike
 }
-LEARNING = [folder.path.name for folder in networks.folders() if folder.lessons_path.is_file()]
+LEARNING = [
+    folder.path.name for folder in networks.folders() if folder.learning_vectors_path.is_file()
+]
 
 
 def program(name, old="", new=""):
@@ -68,7 +70,7 @@ def test_equal_to_all_vectors(name, tmp_path, spiking):
 
 
 @pytest.mark.parametrize("name", LEARNING)
-def test_equal_to_all_lessons(name, tmp_path, learner):
+def test_equal_to_all_training_samples(name, tmp_path, learner):
     n = None if name in networks.names() else 4
     found = conformance_check.check(run(learner(), name, tmp_path / "r", n), complete=n is None)
     found.check()
@@ -217,7 +219,7 @@ LEARNING_FAULTS = [
      "if label != NO_LABEL:", "if [label := label % NO_LABEL]:"),
 ]  # fmt: skip
 
-# These show in what comes after the first lesson.
+# These show in what comes after the first training sample.
 FORWARD_LEARNING_FAULTS = [
     ("weights rounded", "learn-box", "else s >> down", "else s + (1 << down - 1) >> down"),
     ("weights of before", "learn-step", "self.layers[index].weights = [", "_ = ["),

@@ -173,14 +173,14 @@ def test_no_verb_measures_on_what_was_trained_on(verb, folder, trained, monkeypa
 
 
 def test_a_course_has_only_what_training_had(folder, trained):
-    """Not what chose the epoch, nor what is tested on; so with lessons for a core."""
+    """Not what chose the epoch, nor what is tested on; so with training samples for a core."""
     for name in ("", "digits"):
         _, train_set, test_set = learn._start("m", name, None)
         assert rows(train_set.images) == rows(trained["train"])
         assert len(test_set) == 359
 
 
-def test_lessons_are_of_the_training_samples(pupil, trained):
+def test_training_samples_are_of_the_training_set(pupil, trained):
     params = pupil.params()
     images = trained["train"]
     known = rows(encoded(Dataset("digits", images, np.zeros(len(images)), 16), params.spec))

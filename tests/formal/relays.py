@@ -65,7 +65,7 @@ def gate() -> Bench:
     return bench
 
 
-def lessons() -> Bench:
+def learning() -> Bench:
     """The same door of a core that learns: behind a label, or a question for weights, nothing comes
     in until that is done; it begins when the core is empty."""
     bench = Bench()
@@ -89,7 +89,7 @@ def lessons() -> Bench:
     relay = bench.relays(passes, Cat(token.kind, index), given, dut.o.payload)
 
     waits, goes_on, in_sample = Signal(), Signal(), Signal()
-    question, label = Signal(2), Signal(2)  # a lesson, a reading, a filling
+    question, label = Signal(2), Signal(2)  # an update, a reading, a filling
     m.d.sync += goes_on.eq((goes_on | dut.lesson | dut.reads | dut.fills) & ~learnt)
     bench.given(~learnt | goes_on)
     with m.If(learnt):

@@ -1,6 +1,6 @@
 """Proofs that nothing gets stuck."""
 
-from formal import answers, layers, lessons, slots
+from formal import answers, layers, learning, slots
 from formal.proof import proof
 
 _SMALL = {"height": 2, "width": 3, "channels": 1, "filters": 2, "size": 2}
@@ -43,7 +43,7 @@ PROGRESS = (
     ),
     proof(
         "progress, learning unit",
-        lambda: lessons.teacher((2, 2), shape="1x2-2-2", window="psp", cycles=32, **_TINY),
+        lambda: learning.teacher((2, 2), shape="1x2-2-2", window="psp", cycles=32, **_TINY),
         "bmc",
         38,
         (

@@ -1,6 +1,6 @@
 """Proofs of what passes tokens, bytes and words on, and of what decides."""
 
-from formal import answers, lessons, pool, relays
+from formal import answers, learning, pool, relays
 from formal.proof import proof
 
 STREAMS = (
@@ -22,8 +22,8 @@ STREAMS = (
         ("io/gate", "self.decided & (in_flight == 0) & ~is_end", "self.decided & ~is_end"),
     ),
     proof(
-        "gate, lessons",
-        relays.lessons,
+        "gate, learning",
+        relays.learning,
         "prove",
         3,
         ("io/gate", "~teaching & empty & ~self.o.valid", "~teaching & ~self.o.valid"),
@@ -120,14 +120,14 @@ STREAMS = (
     ),
     proof(
         "readback",
-        lessons.readback,
+        learning.readback,
         "prove",
         3,
         ("weights/readback", "lane.eq(0), fetched.eq(0), self", "lane.eq(0), self"),
     ),
     proof(
         "fill",
-        lessons.fill,
+        learning.fill,
         "prove",
         3,
         (

@@ -21,7 +21,7 @@ from hwgen.network.learning import (
 N_STEPS = 6
 
 
-def student(psp, bits, seed=3, shape="1x9-7-6-4", **learning):
+def online(psp, bits, seed=3, shape="1x9-7-6-4", **learning):
     net = random_network(seed, shape, psp=psp, weight_bits=bits, n_steps=N_STEPS)
     spec = dataclasses.replace(net.spec, learning=LearningSpec(**learning))
     net = dataclasses.replace(net, spec=spec, shadows=())
@@ -126,7 +126,7 @@ def plain_learn(spec, shadows, weights, times, label, state, n_learnt):
 
 
 def differs(learner, inputs, labels):
-    """Whether the student and the plain loop part; how many samples changed something."""
+    """Whether the online network and the plain loop part; how many samples changed something."""
     spec, n_changes = learner.params.spec, 0
     state = learner.state
     for number, (times, label) in enumerate(zip(inputs, labels, strict=True)):
@@ -157,7 +157,7 @@ WINDOWS = [
 def test_equals_the_plain_loop(psp, window):
     for bits, shadow_bits in ((1, 6), (4, 10), (8, 8)):
         options = {"hidden_shift": 2, "output_shift": -1, "margin_steps": 2} | window
-        learner = student(psp, bits, shadow_bits=shadow_bits, halve_log2=3, n_halvings=2, **options)
+        learner = online(psp, bits, shadow_bits=shadow_bits, halve_log2=3, n_halvings=2, **options)
         inputs = random_spike_times(5, 24, learner.params)
         labels = np.random.default_rng(6).integers(0, 4, 24)
         found, n_changes = differs(learner, inputs, labels)
@@ -166,7 +166,7 @@ def test_equals_the_plain_loop(psp, window):
 
 
 def test_only_the_last_layer_learns():
-    learner = student("phased/phased/ramp", 4, layers="last")
+    learner = online("phased/phased/ramp", 4, layers="last")
     before = learner.params
     inputs = random_spike_times(5, 20, before)
     assert differs(learner, inputs, np.arange(20) % 4) == (False, pytest.approx(19, abs=4))
@@ -178,7 +178,7 @@ def test_only_the_last_layer_learns():
 
 def test_a_course_in_runs_is_a_course_one_by_one():
     options = {"shadow_bits": 10, "hidden_shift": 4, "output_shift": 3, "margin_steps": 1}
-    fast, slow = (student("phased/phased/ramp", 4, **options) for _ in range(2))
+    fast, slow = (online("phased/phased/ramp", 4, **options) for _ in range(2))
     inputs = random_spike_times(5, 150, fast.params)
     labels = Golden(fast.params).decide(inputs)  # mostly right, so that runs get long
     labels[::9] = (labels[::9] + 1) % 4
@@ -238,7 +238,7 @@ def test_shadows_stop_at_their_limits(bits):
     largest = 1 if bits == 1 else 2 ** (bits - 1) - 1
     assert (weights.min(), weights.max()) == (-largest, largest)
     assert (np.diff(weights) >= 0).all()
-    learner = student("ramp", bits, shadow_bits=8, hidden_shift=-9, output_shift=-9)
+    learner = online("ramp", bits, shadow_bits=8, hidden_shift=-9, output_shift=-9)
     inputs = random_spike_times(5, 30, learner.params)
     learner.learn(inputs, np.arange(30) % 4)
     assert (learner.shadows(2) == greatest).any()
@@ -310,7 +310,7 @@ def test_a_fault_in_golden_is_found(monkeypatch, name, fault):
     for planted in (False, True):
         if planted:
             monkeypatch.setattr(stdp, name, fault)
-        learner = student("phased/ramp/ramp", 4, **options)
+        learner = online("phased/ramp/ramp", 4, **options)
         inputs = random_spike_times(5, 40, learner.params)
         labels = np.random.default_rng(6).integers(0, 4, 40)
         assert differs(learner, inputs, labels)[0] == planted

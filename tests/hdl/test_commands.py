@@ -22,7 +22,7 @@ from hwgen.protocol.memory import packed
 from hwgen.protocol.tokens import sample_tokens
 
 STEP, SAMPLE = 0x4000, 0x8000  # their ends
-QUIET = 1000  # cycles in which nothing moves: the end; longer than a lesson
+QUIET = 1000  # cycles in which nothing moves: the end; longer than a training sample
 
 
 class StubCore(wiring.Component):
@@ -204,18 +204,18 @@ def test_a_core_learns(spram: bool, shadow_bits: int) -> None:
             protocol_words.shadows_request(n, write=True),
             *protocol_words.shadow_words(shadows.tolist()),
         ]
-    student, expected = OnlineNetwork(params), []
+    online, expected = OnlineNetwork(params), []
     for times, label in zip(inputs, labels, strict=True):
-        tokens = sample_tokens(times, params.spec.n_steps, lesson=label + 1)
+        tokens = sample_tokens(times, params.spec.n_steps, label=label)
         sent += map(protocol_words.token_word, tokens)
-        expected.append(result_word(student.train_sample(times, label), params.spec.n_steps))
-    assert student.params.digest != params.digest
+        expected.append(result_word(online.train_sample(times, label), params.spec.n_steps))
+    assert online.params.digest != params.digest
     for n in layers:
         sent += [
             protocol_words.shadows_request(n),
             protocol_words.register_request(protocol_words.Register.VERSION),
         ]
-        shadows = packed(student.shadows(n), params.spec.layers[n], lanes[n])
+        shadows = packed(online.shadows(n), params.spec.layers[n], lanes[n])
         expected += [x % 2**16 for x in shadows.tolist()] + [0, protocol_words.VERSION]
     # No layer 5, and no shadow weights of two kinds at once: registers beyond the map.
     sent += [0xC105, 0xC300] + ([] if spram else [0xC200])

@@ -1,4 +1,4 @@
-"""The core with a learning unit against golden's student: every weight after every sample."""
+"""The core with a learning unit against golden's: every weight after every sample."""
 
 from dataclasses import replace
 from types import SimpleNamespace
@@ -80,7 +80,7 @@ def run(params, lanes, inputs, labels, *, stall=0.0, seed=0, spram=False):
         await drive(ctx, core.i, payloads, stall, seed)
         await until(ctx, lambda: len(results) == len(inputs), LIMIT_CYCLES, "results")
         n_lessons = int((np.array(labels) >= 0).sum())
-        await until(ctx, lambda: len(learnt) == n_lessons, LIMIT_CYCLES, "lessons")
+        await until(ctx, lambda: len(learnt) == n_lessons, LIMIT_CYCLES, "training samples")
 
     async def take(ctx):
         await collect(ctx, core.o, results, stall, seed + 1)
@@ -109,19 +109,19 @@ def run(params, lanes, inputs, labels, *, stall=0.0, seed=0, spram=False):
 
 
 def check(params, inputs, labels, results, learnt):
-    student, lessons, n_changes = OnlineNetwork(params), iter(learnt), 0
+    online, training_samples, n_changes = OnlineNetwork(params), iter(learnt), 0
     for sample, (times, label) in enumerate(zip(inputs, labels, strict=True)):
         if label < 0:
-            assert results[sample]["label"] == student.decide(times)
+            assert results[sample]["label"] == online.decide(times)
             continue
-        before = student.params.digest
-        trace = student.train_sample(times, int(label))
+        before = online.params.digest
+        trace = online.train_sample(times, int(label))
         assert results[sample]["label"] == trace.decisions[0], f"sample {sample}"
         assert results[sample]["step"] == trace.decision_steps[0], f"sample {sample}"
-        for index, found in zip(params.spec.learning_layers, next(lessons), strict=True):
-            expected = student.shadows(index)
+        for index, found in zip(params.spec.learning_layers, next(training_samples), strict=True):
+            expected = online.shadows(index)
             assert found.tolist() == expected.tolist(), f"sample {sample}, layer {index}"
-        n_changes += student.params.digest != before
+        n_changes += online.params.digest != before
     assert n_changes > 3
 
 
@@ -205,8 +205,8 @@ def test_weights_come_back_out(lanes, layers):
     core = SpikeCore(Design(params, lanes))
     results, words = [], []
     tokens = list(labelled_payloads(inputs, labels, np.random.default_rng(1)))
-    student = OnlineNetwork(params)
-    student.learn(inputs, labels)
+    online = OnlineNetwork(params)
+    online.learn(inputs, labels)
     asked = [*params.spec.learning_layers]
 
     async def main(ctx):
@@ -234,9 +234,9 @@ def test_weights_come_back_out(lanes, layers):
         read[index] = unpacked(np.array(values[start : end + 1]), layer, lanes[index])
         start = end + 1
     adopted = learning_unit.with_learned_weights(params, read)
-    assert adopted.digest == student.params.digest
+    assert adopted.digest == online.params.digest
     assert adopted.provenance["parent"] == params.digest
-    assert results[-1]["label"] == student.decide(inputs[0])
+    assert results[-1]["label"] == online.decide(inputs[0])
 
 
 def rounds_down(monkeypatch):

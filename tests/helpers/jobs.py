@@ -2,7 +2,7 @@
 
 from hwgen.network.design import Design
 from hwgen.verification.job import Job
-from hwgen.verification.passes import lessons, stalled_then_fast
+from hwgen.verification.passes import learning_passes, stalled_then_fast
 
 
 def inference(net, inputs, lanes, build_dir, **how):
@@ -17,7 +17,7 @@ def twice(net, inputs, lanes, build_dir, *, stall=0.2, n_stalled=None, **how):
 
 
 def taught(net, samples, lanes, build_dir, *, stall=0.0, filled=False, **how):
-    """Lessons; `filled`: the core is given its weights first."""
+    """Training samples; `filled`: the core is given its weights first."""
     design = Design(net, lanes)
     return Job(
         design=design.all_loaded() if filled else design,
@@ -25,6 +25,6 @@ def taught(net, samples, lanes, build_dir, *, stall=0.0, filled=False, **how):
         build_dir=build_dir,
         labels=samples.labels,
         truths=samples.truths,
-        passes=lessons(stall),
+        passes=learning_passes(stall),
         **how,
     )

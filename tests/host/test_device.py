@@ -69,27 +69,27 @@ def test_answers_and_counters_are_goldens(library: Path, params: Params) -> None
 
 @pytest.mark.parametrize(("spram", "shadow_bits"), [(False, 8), (True, 10)])
 @pytest.mark.parametrize("rate", [0.0, 1 / 1500])
-def test_lessons_and_weights_over_the_line(
+def test_training_samples_and_weights_over_the_line(
     tmp_path: Path, spram: bool, shadow_bits: int, rate: float
 ) -> None:
-    """A lesson that came twice, or not at all, would leave other weights."""
+    """A training sample that came twice, or not at all, would leave other weights."""
     params = learning_params("phased/ramp", 4, "1x4-3-3", shadow_bits=shadow_bits)
     lanes, layers = (2, 3), params.spec.learning_layers
     design = Design(params, lanes)
     design = design.all_loaded() if spram else design
     library = simulated.compile_board(design, early_exit=False)
     inputs, labels = random_spike_times(3, 150, params), np.arange(150) % 4 - 1
-    student = OnlineNetwork(params)
-    traces = [student.train_sample(*lesson) for lesson in zip(inputs, labels.tolist(), strict=True)]
+    online = OnlineNetwork(params)
+    traces = [online.train_sample(*sample) for sample in zip(inputs, labels.tolist(), strict=True)]
     line = BadLine(SimulatedBoard(library), rate, seed=1)
     with Device(line, params, lanes=lanes) as device:
         for n in layers if spram else ():
             device.fill(n, params.shadows[n])
         got = device.run(inputs, labels)
-        learnt = device.learnt()
+        learnt = device.read_weights()
     assert got.decisions.tolist() == [int(trace.decisions[0]) for trace in traces]
     for n in layers:
-        assert np.array_equal(learnt.shadows[n], student.shadows(n))
+        assert np.array_equal(learnt.shadows[n], online.shadows(n))
         assert not np.array_equal(learnt.shadows[n], params.shadows[n])
     assert learnt.provenance["parent"] == params.digest
     assert (line.n_hurt > 0) == (rate > 0)

@@ -166,18 +166,18 @@ def test_a_core_with_a_wrong_weight_is_noticed(folder: Path, params: Params, mon
     )
 
 
-def test_lessons(tmp_path: Path) -> None:
+def test_training_samples(tmp_path: Path) -> None:
     params = on_digits(learning_params("ramp", 8, "8x8-10", shadow_bits=12), tmp_path)
     samples = choose(params, 30, seed=5)
-    student = OnlineNetwork(params)
+    online = OnlineNetwork(params)
     for times, label in zip(samples.inputs, samples.labels.tolist(), strict=True):
-        student.train_sample(times, label)
+        online.train_sample(times, label)
     written = tmp_path / "learnt.safetensors"
     result = said(
         tmp_path, "--simulate", "--learn", "--samples", 30, "--seed", 5, "--output", written
     )
     learnt = params_file.load(written)
-    assert np.array_equal(learnt.shadows[0], student.shadows(0))
+    assert np.array_equal(learnt.shadows[0], online.shadows(0))
     assert not np.array_equal(learnt.shadows[0], params.shadows[0])
     assert learnt.provenance["parent"] == params.digest
     assert result["learnt"] == learnt.digest

@@ -15,11 +15,11 @@ from hwgen.toolchain import cxxrtl
 from hwgen.verification import cosim, verify
 from hwgen.verification.job import Job
 from hwgen.verification.mismatch import Mismatch
-from hwgen.verification.passes import Pass, lessons, stalled_then_fast
+from hwgen.verification.passes import Pass, learning_passes, stalled_then_fast
 
 STALL = 0.2
 BURSTS = Pass(stall=0.02, stall_burst=300)
-N_FEW = 60  # samples in a simulator, and lessons
+N_FEW = 60  # samples in a simulator, and training samples
 
 
 @dataclass(frozen=True)
@@ -83,21 +83,21 @@ def _inference(
     )
 
 
-def _lessons(net: Network, text: str, build_dir: Path) -> Job:
-    design, samples = Design(net.params, net.lanes), net.lessons(N_FEW)
+def _training_samples(net: Network, text: str, build_dir: Path) -> Job:
+    design, samples = Design(net.params, net.lanes), net.training_samples(N_FEW)
     return Job(
         design=design.all_loaded() if net.spram else design,
         inputs=samples.inputs,
         build_dir=build_dir,
         labels=samples.labels,
-        passes=lessons(STALL),
+        passes=learning_passes(STALL),
         verilog=text,
     )
 
 
 def _simulated(net: Network, text: str, build_dir: Path) -> Verdict:
     if net.params.spec.learning:
-        job = _lessons(net, text, build_dir)
+        job = _training_samples(net, text, build_dir)
     else:
         job = _inference(net, text, build_dir, stalled_then_fast(STALL), n=N_FEW)
     with mock.patch.object(cosim, "simulate", _without_pictures):
@@ -127,7 +127,7 @@ def _compiled(net: Network, text: str, build_dir: Path, cache: Path) -> Verdict:
     ):
         try:
             if net.params.spec.learning:
-                return _verdict(verify.run(_lessons(net, text, build_dir)).mismatch)
+                return _verdict(verify.run(_training_samples(net, text, build_dir)).mismatch)
             for one in (Pass(stall=STALL), BURSTS, Pass(early_exit=True)):
                 result = verify.run(_inference(net, text, build_dir, (one,)), n_processes=1)
                 if result.mismatch:

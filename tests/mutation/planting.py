@@ -75,7 +75,7 @@ class Network:
         others = np.delete(pool, telling, axis=0)
         return np.concatenate([pool[telling], peaks(self.params), others])[: self.n_samples]
 
-    def lessons(self, n: int) -> Samples:
+    def training_samples(self, n: int) -> Samples:
         """The first n, of which each tenth has no label."""
         labels = np.random.default_rng(4).integers(0, self.params.spec.n_classes, n)
         labels[9::10] = NO_LABEL

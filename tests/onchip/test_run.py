@@ -1,4 +1,4 @@
-"""Courses of on-chip learning: from nothing, from a trained network, in another world."""
+"""Courses of on-chip learning: from nothing, from a trained network, in another shift."""
 
 import dataclasses
 import json
@@ -131,7 +131,7 @@ def test_a_course_goes_on_where_it_stopped(sets, first, tmp_path):
     assert told == [300, 400]
     assert rest.params.digest == whole.params.digest
     assert [p.n_updates for p in rest.curve] == [p.n_updates for p in whole.curve]
-    with pytest.raises(DataError, match=r"of another course \(other samples\); delete it"):
+    with pytest.raises(DataError, match=r"of another learning run \(other samples\); delete it"):
         run.learn(
             first,
             *sets,
@@ -161,16 +161,16 @@ def test_what_cannot_learn_is_refused(sets, first):
 
 def test_worlds(sets):
     test = sets[1]
-    assert (DistributionShift().seen(test, 0).images == test.images).all()
-    dim = DistributionShift(brightness=0.5).seen(test, 0).images
+    assert (DistributionShift().apply(test, 0).images == test.images).all()
+    dim = DistributionShift(brightness=0.5).apply(test, 0).images
     assert dim.max() == test.x_max // 2
-    noisy = DistributionShift(noise=0.2).seen(test, 0).images
+    noisy = DistributionShift(noise=0.2).apply(test, 0).images
     assert 0.1 < (noisy != test.images).mean() < 0.2  # a pixel may show what it would have shown
-    assert (noisy == DistributionShift(noise=0.2).seen(test, 0).images).all()
-    assert (noisy != DistributionShift(noise=0.2).seen(test, 1).images).any()
+    assert (noisy == DistributionShift(noise=0.2).apply(test, 0).images).all()
+    assert (noisy != DistributionShift(noise=0.2).apply(test, 1).images).any()
     bar = dataclasses.replace(test, images=np.zeros((1, 9, 9), np.uint8))
     bar.images[0, 4, :] = 16
-    turned = DistributionShift(rotate_degrees=90).seen(bar, 0).images[0]
+    turned = DistributionShift(rotate_degrees=90).apply(bar, 0).images[0]
     assert (turned[:, 4] == 16).all()
     assert turned.sum() == 9 * 16
     assert set(select_classes(test, frozenset({3, 7})).labels.tolist()) == {3, 7}
@@ -184,9 +184,9 @@ def test_the_flow_writes_a_model_folder(tmp_path):
     )
     assert params_file.load(folder / "params.safetensors").digest == made.params.digest
     written = ModelFolder(folder)
-    lessons = written.lessons(made.params)
-    assert (lessons.inputs == written.vectors(made.params).inputs).all()
-    assert (lessons.shadows[1] != made.params.shadows[1]).any()
+    training_samples = written.learning_vectors(made.params)
+    assert (training_samples.inputs == written.vectors(made.params).inputs).all()
+    assert (training_samples.shadows[1] != made.params.shadows[1]).any()
     curve = json.loads((folder / "curve.json").read_text())
     assert [point["n_learnt"] for point in curve["curve"]] == [0, 30, 60]
     assert (folder / "curve.svg").read_text().startswith("<?xml")
@@ -215,7 +215,7 @@ def test_a_picture_is_the_same_each_time(tmp_path, sets, first):
     made = run.learn(first, *sets, run.RunConfig(n_samples=40, n_points=2))
     pictures = []
     for name in ("a.svg", "b.svg"):
-        curves.draw({"x": made.curve}, tmp_path / name, "a course")
+        curves.draw({"x": made.curve}, tmp_path / name, "a run")
         pictures.append((tmp_path / name).read_bytes())
     assert pictures[0] == pictures[1]
     assert b"test accuracy" in pictures[0] or b"<path" in pictures[0]

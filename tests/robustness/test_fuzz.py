@@ -224,26 +224,26 @@ def test_more_classes_than_a_label_can_say():
         make_vectors.vectors(net, random_spike_times(1, 2, net), np.zeros(2, int))
 
 
-# Vectors and lessons.
+# Vectors and training samples.
 
 INPUTS = random_spike_times(3, 5, LEARNS)
 VECTORS = make_vectors.vectors(LEARNS, INPUTS, np.array([0, 1, 2, 3, 0]))
-LESSONS = make_vectors.lessons(LEARNS, INPUTS, np.array([0, 1, -1, 3, 0]))
+TRAINING_SAMPLES = make_vectors.learning_vectors(LEARNS, INPUTS, np.array([0, 1, -1, 3, 0]))
 
 
 @pytest.fixture(scope="module")
 def vector_files(folder):
     vectors_file.save(VECTORS, folder / "v")
-    vectors_file.save(LESSONS, folder / "l")
+    vectors_file.save(TRAINING_SAMPLES, folder / "l")
     return (folder / "v").read_bytes(), (folder / "l").read_bytes()
 
 
-@given(lessons=some.booleans(), draws=some.data())
+@given(training_samples=some.booleans(), draws=some.data())
 @settings(FUZZ)
-def test_damaged_vectors(folder, vector_files, lessons, draws):
+def test_damaged_vectors(folder, vector_files, training_samples, draws):
     path = folder / "vectors.safetensors"
-    path.write_bytes(draws.draw(damaged(vector_files[lessons])))
-    found = outcome(lambda p: vectors_file.load(p, LEARNS, lessons=lessons), path)
+    path.write_bytes(draws.draw(damaged(vector_files[training_samples])))
+    found = outcome(lambda p: vectors_file.load(p, LEARNS, learns=training_samples), path)
     vectors_file.digest_of(path)
     if found:
         assert found.inputs.max() <= LEARNS.spec.n_steps

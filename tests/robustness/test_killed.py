@@ -71,7 +71,7 @@ def whole(path, of_recipe=None):
     elif path.name in ("vectors.safetensors", "lessons.safetensors"):
         params = params_file.load(path.parent / "params.safetensors")
         if vectors_file.digest_of(path) == params.digest:  # else of the old params, and refused
-            vectors_file.load(path, params, lessons=path.name.startswith("lessons"))
+            vectors_file.load(path, params, learns=path.name.startswith("lessons"))
     elif path.suffix == ".json":
         json.loads(content)
     elif path.name == "recipe.toml":

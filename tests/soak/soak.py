@@ -119,7 +119,13 @@ def run_all(options: argparse.Namespace) -> Iterator[Outcome]:
 def nets_table(outcomes: list[Outcome]) -> Table:
     shown = Table(
         *("network", "samples", "compared", "gapless", "resets", "in a sample", "behind one"),
-        *("behind a lesson", "reading or filling", "at once", "lessons in part", "result"),
+        *(
+            "behind an update",
+            "reading or filling",
+            "at once",
+            "updates in part",
+            "result",
+        ),
     )
     for outcome in outcomes:
         soaked, reset, at = outcome.soak, outcome.resets, outcome.resets.moments
@@ -130,7 +136,7 @@ def nets_table(outcomes: list[Outcome]) -> Table:
             reset.n_resets,
             at["IN_SAMPLE"],
             at["BEHIND_SAMPLE"],
-            at["BEHIND_LESSON"],
+            at["BEHIND_UPDATE"],
             at["READING"] + at["FILLING"],
             at["AT_ONCE"],
             reset.n_partial,

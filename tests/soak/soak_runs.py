@@ -16,7 +16,7 @@ from hwgen.network.learning_unit import with_learned_weights
 from hwgen.network.params import Params
 from hwgen.verification.compare import compare, first
 from hwgen.verification.core_trace import Recording
-from hwgen.verification.cxxrtl_session import Compiled, Lessons, Shadows
+from hwgen.verification.cxxrtl_session import Compiled, Shadows, TrainingSamples
 from hwgen.verification.learning_worker import LockstepReference
 from hwgen.verification.mismatch import Mismatch
 
@@ -46,7 +46,7 @@ class Tally:
     n_idle: int = 0  # cycles without a stall in which the core would have taken a token
     n_resets: int = 0
     moments: Counter[str] = field(default_factory=Counter)  # of resets
-    n_partial: int = 0  # lessons that a reset cut off, some weights old, some new
+    n_partial: int = 0  # training samples that a reset cut off, some weights old, some new
     mismatch: str = ""
 
     def add(self, recording: Recording, n_compared: int, found: Mismatch | None, what: str) -> bool:
@@ -76,8 +76,8 @@ def soak(net: Net, core: Compiled, n: int, seed: int) -> Tally:
         options = options | {"seed": seed}
         if trace is None:
             every = EVERY.get(name, n)
-            lessons = Course(net, labels, every, given=net.spram)
-            recording, n_compared, found = lessons.run(core, inputs, **options)
+            course = Course(net, labels, every, given=net.spram)
+            recording, n_compared, found = course.run(core, inputs, **options)
         else:
             recording = core.run(inputs, **options)
             early_exit = "early_exit" in options
@@ -93,7 +93,7 @@ def soak(net: Net, core: Compiled, n: int, seed: int) -> Tally:
 
 
 class Course:
-    """Samples of a core that learns, some of them lessons. `shadows`: in the end."""
+    """Samples of a core that learns, some of them training samples. `shadows`: in the end."""
 
     def __init__(
         self,
@@ -106,7 +106,7 @@ class Course:
         teaches: bool = False,
     ) -> None:
         """given: the core is filled first. held: the weights that it holds; default: those that it
-        was made with. teaches: the samples that the first of the resets cuts off are lessons, too;
+        was made with. teaches: the samples that the first of the resets cuts off are labelled, too;
         then what they have left is read before the first sample, and golden goes on from it."""
         self._net, self._labels, self._teaches = net, labels, teaches
         self._held = with_learned_weights(net.params, held) if held and not given else net.params
@@ -116,7 +116,7 @@ class Course:
         self.is_partial = False
         params = net.params
         self.shadows: Shadows = {n: params.shadows[n] for n in params.spec.learning_layers}
-        self._lessons = Lessons(
+        self._training = TrainingSamples(
             labels=labels,
             on_shadows=self._read,
             read_every=every,
@@ -131,7 +131,7 @@ class Course:
         self._inputs = inputs
         if not self._teaches:
             self._beside = LockstepReference(self._held, inputs, self._labels)
-        recording = core.run(inputs, lessons=self._lessons, **options)
+        recording = core.run(inputs, training=self._training, **options)
         if self._error or not self._beside:  # no weights, or none that there could be
             return recording, 0, self._odd(str(self._error or "no weights came"), recording)
         beside, found = self._beside, []
@@ -147,7 +147,7 @@ class Course:
         return recording, n_compared, first(found)
 
     def _read(self, sample: int, shadows: Shadows) -> bool:
-        if sample < 0:  # what the lessons that were cut off have left
+        if sample < 0:  # what the training samples that were cut off have left
             self._found = {n: x.copy() for n, x in shadows.items()}
             try:
                 left = with_learned_weights(self._net.params, shadows)
@@ -162,13 +162,13 @@ class Course:
         return True
 
     def _is_between(self, n_cut: int) -> bool:
-        """Whether each weight found is that before or that after the last lesson begun."""
-        student = OnlineNetwork(self._held)
+        """Whether each weight found is that before or that after the last training sample begun."""
+        online = OnlineNetwork(self._held)
         layers, n = self._net.params.spec.learning_layers, len(self._inputs)
-        old = new = {layer: student.shadows(layer).copy() for layer in layers}
+        old = new = {layer: online.shadows(layer).copy() for layer in layers}
         for sample in range(n_cut):
-            student.train_sample(self._inputs[sample % n], int(self._labels[sample % n]))
-            old, new = new, {layer: student.shadows(layer).copy() for layer in layers}
+            online.train_sample(self._inputs[sample % n], int(self._labels[sample % n]))
+            old, new = new, {layer: online.shadows(layer).copy() for layer in layers}
         is_old = {x: self._found[x] == old[x] for x in layers}
         is_new = {x: self._found[x] == new[x] for x in layers}
         are_old, are_new = (all(x.all() for x in same.values()) for same in (is_old, is_new))

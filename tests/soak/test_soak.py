@@ -38,7 +38,7 @@ def test_a_core_equals_golden_sample_after_sample_and_reset_after_reset(cache, n
     assert soaked.n_gapless > 100 or NETS[name].learns
     assert {"AT_ONCE", "IN_SAMPLE", "BEHIND_SAMPLE"} <= reset.moments.keys()
     if NETS[name].learns:
-        assert {"BEHIND_LESSON", "READING", "FILLING"} <= reset.moments.keys()
+        assert {"BEHIND_UPDATE", "READING", "FILLING"} <= reset.moments.keys()
         assert reset.n_partial > 0
 
 

@@ -41,15 +41,15 @@ def test_whole_shadows_do_as_golden_does(sets, first):
         ((shadow >> below << below) + 2 ** (below - 1)).astype(np.int32) for shadow in first.shadows
     )
     params = dataclasses.replace(first, shadows=whole)
-    student = FloatOnlineNetwork(params)
-    assert [weights.numpy().tolist() for weights in student.weights] == [
+    online = FloatOnlineNetwork(params)
+    assert [weights.numpy().tolist() for weights in online.weights] == [
         weights.tolist() for weights in params.weights
     ]
     inputs = times(params, sets[1])[:100]
     trace = Golden(params).run(inputs.numpy().astype(np.uint8))
-    for got, expected in zip(student.forward(inputs)[1:], trace.spike_times, strict=True):
+    for got, expected in zip(online.forward(inputs)[1:], trace.spike_times, strict=True):
         assert got.tolist() == expected.tolist()
-    assert student.decide(inputs).tolist() == trace.decisions.tolist()
+    assert online.decide(inputs).tolist() == trace.decisions.tolist()
 
 
 def test_changes_point_the_same_way(sets, first):

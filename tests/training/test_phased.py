@@ -69,7 +69,7 @@ def test_the_integers_are_golden_s(hidden, bits, given):
     assert not hidden or 0.05 < firing < 1
     for layer, fired in zip(params.spec.layers, trace.spike_times, strict=True):
         if layer.kind != "pool2d" and layer.phased:
-            assert len(np.unique(fired)) > 3  # all grades matter, not just whether it fires
+            assert len(np.unique(fired)) > 3  # all activations matter, not just whether it fires
 
 
 @pytest.mark.parametrize("kind", ["thresholds", "drives"])
@@ -93,9 +93,9 @@ def test_grades_and_their_derivative_by_hand():
     layer.eval()
     potentials = torch.tensor([[8.0], [9.5], [10.0], [11.0], [12.0], [14.0], [15.5], [17.0]])
     potentials.requires_grad_()
-    grades = layer.grades(potentials)
-    assert grades.flatten().tolist() == [0, 0, 0, 1, 1, 2, 3, 3]
-    grades.sum().backward()
+    activations = layer.activations(potentials)
+    assert activations.flatten().tolist() == [0, 0, 0, 1, 1, 2, 3, 3]
+    activations.sum().backward()
     # dt/dV = -1 / drive where a spike can move: not far below the limit, not in the first step
     assert potentials.grad.flatten().tolist() == [0, 0.5, 0.5, 0.5, 0.5, 0.5, 0.5, 0]
     assert layer.exported()[1].tolist() == [10 + 3 * 2]
@@ -129,8 +129,8 @@ def test_settling_takes_plain_means_over_all_batches():
     first = net.hidden[0]
     assert first.momentum == network("7").hidden[0].momentum
     with torch.no_grad():
-        grades = [(N_STEPS - net.pictures(batch)).float() for batch in batches]
-        seen = [plain_moments(first.potentials(g[None])[0]) for g in grades]
+        activations = [(N_STEPS - net.pictures(batch)).float() for batch in batches]
+        seen = [plain_moments(first.potentials(g[None])[0]) for g in activations]
     for index, kept in enumerate((first.mean, first.variance)):
         torch.testing.assert_close(kept, torch.stack([moments[index] for moments in seen]).mean(0))
 

@@ -1,4 +1,4 @@
-"""Lessons in a Verilog simulator: it agrees where it must, and a planted fault makes it fail."""
+"""Learning in a Verilog simulator: it agrees where it must, and a planted fault makes it fail."""
 
 import json
 from dataclasses import replace

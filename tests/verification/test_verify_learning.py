@@ -1,4 +1,4 @@
-"""Lessons in the compiled core: it agrees where it must, and a fault planted anywhere is found."""
+"""Learning in the compiled core: it agrees where it must, and a fault planted anywhere is found."""
 
 import json
 import re
@@ -23,7 +23,7 @@ from hwgen.network.design import Design
 from hwgen.network.learning import NO_LABEL, forward_weights, shadow_limits
 from hwgen.toolchain import cxxrtl
 from hwgen.verification import compiled_core, job, learning_worker, verify
-from hwgen.verification.cxxrtl_session import Compiled, Lessons
+from hwgen.verification.cxxrtl_session import Compiled, TrainingSamples
 from hwgen.verification.passes import Pass
 
 pytestmark = pytest.mark.synth
@@ -53,7 +53,7 @@ def net():
     )
 
 
-def lessons_of(net, n, seed=4):
+def training_samples_of(net, n, seed=4):
     """Inputs and labels; each tenth sample is not to be learnt."""
     labels = np.random.default_rng(seed).integers(0, net.spec.n_classes, n)
     labels[9::10] = NO_LABEL
@@ -61,8 +61,8 @@ def lessons_of(net, n, seed=4):
 
 
 @pytest.fixture(scope="module")
-def lessons(net):
-    return lessons_of(net, 60)
+def training_samples(net):
+    return training_samples_of(net, 60)
 
 
 @pytest.fixture(scope="module")
@@ -73,10 +73,10 @@ def core(net, cache):
 @pytest.mark.parametrize(
     "options", [{}, {"stall": 0.5}, {"read_every": 7}, {"read_every": None, "stall": 0.2}]
 )
-def test_equal(net, core, lessons, options):
+def test_equal(net, core, training_samples, options):
     calls = []
     found = learning_worker.run(
-        net, core, *lessons, Pass(**options), seed=3, on_sample=calls.append
+        net, core, *training_samples, Pass(**options), seed=3, on_sample=calls.append
     )
     assert (found["mismatch"], found["n_mismatches"]) == (None, 0)
     every, n_shadows = options.get("read_every", 1) or 60, sum(x.size for x in net.shadows)
@@ -88,7 +88,7 @@ def test_equal(net, core, lessons, options):
         "registers": 10 + (8 if "stall" in options else 0),
         SHADOWS: len(calls) * n_shadows,
     }
-    # Of a lesson that writes: not faster than the lanes allow.
+    # Of a training sample that writes: not faster than the lanes allow.
     waits, written = np.array(found["waits"]), np.array(found["n_written"])
     assert (waits[written > 0] > written[written > 0] / max(LANES)).all()
     assert (written > 0).sum() > 30
@@ -104,7 +104,7 @@ def test_equal(net, core, lessons, options):
 )
 def test_other_cores(cache, shape, lanes, psp, bits, how):
     net = learning_params(psp, bits, shape, shadow_bits=12, **how)
-    inputs, labels = lessons_of(net, 60)
+    inputs, labels = training_samples_of(net, 60)
     core = build(net, lanes, cache)
     for options in ({}, {"stall": 0.4}):
         found = learning_worker.run(net, core, inputs, labels, Pass(**options))
@@ -158,9 +158,9 @@ def test_no_bit_of_a_shadow_can_be_wrong(net, core):
         ("n_halvings", 1, 28),
     ],
 )
-def test_no_part_of_the_rule_can_be_wrong(net, core, lessons, field, value, from_sample):
+def test_no_part_of_the_rule_can_be_wrong(net, core, training_samples, field, value, from_sample):
     wrong = taught(net, **{field: value})
-    found = learning_worker.run(wrong, core, *lessons, Pass())["mismatch"]
+    found = learning_worker.run(wrong, core, *training_samples, Pass())["mismatch"]
     assert found["what"] == SHADOWS
     assert found["sample"] >= from_sample
     assert found["cycle"] > 0
@@ -168,23 +168,26 @@ def test_no_part_of_the_rule_can_be_wrong(net, core, lessons, field, value, from
 
 @pytest.mark.parametrize("sample", [9, 12])
 @pytest.mark.parametrize("every", [1, 15])
-def test_a_label_too_many_or_too_few_is_found(net, core, lessons, sample, every):
-    inputs, labels = lessons
+def test_a_label_too_many_or_too_few_is_found(net, core, training_samples, sample, every):
+    inputs, labels = training_samples
     other = labels.copy()
     other[sample] = 1 if labels[sample] == NO_LABEL else NO_LABEL
     for of_core, of_golden in ((labels, other), (other, labels)):
-        student = learning_worker.LockstepReference(net, inputs, of_golden)
+        online = learning_worker.LockstepReference(net, inputs, of_golden)
         core.run(
-            inputs, lessons=Lessons(labels=of_core, on_shadows=student.agrees, read_every=every)
+            inputs,
+            training=TrainingSamples(
+                labels=of_core, on_shadows=online.check_weights, read_every=every
+            ),
         )
-        assert student.mismatch.sample == (sample if every == 1 else 14)
+        assert online.mismatch.sample == (sample if every == 1 else 14)
 
 
-def test_the_run_ends_at_a_mismatch(net, core, lessons):
+def test_the_run_ends_at_a_mismatch(net, core, training_samples):
     """And what was done until then is whole."""
     wrong = taught(net, seed=2)
     done = []
-    found = learning_worker.run(wrong, core, *lessons, Pass(), on_sample=done.append)
+    found = learning_worker.run(wrong, core, *training_samples, Pass(), on_sample=done.append)
     n = found["mismatch"]["sample"] + 1
     assert done == list(range(1, n + 1))
     assert len(found["decisions"]) == len(found["waits"]) == n
@@ -193,20 +196,20 @@ def test_the_run_ends_at_a_mismatch(net, core, lessons):
     assert found["n_mismatches"] - 2 <= sum(x.size for x in net.shadows)
 
 
-def test_an_error_while_comparing_is_raised(core, lessons):
-    inputs, labels = lessons
+def test_an_error_while_comparing_is_raised(core, training_samples):
+    inputs, labels = training_samples
 
     def fails(sample, shadows):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        core.run(inputs, lessons=Lessons(labels=labels, on_shadows=fails))
+        core.run(inputs, training=TrainingSamples(labels=labels, on_shadows=fails))
 
 
 @pytest.mark.parametrize(("lanes", "layers"), [((2, 4), "all"), ((3, 2), "last")])
 def test_a_core_that_has_to_be_filled(cache, lanes, layers):
     net = learning_params("phased/ramp", 4, "1x9-7-4", shadow_bits=10, layers=layers)
-    inputs, labels = lessons_of(net, 60)
+    inputs, labels = training_samples_of(net, 60)
     library = compiled_core.library(
         to_verilog(Design(net, lanes).all_loaded()), net.spec.layers, cache=cache
     )
@@ -223,14 +226,14 @@ def test_a_core_that_has_to_be_filled(cache, lanes, layers):
     ("fault", "what"),
     [(EndsEarly, "counts of shadow weights"), (Flickers, "tokens held back by the receiver")],
 )
-def test_a_faulty_port_is_found(net, lessons, cache, monkeypatch, fault, what):
+def test_a_faulty_port_is_found(net, training_samples, cache, monkeypatch, fault, what):
     monkeypatch.setattr("hwgen.hdl.learning.unit.Readback", fault)
-    found = learning_worker.run(net, build(net, LANES, cache), *lessons, Pass(stall=0.5))
+    found = learning_worker.run(net, build(net, LANES, cache), *training_samples, Pass(stall=0.5))
     assert found["mismatch"]["what"] == what
 
 
-def test_flow(net, core, lessons, tmp_path):
-    inputs, labels = lessons
+def test_flow(net, core, training_samples, tmp_path):
+    inputs, labels = training_samples
     samples = Samples(dataset="random", inputs=inputs, truths=labels.clip(0), labels=labels)
     calls = []
     result = verify.run(
@@ -254,7 +257,7 @@ def test_flow(net, core, lessons, tmp_path):
 
 def test_a_process_that_dies_is_an_error(tmp_path):
     with pytest.raises(ToolError, match=r"^the process of verify died \(status 1\); see .*log$"):
-        verify._lessons(tmp_path, 5, None)
+        verify._learning(tmp_path, 5, None)
 
 
 @pytest.fixture(scope="module")

@@ -163,7 +163,7 @@ class Gate(wiring.Component):
 
     @property
     def _may_exit(self):
-        # A lesson needs all spikes of its sample, also those after the decision
+        # Learning needs all spikes of its sample, also those after the decision
         # (`docs/learning.md`).
         return self.early_exit & (not self._n_labels)
 

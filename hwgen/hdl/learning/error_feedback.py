@@ -5,7 +5,7 @@ from amaranth.lib import memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.learning.normalise import Normalise
-from hwgen.hdl.memory.delay import falls, later
+from hwgen.hdl.memory.delay import delay, falls
 from hwgen.hdl.stream import index_bits
 from hwgen.protocol.memory import n_blocks
 
@@ -60,7 +60,7 @@ class BackpropagatedErrors(wiring.Component):
         reads = Signal()
         # An entry takes a cycle to be read and two to be scaled; its neuron and step come a cycle
         # after `at`, and wait for two.
-        reading = [later(m, reads, n) for n in range(4)]  # in stage n
+        reading = [delay(m, reads, n) for n in range(4)]  # in stage n
         m.d.sync += error.eq(read.data)
         m.d.comb += [
             write.en.eq(self.passed_en),
@@ -75,8 +75,8 @@ class BackpropagatedErrors(wiring.Component):
             normalise.error.eq(error),
             self.any.eq(normalise.any),
             self.write_en.eq(reading[3]),
-            self.neuron.eq(later(m, self.log_neuron, 2)),
-            self.time.eq(later(m, self.log_step, 2)),
+            self.neuron.eq(delay(m, self.log_neuron, 2)),
+            self.time.eq(delay(m, self.log_step, 2)),
             self.scaled.eq(normalise.scaled),
             self.done.eq(falls(m, self.clear_en | Cat(reading).any())),
         ]

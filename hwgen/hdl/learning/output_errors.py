@@ -5,7 +5,7 @@ from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.learning.normalise import Normalise
-from hwgen.hdl.memory.delay import falls, later
+from hwgen.hdl.memory.delay import delay, falls
 from hwgen.hdl.stream import index_bits
 from hwgen.protocol.tokens import Kind
 
@@ -50,7 +50,7 @@ class OutputErrors(wiring.Component):
         never = Signal(range(self._n_steps + 1), init=self._n_steps)
         # Registers, not a memory: all forget their times in one cycle when the next sample begins.
         times = Array(Signal.like(never, name=f"time_{k}") for k in range(self._n))
-        self._watch(m, times)
+        self._tap(m, times)
         looks = Signal()  # for the earliest of the others
         weighs = Signal()  # for the largest error
         gives = Signal()
@@ -82,11 +82,11 @@ class OutputErrors(wiring.Component):
             normalise.seen.eq(error),
             normalise.error.eq(error),
             self.any.eq(normalise.any),
-            self.write_en.eq(later(m, gives, 2)),
-            self.neuron.eq(later(m, neuron, 2)),
+            self.write_en.eq(delay(m, gives, 2)),
+            self.neuron.eq(delay(m, neuron, 2)),
             self.scaled.eq(normalise.scaled),
             # A silent output counts as firing in the last step (point 3).
-            self.time.eq(later(m, Mux(time == self._n_steps, self._n_steps - 1, time), 2)),
+            self.time.eq(delay(m, Mux(time == self._n_steps, self._n_steps - 1, time), 2)),
             self.done.eq(falls(m, self.write_en)),
         ]
         return m
@@ -104,7 +104,7 @@ class OutputErrors(wiring.Component):
         late = time - wanted
         return Mux(is_label == (late > 0), late, 0)
 
-    def _watch(self, m: Module, times) -> None:
+    def _tap(self, m: Module, times) -> None:
         """Spike times of the sample; the first token of the next one forgets them."""
         step = Signal(range(self._n_steps + 1))
         ended = Signal(init=1)

@@ -18,7 +18,7 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from hwgen.hdl.memory.delay import later
+from hwgen.hdl.memory.delay import delay
 from hwgen.hdl.stream import index_bits
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.learning import LFSR_BITS, MAX_SHIFT, LearningSpec, shadow_limits
@@ -125,7 +125,7 @@ class Update(wiring.Component):
         # A product is registered between stages 2 and 3, so its dither and its shadow weight wait,
         # too: one cycle and two. What comes late here would be added to the synapse of the next
         # word.
-        noise_of_3 = later(m, noise, 1)
+        noise_of_3 = delay(m, noise, 1)
         words, passed = [], []
         for lane in range(self._lanes):
             shadow = self.word.word_select(lane, self._learning.shadow_bits).as_signed()
@@ -140,26 +140,26 @@ class Update(wiring.Component):
                 # This is the forward weight of before the update. Its new value is written three
                 # stages later, and to this word only, so the layer below never sees a weight that
                 # has been changed (eq. 10-11).
-                passed.append(later(m, self._through(shadow, Mux(moves, error, 0)), 1))
+                passed.append(delay(m, self._through(shadow, Mux(moves, error, 0)), 1))
             change = self._change(
-                later(m, product, 1), later(m, extra, 1), (noise_of_3 + lane)[:MAX_SHIFT]
+                delay(m, product, 1), delay(m, extra, 1), (noise_of_3 + lane)[:MAX_SHIFT]
             )
-            words.append(self._limited(m, later(m, shadow, 2), later(m, change, 1)))
+            words.append(self._limited(m, delay(m, shadow, 2), delay(m, change, 1)))
         if self._below:
             # The sum of all lanes has a stage of its own, because its tree of adders grows with the
             # lanes.
-            of_block = later(m, sum(passed), 1)
+            of_block = delay(m, sum(passed), 1)
             with m.If(control[4].valid):
                 # An entry's blocks come one after the other, so one register adds them up. The
                 # first block starts it anew; clearing it in between would take a cycle.
                 m.d.sync += self.passed.eq(Mux(control[4].first, 0, self.passed) + of_block)
         m.d.comb += [
             # For a cycle at least, even if no input came.
-            self.busy.eq(Cat(stage.valid for stage in control).any() | later(m, self.start, 1)),
+            self.busy.eq(Cat(stage.valid for stage in control).any() | delay(m, self.start, 1)),
             self.write_en.eq(control[5].valid),
             # Four stages behind the read. The word is visited once in an update, so nothing can
             # read it meanwhile.
-            self.write_address.eq(later(m, self.address, 4)),
+            self.write_address.eq(delay(m, self.address, 4)),
             self.write_word.eq(Cat(words)),
             self.passed_en.eq(control[5].valid & control[5].last),
             self.passed_at.eq(control[5].entry),
@@ -187,8 +187,8 @@ class Update(wiring.Component):
             control.first.eq(block == 0),
             control.last.eq(block == self._n_blocks - 1),
             self.at.eq(control.entry),
-            self.block.eq(later(m, block, 1)),
-            self.address.eq(later(m, words_before, 1) + self.neuron),
+            self.block.eq(delay(m, block, 1)),
+            self.address.eq(delay(m, words_before, 1) + self.neuron),
         ]
         next_entry = Signal.like(self.count)
         m.d.comb += next_entry.eq(control.entry + 1)
@@ -212,7 +212,7 @@ class Update(wiring.Component):
                 words_before.eq(words_before + self._layer.n_pre),
                 neurons_before.eq(neurons_before + self._lanes),
             ]
-        return later(m, neurons_before, 1)
+        return delay(m, neurons_before, 1)
 
     def _error(self, lane: int, step):
         """Stage 2: the error of a lane, and the steps from the input to its reference time."""

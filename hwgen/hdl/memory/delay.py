@@ -3,7 +3,7 @@
 from amaranth.hdl import Module, Signal, Value
 
 
-def later(m: Module, value, n_cycles: int):
+def delay(m: Module, value, n_cycles: int):
     """The value, so many cycles later; 0 until then.
 
     m: the module to which the registers are added. With `n_cycles` 0 it is the value itself.
@@ -17,4 +17,4 @@ def later(m: Module, value, n_cycles: int):
 
 def falls(m: Module, level):
     """A strobe in the first cycle in which `level` is low again."""
-    return later(m, level, 1) & ~level
+    return delay(m, level, 1) & ~level

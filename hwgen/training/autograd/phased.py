@@ -2,9 +2,10 @@
 
 When a phased layer fires, its potentials rise by their drive, a constant a channel. So a spike that
 comes s steps before the last possible one says how far the potential was above a limit, in drives:
-its **grade**, 0 (never) to n_steps. dt/dV = -1 / drive is exact, and STiDi-BP's displacement of
-spike times is the gradient itself. With the ramp as PSP a spike counts its grade times its weight
-at the end of the sample, so training computes with grades, once a layer, and not with steps.
+its **activation**, 0 (never) to n_steps. dt/dV = -1 / drive is exact, and STiDi-BP's displacement
+of spike times is the gradient itself. With the ramp as PSP a spike counts its activation times its
+weight at the end of the sample, so training computes with activations, once a
+layer, and not with steps.
 """
 
 from collections.abc import Iterable
@@ -75,7 +76,7 @@ class PhasedLayer(Weighted):
     """A hidden layer: limit and drive from mean and spread of its potentials over the batch.
 
     In units of the spread of a channel's potential, `gain` is the number of steps a unit takes, and
-    `offset` the grade of the mean.
+    `offset` the activation of the mean.
     """
 
     def __init__(self, spec: WeightedSpec, pool: int, n_steps: int) -> None:
@@ -90,8 +91,8 @@ class PhasedLayer(Weighted):
         self.mean: Tensor
         self.variance: Tensor
 
-    def grades(self, potentials: Tensor) -> Tensor:
-        """[n, n_out, ...] at the end of the sample -> grades of the same shape.
+    def activations(self, potentials: Tensor) -> Tensor:
+        """[n, n_out, ...] at the end of the sample -> activations of the same shape.
 
         Integers in value, 0 (never) .. n_steps. While training, mean and spread are the batch's;
         elsewhere the running ones.
@@ -173,22 +174,22 @@ class PhasedNetwork(Stack):
     def run(self, spike_times: Tensor, n_points: int) -> tuple[Tensor, Tensor]:
         """Output potentials [n_points, n, n_classes] and the fraction that fires; see `Stack.run`.
 
-        Hidden layers are computed once, with grades in place of steps (`docs/phased.md`).
+        Hidden layers are computed once, with activations in place of steps (`docs/phased.md`).
         """
-        grades = (self.n_steps - self.pictures(spike_times)).float()
-        fired, n_hidden = torch.zeros((), device=grades.device), 0
+        activations = (self.n_steps - self.pictures(spike_times)).float()
+        fired, n_hidden = torch.zeros((), device=activations.device), 0
         narrow = torch.autocast(
-            grades.device.type, torch.bfloat16, enabled=self.training and self.recipe.bfloat16
+            activations.device.type, torch.bfloat16, enabled=self.training and self.recipe.bfloat16
         )
         for layer in self._hidden:
             with narrow:
-                potentials = layer.potentials(grades[None]).squeeze(0)
-            grades = layer.grades(potentials.float())
+                potentials = layer.potentials(activations[None]).squeeze(0)
+            activations = layer.activations(potentials.float())
             if not self.training:
-                fired += (grades > 0).sum()
-                n_hidden += grades.numel()
+                fired += (activations > 0).sum()
+                n_hidden += activations.numel()
         every = self.n_steps / n_points
-        psp = Kernel("ramp", every=every).at(self.n_steps - grades, n_points)
+        psp = Kernel("ramp", every=every).at(self.n_steps - activations, n_points)
         with narrow:
             potentials = self.output.potentials(psp)
         return potentials.float(), fired / max(1, n_hidden)

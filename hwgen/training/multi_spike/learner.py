@@ -17,7 +17,7 @@ _MAX_EXACT_BITS = 24  # of integers in float32, without the sign
 
 
 def leak_shift(recipe: Recipe) -> int:
-    """The leak as a shift. Raises `RecipeError` if no shift is near enough (`loud`).
+    """The leak as a shift. Raises `RecipeError` if no shift is near enough.
 
     Returns 0 for no leak, also of rules whose neurons fire once.
     """

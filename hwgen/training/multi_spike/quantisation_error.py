@@ -1,4 +1,4 @@
-"""What changes on the way to integers: said aloud, and refused where it changes too much."""
+"""What changes on the way to integers: reported, and refused where it changes too much."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""What a core that learns does beside it: weights in and out, and an end to every lesson."""
+"""What a core that learns does beside it: weights in and out, an end to every update."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -107,7 +107,7 @@ def fill() -> Bench:
 
 
 def teacher(lanes: tuple[int, ...], *, cycles: int, **network: Any) -> Bench:
-    """A learning unit of a small network: each lesson ends, and each reading, in so many cycles."""
+    """A learning unit of a small network: updates and readings end in so many cycles."""
     bench = Bench(resets=False)
     m = bench.m
     params = learning_params(seed=1, **network)
