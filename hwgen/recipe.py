@@ -93,7 +93,7 @@ class StidiRecipe(_Training):
 
 @dataclass(frozen=True, kw_only=True)
 class PhasedRecipe(_Training):
-    """Phased layers (`docs/phased.md`): each takes in a whole sample, then fires. PSP: the ramp."""
+    """Two-phase layers (`docs/phased.md`): integrate a sample, then fire. PSP: the ramp."""
 
     rule: Literal["phased"]
     neuron_rate: Annotated[float, Range(0, 1e6)] = 0.005  # as learning_rate, of limits and drives

@@ -31,7 +31,7 @@ class Uart:
 
 @dataclass(frozen=True, kw_only=True)
 class Capacity:
-    """What the part holds: tables (each with a flip-flop), memory blocks, multipliers."""
+    """What the part holds: tables (each with a flip-flop), block RAMs, DSPs."""
 
     lut: Annotated[int, Range(1, 10_000_000)]
     bram: Annotated[int, Range(0, 100_000)]

@@ -60,9 +60,9 @@ class SynthResult:
         return [
             ("LUTs", self.luts),
             ("flip-flops", self.ffs),
-            ("memory blocks", self.brams),
+            ("block RAMs", self.brams),
             ("SPRAM blocks", self.sprams),
-            ("multipliers", self.dsps),
+            ("DSPs", self.dsps),
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -212,7 +212,7 @@ def _route(command: Sequence[str], build_dir: Path, counted: Resources, subject:
     except ToolError as error:
         if "Unable to place" in str(error) or "no BELs" in str(error):
             raise BoardError(
-                f"{subject} cannot be placed: {counted.lut} LUTs and {counted.bram} memory blocks "
+                f"{subject} cannot be placed: {counted.lut} LUTs and {counted.bram} block RAMs "
                 f"are too many in practice; use fewer lanes; see {build_dir / NAME}.tim"
             ) from None
         raise

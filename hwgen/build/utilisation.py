@@ -25,9 +25,9 @@ _GOWIN_BLOCKS = ("SP", "SPX9", "SDPB", "SDPX9B", "DPB", "DPX9B", "pROM", "pROMX9
 _TITLES = {
     "lut": "LUTs",
     "ff": "flip-flops",
-    "bram": "memory blocks",
+    "bram": "block RAMs",
     "spram": "SPRAM blocks",
-    "dsp": "multipliers",
+    "dsp": "DSPs",
 }
 
 
@@ -44,7 +44,7 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """Tables, flip-flops, memory blocks, large memory blocks (iCE40UP), multipliers."""
+    """Tables, flip-flops, block RAMs, SPRAM blocks (iCE40UP), multipliers."""
 
     lut: Usage
     ff: Usage
@@ -69,7 +69,7 @@ class Resources:
 def from_cells(stat_json: str, board: Board) -> Resources:
     """From the text of yosys's ``stat -json`` after synthesis.
 
-    Exact for memory blocks and multipliers. LUTs are the least that packing can reach: tables, or
+    Exact for block RAMs and DSPs. LUTs are the least that packing can reach: tables, or
     flip-flops if there are more of them, as each takes the place of a table.
 
     Raises `ToolError` if the text cannot be read.

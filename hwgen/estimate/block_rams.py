@@ -1,4 +1,4 @@
-"""How many memory blocks a memory takes, as yosys decides it (its pass `memory_libmap`).
+"""How many block RAMs a memory takes, as yosys decides it (its pass `memory_libmap`).
 
 A block can be read as few wide words or as many narrow ones. yosys takes the shape that costs
 least, and no block at all where tables or flip-flops cost less. All costs here are its own.

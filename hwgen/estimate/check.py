@@ -43,7 +43,7 @@ class Check:
     def problems(self) -> list[str]:
         """Why it cannot work, if it cannot.
 
-        LUTs, memory blocks, and the clock in Hz; empty if it fits.
+        LUTs, block RAMs, and the clock in Hz; empty if it fits.
         """
         return _problems(self.predicted, self.luts_capacity, self.brams_capacity, self.clock_hz)
 
@@ -62,12 +62,12 @@ class Check:
 
 
 def _problems(p: Prediction, luts: int, brams: int, clock_hz: int) -> list[str]:
-    """Of a part with so many LUTs and memory blocks. Blocks are counted, the rest is estimated."""
+    """Of a part with so many LUTs and block RAMs. Blocks are counted, the rest is estimated."""
     found = []
     if p.luts > luts:
         found.append(f"about {p.luts} of {luts} LUTs")
     if p.brams > brams:
-        found.append(f"{p.brams} of {brams} memory blocks")
+        found.append(f"{p.brams} of {brams} block RAMs")
     if p.fmax_hz < clock_hz:
         found.append(f"about {p.fmax_hz / 1e6:.1f} MHz for a clock of {clock_hz / 1e6:g} MHz")
     return found

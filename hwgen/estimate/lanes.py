@@ -28,7 +28,7 @@ def default_lanes(params: Params, board: Board) -> tuple[int, ...]:
     each filter, if there are fewer; a pooling layer has one), a layer that learns with half as
     many. As layers work side by side, each but the slowest then gives back what it does not need to
     be twice as fast as that one; of a layer that learns, lanes are a power of two, unless it has
-    one for each neuron. All start lower, half by half, until the estimated memory blocks fit the
+    one for each neuron. All start lower, half by half, until the estimated block RAMs fit the
     board; if they never do, the first try it is. Where there are SPRAM blocks, the last layer, if
     it alone learns, has as many lanes as they are wide. What fits with no number of lanes, but for
     weights in SPRAM, starts with 16 lanes for a dense layer.
@@ -104,7 +104,7 @@ def _choices(limit: int, n_post: int, *, learns: bool) -> Iterator[int]:
 def _slots(layer: LayerSpec, lanes: int, n_steps: int) -> int:
     """Cycles a layer is busy if all its inputs fire: to compare layers by.
 
-    The ends of steps count in phased layers only, which have twice as many of them.
+    The ends of steps count in two-phase layers only, which have twice as many of them.
     """
     if not layer.has_weights:
         return layer.n_pre

@@ -34,7 +34,7 @@ def spram_layers(params: Params, lanes: Sequence[int], board: Board) -> tuple[in
     """Layers whose weights are to lie in SPRAM.
 
     Of a network that learns, those that learn, see `in_spram`. Of any other, none if its weights
-    fit the memory blocks; else dense layers, the one with most blocks of weights first, until the
+    fit the block RAMs; else dense layers, the one with most blocks of weights first, until the
     rest fits.
 
     lanes: one a layer. Returns numbers of layers, ascending; () where it does not help.
@@ -82,7 +82,7 @@ def learning_sprams(params: Params, lanes: Sequence[int], board: Board) -> int:
 
 
 def memory_blocks(design: Design, board: Board) -> list[int]:
-    """Estimated memory blocks of each layer (see `hwgen.hdl`), without what lies in SPRAM.
+    """Estimated block RAMs of each layer (see `hwgen.hdl`), without what lies in SPRAM.
 
     Counted are weights; state, unless it is one word only, in registers; thresholds and drives,
     unless each lane needs a single one; the list of spikes of a triangle; who fired, of a pooling
@@ -207,7 +207,7 @@ def _place_bits(shape: Shape) -> int:
 
 
 def check_memory(params: Params, board: Board) -> None:
-    """Raise `BoardError` if the weights alone exceed the board's memory blocks.
+    """Raise `BoardError` if the weights alone exceed the board's block RAMs.
 
     A bound that no choice of lanes can get below, so it is said before anything is chosen. Bits are
     counted, not blocks.

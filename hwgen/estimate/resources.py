@@ -46,7 +46,7 @@ class _Row:
 class Prediction:
     """`luts_error`, `fmax_error`: relative, typical of designs predicted from all others.
 
-    luts: tables. brams, sprams: memory blocks, small and large. fmax_hz: at worst-case conditions,
+    luts: tables. brams, sprams: block RAMs and SPRAM blocks. fmax_hz: at worst-case conditions,
     as nextpnr has it.
     """
 
@@ -208,6 +208,6 @@ def _period_features(
 
 
 def _rows(layer: WeightedSpec, lanes: int, family: Family) -> int:
-    """Rows of memory blocks, beyond the first, among which a weight is selected."""
+    """Rows of block RAMs, beyond the first, among which a weight is selected."""
     words = layer.n_fan_in * n_blocks(layer.n_thresholds, lanes)
     return (words - 1) // _ROW_WORDS[family]

@@ -68,7 +68,7 @@ def hidden_errors(weights: NDArray[np.int8], errors: Ints, pre: Ints, reference:
 def can_move(times: Ints, layer: DenseSpec, n_steps: int) -> NDArray[np.bool_]:
     """Whether a hidden neuron learns: it fired, and, if phased, not in the first step.
 
-    times: int64 [n]. A phased neuron that fires in its first step can come no earlier.
+    times: int64 [n]. A two-phase neuron that fires in its first step can come no earlier.
     """
     return (times < n_steps) & ((times > 0) | (not layer.neuron.two_phase))
 

@@ -15,7 +15,7 @@ from amaranth.lib.cdc import ResetSynchronizer
 
 from hwgen.boards.pll import Pll
 
-# Memory blocks of an iCE40 read as zero for some 3 us after configuration. Five times that, as
+# Block RAMs of an iCE40 read as zero for some 3 us after configuration. Five times that, as
 # Amaranth waits where there is no PLL.
 _ICE40_START_S = 15e-6
 _SETTLED_CYCLES = 16  # of the others: so that no glitch of the lock lets the design go

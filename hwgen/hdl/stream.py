@@ -37,7 +37,7 @@ def mark_of(layer: WeightedSpec) -> Mark | None:
     """The bit that tokens into a layer have besides, if any.
 
     `knee`: this kernel event turns the slope of its input's triangle down, and counts -2 times the
-    weight instead of once. `drive`: in this step a phased layer fires.
+    weight instead of once. `drive`: in this step a two-phase layer fires.
     """
     if layer.neuron.has_knee:
         return "knee"

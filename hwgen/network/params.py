@@ -34,7 +34,7 @@ class Params:
     """A trained network in integers.
 
     `weights[l]` is int8, `thresholds[l]` int32, of the shapes in `hwgen.network.spec`; both are
-    empty for a pooling layer. `drives[l]` is int32, one a threshold in a phased layer, empty in
+    empty for a pooling layer. `drives[l]` is int32, one a threshold in a two-phase layer, empty in
     others; given as (), there is none in any layer. `shadows[l]` is int32 [n_pre, n_post] in a
     layer that learns, empty in others; given as (), they are made from the weights. `provenance` is
     free JSON (recipe, data set, accuracies, parent digest); it is not part of the digest.

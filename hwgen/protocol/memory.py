@@ -80,7 +80,7 @@ def unpacked(values: NDArray[np.integer], layer: DenseSpec, lanes: int) -> NDArr
     return grid.reshape(layer.n_pre, blocks * lanes)[:, : layer.n_post]
 
 
-QUEUE_DEPTH = 256  # spikes; one memory block of 16 bits
+QUEUE_DEPTH = 256  # spikes; one block RAM of 16 bits
 
 
 def is_queued(layer: LayerSpec, lanes: int) -> bool:

@@ -174,9 +174,9 @@ def _bars(results: dict[str, Any], board: Board | None) -> list[dict[str, Any]]:
     capacity = board.capacity
     rows: Sequence[tuple[str, int, int]] = (
         ("LUTs", built["luts"], capacity.lut),
-        ("memory blocks", built["brams"], capacity.bram),
+        ("block RAMs", built["brams"], capacity.bram),
         ("SPRAM blocks", built["sprams"], capacity.spram),
-        ("multipliers", built["dsps"], capacity.dsp),
+        ("DSPs", built["dsps"], capacity.dsp),
     )
     return [
         {"name": name, "used": used, "of": of, "percent": 100 * used / of}

@@ -1,7 +1,7 @@
 """The design behind its pins against golden: as RTL, as a netlist, and read back from a bitstream.
 
 Samples go in and answers come out over the simulated serial line; the half inside the simulator is
-`sim/tb_top.py`. Netlist and bitstream hold the weights as initial contents of memory blocks, so
+`sim/tb_top.py`. Netlist and bitstream hold the weights as initial contents of block RAMs, so
 this also proves that the tools kept each of them.
 """
 

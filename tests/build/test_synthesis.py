@@ -73,7 +73,7 @@ def test_what_does_not_fit_is_not_routed(stand_ins: Path, tmp_path: Path) -> Non
     with pytest.raises(BoardError) as caught:
         build(tmp_path, on_phase=phases.append)
     assert str(caught.value) == (
-        "icebreaker: 12-9-4 does not fit: 6203 of 5280 LUTs, 37 of 30 memory blocks; "
+        "icebreaker: 12-9-4 does not fit: 6203 of 5280 LUTs, 37 of 30 block RAMs; "
         "use fewer lanes, a smaller network, or a larger board"
     )
     assert tuple(phases) == PHASES[:2]

@@ -90,7 +90,7 @@ def test_all_that_is_over_is_named_at_once() -> None:
     with pytest.raises(BoardError) as caught:
         counted.check("it")
     assert str(caught.value) == (
-        "it does not fit: 1231 of 1000 LUTs, 8 of 7 memory blocks; "
+        "it does not fit: 1231 of 1000 LUTs, 8 of 7 block RAMs; "
         "use fewer lanes, a smaller network, or a larger board"
     )
     utilisation.from_cells(ICE40_CELLS, ICEBREAKER).check("it")

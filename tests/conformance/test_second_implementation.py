@@ -201,7 +201,7 @@ LEARNING_FAULTS = [
      'return -1, self.rule["anticausal_shift"] + far', "return -1, far"),
     ("time in full steps", "learn-exponential", 'abs(d) >> self.rule["tau_log2"]', "abs(d)"),
     ("silent neurons learn later", "learn-last", "min(t, end)", "t"),
-    ("phased neurons by their own time", "learn-phased",
+    ("two-phase neurons by their own time", "learn-phased",
      "end if layer.phased else min(t, end)", "min(t, end)"),
     ("inputs that never came learn", "learn-box", "            if time == self.n_steps:\n",
      "            if time > self.n_steps:\n"),

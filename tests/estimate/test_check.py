@@ -172,7 +172,7 @@ def test_what_does_not_fit_is_refused_with_what_would() -> None:
         check.require(result, params)
     text = str(caught.value)
     assert text.startswith("icebreaker: 28x28-16C5-P2-32C5-P2-128-10 does not fit: ")
-    assert f"{result.predicted.brams} of 30 memory blocks" in text
+    assert f"{result.predicted.brams} of 30 block RAMs" in text
     assert "it fits " in text
     assert "ulx3s_25f" in text
 

@@ -167,7 +167,7 @@ def _legal(
     bench: Bench, layer: WeightedSpec, token: Any, pre: Any, taken: Any, n_steps: int
 ) -> tuple[Any, Any, Any]:
     """What may come in: each input once a sample, or, of neurons with reset, once a step; with the
-    triangle, then its knee, then its end; not more steps than there are; to a phased layer its
+    triangle, then its knee, then its end; not more steps than there are; to a two-phase layer its
     input's, then its own.
 
     Returns how often each input came, whether a step has begun, and how many were ended.

@@ -131,7 +131,7 @@ def windows(layer):
 
 
 def passes(layers):
-    """Which layers go through the steps together: a phased one waits for those before it."""
+    """Which layers go through the steps together: a two-phase one waits for those before it."""
     groups = [[]]
     for index, layer in enumerate(layers):
         if layer.kind != "pool2d" and layer.phased:

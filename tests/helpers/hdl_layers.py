@@ -58,8 +58,8 @@ def sample_payloads(
 def kernel_payloads(
     times: NDArray[np.uint8], layer: Any, n_steps: int, rng: np.random.Generator
 ) -> Iterable[Payload]:
-    """The same, with the kernel events of the layer's PSP as golden has them; into a phased layer
-    with the steps in which it fires."""
+    """The same, with the kernel events of the layer's PSP as golden has them; into a two-phase
+    layer with the steps in which it fires."""
     if layer.phased:
         for token in sample_payloads(times, layer.pre, n_steps, rng):
             if token["kind"] == Kind.END_OF_SAMPLE:

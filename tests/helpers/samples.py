@@ -68,7 +68,7 @@ def random_network(
     """A network given as the field writes it: ``9x8-4C3s2p1-P2-7-3`` (s: stride, p: padding).
 
     `psp` is that of all layers, or of each that has weights, as in ``step/ramp/triangle``;
-    "phased" is a phased layer. `tau_steps` is of triangles. `uniform` gives each layer one
+    "phased" is a two-phase layer. `tau_steps` is of triangles. `uniform` gives each layer one
     threshold and one drive only.
     """
     first, *words = shape.split("-")

@@ -146,7 +146,7 @@ def test_a_recording(folder: Path, tmp_path: Path) -> None:
 
 
 def test_a_core_with_a_wrong_weight_is_noticed(folder: Path, params: Params, monkeypatch) -> None:
-    """Of the right digest: as if a memory block were at fault."""
+    """Of the right digest: as if a block RAM were at fault."""
     wrong = [weights.copy() for weights in params.weights]
     wrong[0][:32] *= -1
     other = dataclasses.replace(params, weights=tuple(wrong))

@@ -224,7 +224,7 @@ def test_a_picture_is_the_same_each_time(tmp_path, sets, first):
 @pytest.mark.parametrize(
     ("script", "arguments", "made"),
     [
-        ("another_world.sh", ["digits-learn", "40"], "noisy-all"),
+        ("distribution_shift.sh", ["digits-learn", "40"], "noisy-all"),
         ("new_class.sh", [str(DIGITS), "2000", "400", "-1"], "ten"),
     ],
 )

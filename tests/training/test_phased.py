@@ -1,4 +1,4 @@
-"""Phased networks in training: forward pass against golden, the derivative against the rule."""
+"""Two-phase networks in training: forward pass against golden, the derivative against the rule."""
 
 import dataclasses
 
@@ -269,5 +269,5 @@ def test_another_psp_is_refused():
         training=PhasedRecipe(rule="phased"),
     )
     sets = [datasets.load("digits", split, seed=1) for split in ("train", "validation")]
-    with pytest.raises(RecipeError, match="psp is 'step' in a phased layer, expected 'ramp'"):
+    with pytest.raises(RecipeError, match="psp is 'step' in a two-phase layer, expected 'ramp'"):
         train(wrong, *sets)

@@ -24,7 +24,7 @@ class Neurons:
     ) -> None:
         """Shapes as in `hwgen.network.spec`; the neurons of a filter share threshold and drive.
 
-        thresholds: int32 [n_thresholds]; drives: the same of a phased layer, else [0].
+        thresholds: int32 [n_thresholds]; drives: the same of a two-phase layer, else [0].
         """
         self._layer = layer
         self._connection = connection
@@ -43,8 +43,8 @@ class Neurons:
     def run(self, inputs: NDArray[np.uint8], n_steps: int) -> LayerTrace:
         """Spike times uint8 [n, n_pre] -> what this layer does in `n_steps` steps.
 
-        All steps at once, because nothing flows back. A phased layer takes as many steps of its own
-        after those of its input (contract, section 4).
+        All steps at once, because nothing flows back. A two-phase layer takes as many steps of
+        its own after those of its input (contract, section 4).
         """
         n, layer = len(inputs), self._layer
         times = np.full((n, layer.n_post), n_steps, np.uint8)

@@ -1,4 +1,4 @@
-"""The two passes of a phased layer: its input's steps, then as many steps to fire in."""
+"""The two passes of a two-phase layer: its input's steps, then as many steps to fire in."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring

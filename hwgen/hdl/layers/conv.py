@@ -39,7 +39,7 @@ class Conv(wiring.Component):
         lanes: int,
     ) -> None:
         """weights: int8 [size, size, channels, filters]; thresholds: int32 [filters]; drives: the
-        same of a phased layer, else [0]; lanes: filters updated at once, 1..filters.
+        same of a two-phase layer, else [0]; lanes: filters updated at once, 1..filters.
 
         Raises ValueError if lanes are out of range.
         """

@@ -220,7 +220,7 @@ class Dense(wiring.Component):
                 m.d.sync += [
                     a.op.eq(Mux(touched | drive, Op.COMPARE, Op.PASS)),
                     a.last.eq(~(touched | drive)),
-                    # In the steps of its input a phased layer is silent.
+                    # In the steps of its input a two-phase layer is silent.
                     a.closing.eq(drive | (not self._layer.neuron.two_phase)),
                 ]
                 # With the step PSP and no leak, a step without events changes no potential, so
@@ -236,7 +236,7 @@ class Dense(wiring.Component):
         read = self._weight_port(m, address, advance)
         captured = Signal(len(read))
         with m.If(advance):
-            # A register behind the memory block, whose clock-to-output time bounds Fmax on an ECP5.
+            # A register behind the block RAM, whose clock-to-output time bounds Fmax on an ECP5.
             m.d.sync += captured.eq(read)
         bits = self._layer.weight_bits
         for lane in range(self._lanes):

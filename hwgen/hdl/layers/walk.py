@@ -106,7 +106,7 @@ class Walk(wiring.Component):
         with m.If(self.i.ready):
             m.d.sync += [valid.eq(self.i.valid), token.eq(self.i.payload)]
         # The tables are read in the cycle in which the token is taken, from its own bits: the
-        # address of a memory block comes straight from a stream, and its data meets nothing but the
+        # address of a block RAM comes straight from a stream, and its data meets nothing but the
         # adder of stage S.
         row = rom(m, "rows", rows, enable=self.i.ready, address=row)
         column = rom(m, "columns", columns, enable=self.i.ready, address=column)
@@ -153,7 +153,7 @@ class Walk(wiring.Component):
         m.d.comb += [
             span.knee.eq(token.knee if layer.neuron.has_knee else 0),
             span.drive.eq(drive),
-            # In the steps of its input a phased layer is silent.
+            # In the steps of its input a two-phase layer is silent.
             span.closing.eq(
                 drive | (token.kind != Kind.END_OF_STEP) | (not layer.neuron.two_phase)
             ),

@@ -179,7 +179,7 @@ class LearningUnit(wiring.Component):
         m.d.comb += [
             words.write_en.eq(errors.write_en),
             words.index.eq(errors.neuron),
-            # Of a phased layer the word is narrower, and the time falls off: its reference is
+            # Of a two-phase layer the word is narrower, and the time falls off: its reference is
             # constant.
             words.value.eq(Cat(errors.scaled, errors.time)),
             words.read_en.eq(update.busy),

@@ -135,7 +135,7 @@ class Update(wiring.Component):
             # and one shift at the end does for window and rate together.
             product, extra = self._product(error, ahead, early)
             if self._below:
-                # A phased neuron that fires in its first step cannot move.
+                # A two-phase neuron that fires in its first step cannot move.
                 moves = early & (step != 0) if self._below.neuron.two_phase else early
                 # This is the forward weight of before the update. Its new value is written three
                 # stages later, and to this word only, so the layer below never sees a weight that
@@ -218,7 +218,7 @@ class Update(wiring.Component):
         """Stage 2: the error of a lane, and the steps from the input to its reference time."""
         bits = error_bits(self._learning)
         word = self.errors.word_select(lane, bits + self._time_bits)
-        # A phased layer has one reference time for all neurons, T - 1, so its errors carry none
+        # A two-phase layer has one reference time for all neurons, T - 1, so its errors carry none
         # (point 3).
         reference = word[bits:] if self._time_bits else self._n_steps - 1
         return word[:bits].as_signed(), reference - step

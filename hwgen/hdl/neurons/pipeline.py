@@ -51,8 +51,8 @@ class Neurons(wiring.Component):
         lanes: int,
         is_output: bool = False,
     ) -> None:
-        """thresholds, and, of a phased layer, drives: one a neuron, or, of a convolutional layer,
-        one a filter.
+        """thresholds, and, of a two-phase layer, drives: one a neuron, or, of a convolution, one a
+        filter.
 
         An output layer must have slopes, or a reset.
         """
@@ -161,8 +161,8 @@ class Neurons(wiring.Component):
         present = Signal(lanes)
         m.d.comb += [
             compares.eq(
-                # In the steps of its input a phased layer integrates and does not fire (contract,
-                # section 4).
+                # In the steps of its input a two-phase layer integrates and does not fire
+                # (contract, section 4).
                 d.valid & (d.op == Op.COMPARE) & (d.drive | (not self._layer.neuron.two_phase))
             ),
             clears.eq(d.op == Op.CLEAR),

@@ -49,8 +49,8 @@ class State(wiring.Component):
         lanes: int,
         is_output: bool = False,
     ) -> None:
-        """thresholds, and, of a phased layer, drives: one a neuron, or, of a convolutional layer,
-        one a filter.
+        """thresholds, and, of a two-phase layer, drives: one a neuron, or, of a convolution, one a
+        filter.
 
         An output layer must have slopes.
 
@@ -144,8 +144,8 @@ class State(wiring.Component):
                 # CLEAR comes here, too, if potentials are shown.
                 slope = Mux(does[Op.COMPARE], before, 0) if self._is_output else before
                 if self._layer.neuron.two_phase:
-                    # A phased layer adds its slope in the steps of its input, its drive in its own:
-                    # one adder for both.
+                    # A two-phase layer adds its slope in the steps of its input, its drive
+                    # in its own: one adder for both.
                     slope = Mux(self.c.drive, drives[lane], before)
                 # No carry is lost: `potential_bits` bounds every potential (contract, section 1),
                 # and one bit more bounds it less its threshold.

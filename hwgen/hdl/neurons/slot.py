@@ -53,7 +53,7 @@ def state_members(layer: WeightedSpec, *, lanes: int, is_output: bool) -> dict[s
 
 def slot_layout(n_words: int) -> data.StructLayout:
     """A slot: `last` of those of its token; `closing`, if that passes a token on (reset, and
-    a step in which a phased layer does not fire: none); `knee`, if weights count -2 times;
+    a step in which a two-phase layer does not fire: none); `knee`, if weights count -2 times;
     `drive`, if potentials rise by their drives and not by their slopes.
 
     n_words: words of the layer's state, which `word` counts from 0. A slot that is not `valid`

@@ -170,7 +170,7 @@ class Neurons:
 
     @property
     def n_drives(self) -> int:
-        """One a threshold in a phased layer, else 0."""
+        """One a threshold in a two-phase layer, else 0."""
         return self.n_thresholds if self.neuron.two_phase else 0
 
     @property
@@ -202,7 +202,7 @@ class Neurons:
                 "expected at least 1 with 'triangle' and 0 with others"
             )
         if self.phased and self.psp != "ramp":
-            yield f".psp is {self.psp!r} in a phased layer, expected 'ramp'"
+            yield f".psp is {self.psp!r} in a two-phase layer, expected 'ramp'"
         yield from self.own_problems()
         needed = self.min_potential_bits(n_steps, multi_spike=multi_spike)
         if self.potential_bits < needed:

@@ -1,7 +1,7 @@
-"""Networks of phased layers: each takes in a whole sample, then fires. `docs/phased.md`.
+"""Networks of two-phase layers: each takes in a whole sample, then fires. `docs/phased.md`.
 
-When a phased layer fires, its potentials rise by their drive, a constant a channel. So a spike that
-comes s steps before the last possible one says how far the potential was above a limit, in drives:
+When a two-phase layer fires, its potentials rise by their drive, a constant a channel. So a spike
+that comes s steps before the last possible one says how far the potential was above a limit, in drives:
 its **activation**, 0 (never) to n_steps. dt/dV = -1 / drive is exact, and STiDi-BP's displacement
 of spike times is the gradient itself. With the ramp as PSP a spike counts its activation times its
 weight at the end of the sample, so training computes with activations, once a
@@ -142,7 +142,7 @@ def _straight(value: Tensor, rounded: Tensor) -> Tensor:
 
 
 class PhasedNetwork(Stack):
-    """Phased layers in order, and an output that fires as it integrates."""
+    """Two-phase layers in order, and an output that fires as it integrates."""
 
     def __init__(
         self,

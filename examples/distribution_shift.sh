@@ -2,7 +2,7 @@
 # A trained core meets a world that is not the one it was trained in, and gets 900 samples with
 # labels to find its feet: everything turned by 30 degrees; every tenth pixel noise.
 #
-#     sh examples/another_world.sh [MODEL] [SAMPLES]
+#     sh examples/distribution_shift.sh [MODEL] [SAMPLES]
 set -eu
 model=${1:-mnist-real}
 samples=${2:-900}
