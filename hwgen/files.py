@@ -1,19 +1,26 @@
 """Writing files so that what is on disk is either the old content or the new, never half."""
 
+import contextlib
+import fcntl
 import hashlib
 import io
 import json
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from hwgen.errors import HwgenError
+
 _SEAL = "sha256"
 _MAX_REASON = 160  # characters
+_LOCK = ".hwgen-lock"
+_CLAIMED: dict[Path, IO[bytes]] = {}  # locks of `free_folder`, until `exclusive` takes them
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
@@ -31,6 +38,44 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+@contextlib.contextmanager
+def exclusive(folder: Path, *, wait: bool = False) -> Iterator[None]:
+    """A folder for this run alone: what is read from it was written by it.
+
+    Makes the folder. If another run has it, of this process or another: waits for it, with `wait`;
+    else raises `HwgenError`. The lock ends with the process that holds it, however that ends.
+    """
+    with _CLAIMED.pop(folder.resolve(), None) or _lock(folder, wait=wait):
+        yield
+
+
+def free_folder(folder: Path) -> Path:
+    """The folder, or, as long as another run is at work in it, one of a number: FOLDER-2, ...
+
+    It is kept for the next `exclusive` of this process, so nobody takes it in between.
+    """
+    for number in count(2):
+        with contextlib.suppress(HwgenError):
+            _CLAIMED[folder.resolve()] = _lock(folder)
+            return folder
+        folder = folder.with_name(f"{folder.name.removesuffix(f'-{number - 1}')}-{number}")
+    raise AssertionError
+
+
+def _lock(folder: Path, *, wait: bool = False) -> IO[bytes]:
+    folder.mkdir(parents=True, exist_ok=True)
+    lock = (folder / _LOCK).open("wb")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.close()
+        raise HwgenError(
+            f"{folder}: another run of hwgen is at work in this folder; wait for it, or name "
+            "another folder"
+        ) from None
+    return lock
 
 
 def with_checksum(content: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cocotb
 import numpy as np
+import outcome
 from cocotb.triggers import ClockCycles, Event, First, RisingEdge, SimTimeoutError, with_timeout
 from tb_top import Comparison, expected_registers
 
@@ -297,5 +298,5 @@ async def judge(dut, clock, make) -> None:
     except ValueError as error:  # of an X or Z
         compare(f"value ({error})", -1, 1, 0)
     result = {"n_compared": compare.n_compared, "mismatch": compare.mismatch}
-    (JOB / "result.json").write_text(json.dumps(result))
+    outcome.write(JOB, result)
     assert compare.mismatch is None, f"mismatch: {compare.mismatch}"

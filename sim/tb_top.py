@@ -11,6 +11,7 @@ from pathlib import Path
 
 import cocotb
 import numpy as np
+import outcome
 from cocotb.clock import Clock
 from cocotb.task import bridge, resume
 from cocotb.triggers import ClockCycles
@@ -122,5 +123,5 @@ async def top_equals_golden(dut) -> None:
     await compare_all(pins, params, inputs, job, compare)
 
     result = {"n_compared": compare.n_compared, "mismatch": compare.mismatch}
-    (JOB / "result.json").write_text(json.dumps(result))
+    outcome.write(JOB, result)
     assert compare.mismatch is None, f"mismatch: {compare.mismatch}"

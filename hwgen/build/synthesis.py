@@ -14,9 +14,11 @@ from typing import Any
 
 from hwgen.boards import pll
 from hwgen.boards.board import BITSTREAM_SUFFIX, Board
+from hwgen.build import origin
 from hwgen.build.utilisation import Resources, Usage, from_cells, from_report
 from hwgen.errors import BoardError, ToolError
 from hwgen.estimate import memories
+from hwgen.files import exclusive
 from hwgen.hdl.bus.words import MAX_CLASSES
 from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.top import BoardTop
@@ -91,7 +93,7 @@ def build(
     `ToolError` if a tool is missing or fails.
 
     early_exit: level of the core's input, for good. Files stay in `build_dir` after a failure, too:
-    the messages name its logs.
+    the messages name its logs. Raises `HwgenError` if another run works in the folder.
     """
     start, params = time.monotonic(), design.params
     _require_room(params, board)
@@ -100,40 +102,42 @@ def build(
     # Of the real clock: what a PLL makes is near to what was wished, but not equal.
     divisor = divisor or board.divisor(core_hz)
     build_dir = build_dir.resolve()
-    on_phase(PHASES[0])
-    top = BoardTop(SpikeCore(design), board, divisor=divisor, early_exit=early_exit, pll=clock)
-    commands = _prepare(top, board, build_dir, seed, core_hz)
-    subject = f"{board.name}: {params.spec.shape}"
-    on_phase(PHASES[1])
-    _run(commands[0], build_dir, f"{NAME}.rpt")
-    counted = from_cells(_read(build_dir / f"{NAME}.stat.json"), board)
-    # Before place and route, which takes minutes, and fails with less to say.
-    counted.check(subject)
-    on_phase(PHASES[2])
-    _route(commands[1], build_dir, counted, subject)
-    used, fmax_hz = from_report(_read(build_dir / f"{NAME}.report.json"), board, counted)
-    # nextpnr is told to let it pass, so that the message can say by how much, and what would help.
-    if fmax_hz < core_hz:
-        raise _too_slow(subject, fmax_hz, core_hz, build_dir, pll=clock is not None)
+    with exclusive(build_dir):
+        on_phase(PHASES[0])
+        top = BoardTop(SpikeCore(design), board, divisor=divisor, early_exit=early_exit, pll=clock)
+        commands = _prepare(top, board, build_dir, seed, core_hz)
+        subject = f"{board.name}: {params.spec.shape}"
+        on_phase(PHASES[1])
+        _run(commands[0], build_dir, f"{NAME}.rpt")
+        counted = from_cells(_read(build_dir / f"{NAME}.stat.json"), board)
+        # Before place and route, which takes minutes, and fails with less to say.
+        counted.check(subject)
+        on_phase(PHASES[2])
+        _route(commands[1], build_dir, counted, subject)
+        used, fmax_hz = from_report(_read(build_dir / f"{NAME}.report.json"), board, counted)
+        # nextpnr lets it pass, so that the message can say by how much, and what would help.
+        if fmax_hz < core_hz:
+            raise _too_slow(subject, fmax_hz, core_hz, build_dir, pll=clock is not None)
 
-    on_phase(PHASES[3])
-    bitstream = _pack(commands[2:], build_dir, board)
-    return SynthResult(
-        digest=params.digest,
-        board=board.name,
-        part=board.part,
-        lanes=design.lanes,
-        early_exit=early_exit,
-        divisor=divisor,
-        bitstream=bitstream,
-        netlist=build_dir / f"{NAME}{_NETLIST[board.family]}",
-        log=build_dir / f"{NAME}.tim",
-        **_counts(used),
-        fmax_hz=fmax_hz,
-        clock_hz=core_hz,
-        seconds=time.monotonic() - start,
-        loaded_layers=() if design.learns else design.loaded_layers,
-    )
+        on_phase(PHASES[3])
+        bitstream = _pack(commands[2:], build_dir, board)
+        origin.write(bitstream, params, board)
+        return SynthResult(
+            digest=params.digest,
+            board=board.name,
+            part=board.part,
+            lanes=design.lanes,
+            early_exit=early_exit,
+            divisor=divisor,
+            bitstream=bitstream,
+            netlist=build_dir / f"{NAME}{_NETLIST[board.family]}",
+            log=build_dir / f"{NAME}.tim",
+            **_counts(used),
+            fmax_hz=fmax_hz,
+            clock_hz=core_hz,
+            seconds=time.monotonic() - start,
+            loaded_layers=() if design.learns else design.loaded_layers,
+        )
 
 
 def _require_room(params: Params, board: Board) -> None:
@@ -198,7 +202,7 @@ def _prepare(
     # The old one stays until there is another.
     bitstream = f"{NAME}{BITSTREAM_SUFFIX[board.family]}"
     for stale in [*build_dir.glob(f"{NAME}.*"), *build_dir.glob(f"{_NEW}.*")]:
-        if stale.name != bitstream:
+        if stale.name not in (bitstream, origin.path_of(build_dir / bitstream).name):
             stale.unlink(missing_ok=True)
     plan.extract(build_dir)
     commands: list[list[str]] = json.loads(plan.files[f"{plan.script}.json"])["commands"]

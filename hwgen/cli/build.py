@@ -9,6 +9,7 @@ from hwgen.cli import options as shared
 from hwgen.cli.console import err, facts, phases
 from hwgen.cli.design import Record, build_folder, choose
 from hwgen.cli.verb import Answer, verb
+from hwgen.files import free_folder
 from hwgen.model import folder as model_module
 from hwgen.network.params import Params
 
@@ -50,7 +51,7 @@ def build(options: BuildOptions) -> Answer:
         result = flow.build(
             choose(params, options.lanes, options.board),
             target,
-            build_dir=options.build_dir or build_folder(params, target),
+            build_dir=options.build_dir or free_folder(build_folder(params, target)),
             early_exit=options.early_exit,
             clock_hz=round(options.clock_mhz * 1e6) if options.clock_mhz else None,
             seed=options.seed,

@@ -18,21 +18,30 @@ def flash(
     bitstream: Annotated[
         Path | None, typer.Option(help="Default: what `hwgen build` left in build/NAME-BOARD.")
     ] = None,
+    any_bitstream: Annotated[
+        bool,
+        typer.Option("--any-bitstream", help="Do not ask whether it was made of this very model."),
+    ] = False,
     json: options.Json = False,
 ) -> None:
     """Load a bitstream onto a board that is connected: with iceprog, openFPGALoader or dfu-util.
 
+    Refused if the bitstream holds another model, or this one as it was before it was trained anew.
     Not tried on any board yet.
 
     Example: `hwgen flash mnist-up5k --board icebreaker`
     """
     from hwgen.boards import board as board_module
     from hwgen.build import flash as flow
+    from hwgen.build import origin
 
     target = board_module.load(board)
-    folder = build_folder(model_module.find(model).params(), target)
+    params = model_module.find(model).params()
+    folder = build_folder(params, target)
     chosen = bitstream or folder / f"top{board_module.BITSTREAM_SUFFIX[target.family]}"
     command = flow.command(target, chosen)
+    if not any_bitstream:
+        origin.check(chosen, params, target)
     err.print(" ".join(command), markup=False)
     flow.flash(target, chosen)
     if json:

@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any, TypeVar, get_type_hints
 
 from hwgen.cli.console import print_json
+from hwgen.model import folder as model_folder
 from hwgen.model.folder import ModelFolder
 
 Options = TypeVar("Options")
@@ -40,12 +41,14 @@ def verb(function: Callable[[Options], Answer | None]) -> Callable[..., None]:
 
     @wraps(function)
     def call(**given: Any) -> None:
+        if given.get("record"):  # before minutes of work
+            from hwgen.report import results
+
+            results.require_card(model_folder.find(given["model"]))
         answer = function(kind(**given))
         if answer is None:
             return
         if given.get("record") and answer.folder:
-            from hwgen.report import results
-
             results.record(answer.folder, answer.result)
         if given["json"]:
             print_json(answer.json)

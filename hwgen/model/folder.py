@@ -1,4 +1,4 @@
-"""Model folders: where they are, what is in them."""
+"""Model folders: where they are, what is in them. A path to a file means that file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,13 +11,21 @@ from hwgen.network.params import Params
 from hwgen.package_data import package_data
 from hwgen.schema import suggest
 
+PARAMS_NAME = "params.safetensors"
+
 
 @dataclass(frozen=True)
 class ModelFolder:
     """`models/NAME/`: recipe.toml, params.safetensors, vectors.safetensors, card.md; and
-    lessons.safetensors, if it learns."""
+    lessons.safetensors, if it learns.
+
+    params_name: of the parameter file in it. Vectors and the card of a folder belong to its
+    params.safetensors. Another file, NAME.safetensors, has its vectors in NAME.vectors.safetensors
+    and NAME.lessons.safetensors, if anywhere, and no card.
+    """
 
     path: Path
+    params_name: str = PARAMS_NAME
 
     @property
     def recipe_path(self) -> Path:
@@ -27,22 +35,31 @@ class ModelFolder:
     @property
     def params_path(self) -> Path:
         """Of the parameter file."""
-        return self.path / "params.safetensors"
+        return self.path / self.params_name
 
     @property
     def vectors_path(self) -> Path:
         """Of the test vectors."""
-        return self.path / "vectors.safetensors"
+        return self._beside("vectors")
 
     @property
     def learning_vectors_path(self) -> Path:
         """Of the learning vectors, of a network that learns."""
-        return self.path / "lessons.safetensors"
+        return self._beside("lessons")
 
     @property
     def card_path(self) -> Path:
         """Of the model's card."""
         return self.path / "card.md"
+
+    @property
+    def has_card(self) -> bool:
+        """Whether the card, and what is on record, are of this parameter file."""
+        return self.params_name == PARAMS_NAME
+
+    def _beside(self, what: str) -> Path:
+        stem = "" if self.has_card else f"{Path(self.params_name).stem}."
+        return self.path / f"{stem}{what}.safetensors"
 
     def params(self) -> Params:
         """The params, read and checked. Raises `ParamsError`."""
@@ -69,13 +86,18 @@ def shipped() -> list[str]:
 
 
 def find(name_or_path: str) -> ModelFolder:
-    """A model folder, a parameter file in one, or the name of a shipped model.
+    """A model folder, a parameter file, or the name of a shipped model.
 
     Raises `ParamsError` if it is none of them.
     """
     path = Path(name_or_path)
     if path.is_file():
-        return ModelFolder(path.parent)
+        if path.suffix == ".toml":
+            raise ParamsError(
+                f"{path}: a .toml file, expected a parameter file (.safetensors), a model folder "
+                "or the name of a shipped model; `hwgen train` makes parameters of a recipe"
+            )
+        return ModelFolder(path.parent, path.name)
     if path.is_dir():
         return ModelFolder(path)
     if name_or_path in shipped():
@@ -94,6 +116,8 @@ def find_recipe(name_or_path: str) -> Path:
     if path.is_dir():
         path = path / "recipe.toml"
     if path.is_file():
+        if path.suffix == ".safetensors":
+            raise RecipeError(f"{path}: a .safetensors file, expected a recipe (.toml)")
         return path
     if name_or_path in shipped():
         return package_data("models") / name_or_path / "recipe.toml"

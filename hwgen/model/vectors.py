@@ -25,11 +25,11 @@ from safetensors.numpy import save as to_safetensors
 from hwgen.errors import ParamsError
 from hwgen.files import reason, write_atomic
 from hwgen.network.params import Params
+from hwgen.network.params_file import VECTORS_KEY
 from hwgen.schema import short_repr
 
 MAX_CLASSES = 255  # labels are bytes; what is left says that there is none
 NO_LABEL_BYTE = 255  # in place of a label, in learning vectors
-_DIGEST_KEY = "hwgen-digest"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +54,7 @@ def save(vectors: Vectors, path: Path) -> None:
     Contract, section 8, has the tensors.
     """
     tensors = {name: np.ascontiguousarray(tensor) for name, tensor in _tensors(vectors).items()}
-    write_atomic(path, to_safetensors(tensors, {_DIGEST_KEY: vectors.digest}))
+    write_atomic(path, to_safetensors(tensors, {VECTORS_KEY: vectors.digest}))
 
 
 def _tensors(vectors: Vectors) -> dict[str, NDArray[Any]]:
@@ -98,7 +98,7 @@ def digest_of(path: Path) -> str:
     """Of which params a file is; "" if it cannot be read."""
     try:
         with safe_open(path, framework="np") as file:
-            return str((file.metadata() or {}).get(_DIGEST_KEY, ""))
+            return str((file.metadata() or {}).get(VECTORS_KEY, ""))
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError):
         return ""
 
@@ -114,7 +114,7 @@ def load(path: Path, params: Params, *, learns: bool = False) -> Vectors:
     field = spikes_field(multi_spike)
     try:
         with safe_open(path, framework="np") as file:
-            digest = (file.metadata() or {}).get(_DIGEST_KEY, "")
+            digest = (file.metadata() or {}).get(VECTORS_KEY, "")
             labels = file.get_tensor("labels")
             n = len(labels) if labels.ndim == 1 else 0
             inputs = file.get_tensor("inputs")

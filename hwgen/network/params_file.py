@@ -19,6 +19,7 @@ from hwgen.network.params import FORMAT, KINDS, Params
 from hwgen.network.spec import NetworkSpec
 
 HEADER_KEY = "hwgen"  # the only metadata key, so that the file is the same byte for byte
+VECTORS_KEY = "hwgen-digest"  # that of vectors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,7 +100,12 @@ def load(path: Path) -> Params:
 
 def _read_header(metadata: Mapping[str, str], path: Path) -> _Header:
     if HEADER_KEY not in metadata:
-        raise ParamsError(f"{path}: no {HEADER_KEY!r} header: not an hwgen parameter file")
+        what = (
+            "holds test vectors, not parameters; give the model folder or its params.safetensors"
+            if VECTORS_KEY in metadata
+            else f"no {HEADER_KEY!r} header: not an hwgen parameter file"
+        )
+        raise ParamsError(f"{path}: {what}")
     try:
         table = json.loads(metadata[HEADER_KEY])
     except (ValueError, RecursionError) as error:

@@ -9,8 +9,8 @@ from hwgen.build.synthesis import SynthResult
 from hwgen.data.for_network import check_recordable
 from hwgen.errors import ResultsError
 from hwgen.evaluation.accuracy import Evaluation
-from hwgen.files import reason, write_atomic
-from hwgen.model.folder import ModelFolder
+from hwgen.files import exclusive, reason, write_atomic
+from hwgen.model.folder import PARAMS_NAME, ModelFolder
 from hwgen.network.params import Params
 from hwgen.protocol.words import VERSION
 from hwgen.report.card import lanes_text, render
@@ -34,29 +34,52 @@ def record(
     """Add a result to the model's `results.json` and write its card anew.
 
     Results of other params than those in the folder are dropped: they say nothing about these.
-    Raises `DataError` if it is an accuracy, but not of the model's own test set.
+    Raises `DataError` if it is an accuracy, but not of the model's own test set; `ResultsError` if
+    the result is of other params than the folder holds now, or of a file that has no card.
     """
+    with exclusive(folder.path, wait=True):  # another run may add to the same file
+        params = _own(folder, result.digest)
+        if isinstance(result, Evaluation):
+            check_recordable(params, result)
+        path = folder.path / RESULTS
+        kept = of(folder, params)
+        if isinstance(result, Evaluation):
+            kept["evaluation"] = result.to_json()
+        elif isinstance(result, EqualityResult):
+            name, entry = _equality(result)
+            kept[name] = entry
+        else:
+            kept[f"synth {result.board}"] = _synth(result)
+        try:
+            text = render(params, kept)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ResultsError(
+                f"{path}: damaged ({type(error).__name__}: {reason(error)}): the card cannot be "
+                "written; remove it, and record again"
+            ) from None
+        write_atomic(path, json.dumps(kept, indent=1, sort_keys=True) + "\n")
+        write_atomic(folder.card_path, text)
+
+
+def _own(folder: ModelFolder, digest: str) -> Params:
+    """The params whose card the folder has. Raises `ResultsError` if `digest` is of others."""
+    require_card(folder)
     params = folder.params()
-    if isinstance(result, Evaluation):
-        check_recordable(params, result)
-    path = folder.path / RESULTS
-    kept = of(folder, params)
-    if isinstance(result, Evaluation):
-        kept["evaluation"] = result.to_json()
-    elif isinstance(result, EqualityResult):
-        name, entry = _equality(result)
-        kept[name] = entry
-    else:
-        kept[f"synth {result.board}"] = _synth(result)
-    try:
-        text = render(params, kept)
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+    if params.digest != digest:
         raise ResultsError(
-            f"{path}: damaged ({type(error).__name__}: {reason(error)}): the card cannot be "
-            "written; remove it, and record again"
-        ) from None
-    write_atomic(path, json.dumps(kept, indent=1, sort_keys=True) + "\n")
-    write_atomic(folder.card_path, text)
+            f"{folder.params_path}: holds {params.digest[:16]} now, but the result is of "
+            f"{digest[:16]}: the file was replaced meanwhile; nothing is recorded, run it again"
+        )
+    return params
+
+
+def require_card(folder: ModelFolder) -> None:
+    """Raise `ResultsError` if the folder's card is of another parameter file."""
+    if not folder.has_card:
+        raise ResultsError(
+            f"{folder.params_path}: --record is refused: the card is of the folder's "
+            f"{PARAMS_NAME}; leave --record out"
+        )
 
 
 def of(folder: ModelFolder, params: Params) -> dict[str, Any]:

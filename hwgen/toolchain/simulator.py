@@ -6,6 +6,7 @@ environment and the module path of whoever calls it, and ends the process on fai
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -42,7 +43,7 @@ def run_bench(
     """Build and run; returns what the bench wrote to `result.json`.
 
     The bench finds its job in the folder HWGEN_JOB, which is `job_dir`; it may count what it has
-    done in the file `progress` there. Raises `ToolError` if there is no result.
+    done in the file `progress` there. Raises `ToolError` if there is no result of this very run.
 
     bench: module of `sim/`. top: the Verilog module. n_total: for `on_progress` only.
     """
@@ -60,6 +61,7 @@ def run_bench(
     }
     write_atomic(job_dir / "bench.json", json.dumps(request, indent=1))
     environment = {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}
+    environment["HWGEN_RUN"] = mark = secrets.token_hex(16)
     log = job_dir / "sim.log"
     command = [sys.executable, "-m", "hwgen.toolchain.simulator", str(job_dir / "bench.json")]
     with log.open("wb") as output:
@@ -74,7 +76,10 @@ def run_bench(
     result = job_dir / "result.json"
     if not result.is_file():
         raise ToolError(f"{bench} on {simulator} compared nothing: {last_words(log)}; log: {log}")
-    return json.loads(result.read_text())
+    found = json.loads(result.read_text())
+    if found.pop("run", None) != mark:
+        raise ToolError(f"{result}: is of another run, which works in this folder, too; run again")
+    return found
 
 
 def require(simulator: Simulator) -> None:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from hwgen.errors import ToolError
+from hwgen.files import exclusive
 from hwgen.hdl.verilog import TOP
 from hwgen.progress import Progress
 from hwgen.toolchain.simulator import Simulator, run_bench, waveform
@@ -27,19 +28,20 @@ def run(
 
     `on_progress` is called with the number of samples done and to do, of all passes. A mismatch is
     reported, not raised: see `check`; it is run again to record a waveform. Raises `ToolError` if
-    the simulator fails or compares nothing.
+    the simulator fails or compares nothing, `HwgenError` if another run works in the folder.
     """
     job.require_samples("cosim")
-    job.write(job.text())
-    started = time.monotonic()
-    outcome = simulate(job, simulator, on_progress)
-    result = verdict(job, simulator, outcome, seconds=time.monotonic() - started)
-    if result.mismatch:
-        with suppress(ToolError):  # the verdict stands, with or without a picture of it
-            simulate(job, simulator, None, waves=True)
-        path = str(waveform(job.build_dir, TOP) or "")
-        result = replace(result, mismatch=replace(result.mismatch, waveform=path))
-    return result
+    with exclusive(job.build_dir):
+        job.write(job.text())
+        started = time.monotonic()
+        outcome = simulate(job, simulator, on_progress)
+        result = verdict(job, simulator, outcome, seconds=time.monotonic() - started)
+        if result.mismatch:
+            with suppress(ToolError):  # the verdict stands, with or without a picture of it
+                simulate(job, simulator, None, waves=True)
+            path = str(waveform(job.build_dir, TOP) or "")
+            result = replace(result, mismatch=replace(result.mismatch, waveform=path))
+        return result
 
 
 def simulate(

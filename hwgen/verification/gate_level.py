@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from hwgen.boards.board import Board, Family
 from hwgen.build.synthesis import NAME, SynthResult
 from hwgen.errors import MismatchError, ToolError
-from hwgen.files import write_atomic
+from hwgen.files import exclusive, write_atomic
 from hwgen.hdl.top import TOP, uart_verilog
 from hwgen.network.design import Design
 from hwgen.network.params import Params
@@ -193,15 +193,16 @@ def _run(params: Params, inputs: NDArray[np.uint8], job: _Job, job_dir: Path) ->
         "early_exit": job.early_exit,
         "lanes": job.lanes,
     }
-    write_folder(job_dir, params, inputs, bench_job)
-    result = run_bench(
-        "tb_top",
-        top=job.top,
-        sources=job.sources,
-        job_dir=job_dir,
-        # Icarus cannot parse the default port values of yosys's iCE40 models.
-        defines={"NO_ICE40_DEFAULT_ASSIGNMENTS": "1"},
-    )
+    with exclusive(job_dir):
+        write_folder(job_dir, params, inputs, bench_job)
+        result = run_bench(
+            "tb_top",
+            top=job.top,
+            sources=job.sources,
+            job_dir=job_dir,
+            # Icarus cannot parse the default port values of yosys's iCE40 models.
+            defines={"NO_ICE40_DEFAULT_ASSIGNMENTS": "1"},
+        )
     if result["mismatch"] is not None:
         found = result["mismatch"]
         raise MismatchError(

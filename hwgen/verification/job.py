@@ -79,7 +79,7 @@ class Job:
         """Write the folder: core.v, params.safetensors, inputs.npy, labels.npy, job.json.
 
         `text`: that of `text`; `library`: what it was compiled to. Returns what is in job.json,
-        which is the same only of the same job.
+        which is the same only of the same job; its `id` is a sum of all that the job is.
         """
         labels = None if self.labels is None else np.asarray(self.labels, np.int64)
         job = {
@@ -91,6 +91,9 @@ class Job:
             "passes": [asdict(one) for one in self.passes],
             "inputs": hashlib.sha256(self.inputs.tobytes()).hexdigest(),
         }
+        asked = json.dumps(job, sort_keys=True).encode() + text.encode()
+        asked += b"" if labels is None else labels.tobytes()
+        job["id"] = hashlib.sha256(asked).hexdigest()
         write_atomic(self.build_dir / "core.v", text)
         write_folder(self.build_dir, self.params, self.inputs, job)
         if labels is not None:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from hwgen.errors import ToolError
-from hwgen.files import verify_checksum, with_checksum, write_atomic
+from hwgen.files import exclusive, verify_checksum, with_checksum, write_atomic
 from hwgen.progress import Progress
 from hwgen.verification import compiled_core
 from hwgen.verification import worker as work
@@ -39,33 +39,34 @@ def run(
 
     `n_processes`: as many as there are cores, by default; one if it learns. `resume`: chunks
     that an earlier run, of the same job, has found equal are not run again. A mismatch is reported,
-    not raised: see `check`. Raises `ToolError`.
+    not raised: see `check`. Raises `ToolError`, `HwgenError` if another run works in the folder.
     """
     job.require_samples("verify")
-    started = time.monotonic()
-    on_phase("Verilog")
-    text = job.text()
-    library = compiled_core.library(text, job.params.spec.layers, on_phase=on_phase)
-    compiled = time.monotonic()
-    written = job.write(text, library=library)
-    on_phase("compare")
-    if job.learns:
-        outcome = _learning(job.build_dir, len(job.inputs), on_progress)
-        return verdict(job, "cxxrtl", outcome, seconds=time.monotonic() - started)
-    (only,) = job.passes
-    n, n_processes = only.n_samples or 0, n_processes or os.cpu_count() or 1
-    done = _Done(job.build_dir / DONE, written, resume)
-    n_resumed = done.n_samples
-    results = _chunks(job.build_dir, n, done, n_processes, on_progress)
-    speed = Speed(
-        n_resumed=n_resumed,
-        golden_images_per_s=_n_samples(results) / sum(result["golden_s"] for result in results),
-        core_images_per_s=_n_samples(results) / sum(result["core_s"] for result in results),
-        n_processes=n_processes,
-        compile_s=compiled - started,
-    )
-    seconds = time.monotonic() - started
-    return verdict(job, "cxxrtl", [_joined(results)], seconds=seconds, speed=speed)
+    with exclusive(job.build_dir):
+        started = time.monotonic()
+        on_phase("Verilog")
+        text = job.text()
+        library = compiled_core.library(text, job.params.spec.layers, on_phase=on_phase)
+        compiled = time.monotonic()
+        written = job.write(text, library=library)
+        on_phase("compare")
+        if job.learns:
+            outcome = _learning(job.build_dir, len(job.inputs), on_progress)
+            return verdict(job, "cxxrtl", outcome, seconds=time.monotonic() - started)
+        (only,) = job.passes
+        n, n_processes = only.n_samples or 0, n_processes or os.cpu_count() or 1
+        done = _Done(job.build_dir / DONE, written, resume)
+        n_resumed = done.n_samples
+        results = _chunks(job.build_dir, n, done, n_processes, on_progress)
+        speed = Speed(
+            n_resumed=n_resumed,
+            golden_images_per_s=_n_samples(results) / sum(result["golden_s"] for result in results),
+            core_images_per_s=_n_samples(results) / sum(result["core_s"] for result in results),
+            n_processes=n_processes,
+            compile_s=compiled - started,
+        )
+        seconds = time.monotonic() - started
+        return verdict(job, "cxxrtl", [_joined(results)], seconds=seconds, speed=speed)
 
 
 def _n_samples(results: Sequence[dict[str, Any]]) -> int:
@@ -90,6 +91,10 @@ class _Done:
         return _n_samples(self.results)
 
     @property
+    def job_id(self) -> str:
+        return str(self._job["id"])
+
+    @property
     def starts(self) -> set[int]:
         return {result["start"] for result in self.results}
 
@@ -106,7 +111,7 @@ def _chunks(
     chunks = [(start, min(start + CHUNK, n)) for start in range(0, n, CHUNK)]
     left = [chunk for chunk in chunks if chunk[0] not in done.starts]
     results = list(done.results)
-    for result in work.run(job_dir, left, n_processes):
+    for result in work.run(job_dir, done.job_id, left, n_processes):
         results.append(result)
         if not result["mismatch"]:
             done.add(result)

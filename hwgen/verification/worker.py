@@ -33,13 +33,16 @@ Chunk = tuple[int, int]  # samples start .. stop - 1
 _ONE_THREAD = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL")}
 
 
-def run(job_dir: Path, chunks: Sequence[Chunk], n_processes: int) -> Iterator[dict[str, Any]]:
+def run(
+    job_dir: Path, job_id: str, chunks: Sequence[Chunk], n_processes: int
+) -> Iterator[dict[str, Any]]:
     """Results of chunks, as they get ready; see `_Worker.run` for what a result holds.
 
     After a mismatch no chunk is begun, but those begun are finished. They are begun in order, so
     the first chunk with a mismatch is always among the results.
     The folder holds `params.safetensors`, `inputs.npy` and
-    `job.json`, as `hwgen.verification.job` writes them, of one pass. Raises `ToolError`.
+    `job.json`, as `hwgen.verification.job` writes them, of one pass; `job_id` is the `id` in it.
+    Raises `ToolError`, also if what comes back is of another job.
     """
     waiting = deque(chunks)
     log = job_dir / "chunks.log"
@@ -58,6 +61,8 @@ def run(job_dir: Path, chunks: Sequence[Chunk], n_processes: int) -> Iterator[di
                 raise ToolError(f"a process of verify died (status {child.wait()}); see {log}")
             if "error" in answer:
                 raise ToolError(answer["error"])
+            if answer["job"] != job_id:
+                raise ToolError(f"{job_dir}: another job was written here meanwhile; run again")
             if answer["mismatch"]:
                 waiting.clear()
             if waiting:
@@ -94,6 +99,7 @@ class _Worker:
 
     def __init__(self, job_dir: Path) -> None:
         job = json.loads((job_dir / "job.json").read_text())
+        self._job_id = job["id"]
         self._params = params_file.load(job_dir / "params.safetensors")
         self._inputs = np.load(job_dir / "inputs.npy", mmap_mode="r")
         self._golden = Golden(self._params)
@@ -123,6 +129,7 @@ class _Worker:
         found = compare(self._params, inputs, trace, recording, early_exit=early_exit)
         latency = recording.decided.astype(np.int64) - recording.started.astype(np.int64)
         return {
+            "job": self._job_id,
             "start": start,
             "stop": stop,
             "n_compared": found.n_compared,

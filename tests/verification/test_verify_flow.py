@@ -167,7 +167,7 @@ def test_comparing_nothing_is_refused(net, inputs, tmp_path):
 
 def test_a_process_that_dies_is_an_error(net, inputs, tmp_path):
     with pytest.raises(ToolError, match=r"^a process of verify died \(status 1\); see .*log$"):
-        list(worker.run(tmp_path, [(0, 10)], 2))
+        list(worker.run(tmp_path, "", [(0, 10)], 2))
     assert "job.json" in (tmp_path / "chunks.log").read_text()
 
 
@@ -178,7 +178,7 @@ def test_a_process_says_what_is_wrong(net, inputs, tmp_path):
     library.write_bytes(b"half")
     (tmp_path / "job.json").write_text(json.dumps(written | {"library": str(library)}))
     with pytest.raises(ToolError, match=r"core\.so: not a compiled core"):
-        list(worker.run(tmp_path, [(0, 1)], 1))
+        list(worker.run(tmp_path, written["id"], [(0, 1)], 1))
 
 
 def test_the_comparing_side_knows_no_hdl():

@@ -1,11 +1,11 @@
 """Networks of two-phase layers: each takes in a whole sample, then fires. `docs/phased.md`.
 
 When a two-phase layer fires, its potentials rise by their drive, a constant a channel. So a spike
-that comes s steps before the last possible one says how far the potential was above a limit, in drives:
-its **activation**, 0 (never) to n_steps. dt/dV = -1 / drive is exact, and STiDi-BP's displacement
-of spike times is the gradient itself. With the ramp as PSP a spike counts its activation times its
-weight at the end of the sample, so training computes with activations, once a
-layer, and not with steps.
+that comes s steps before the last possible one says how far the potential was above a limit, in
+drives: its **activation**, 0 (never) to n_steps. dt/dV = -1 / drive is exact, and
+STiDi-BP's displacement of spike times is the gradient itself. With the ramp as PSP a spike counts
+its activation times its weight at the end of the sample, so training computes with activations,
+once a layer, and not with steps.
 """
 
 from collections.abc import Iterable
