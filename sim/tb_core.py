@@ -306,7 +306,7 @@ async def core_equals_golden(dut) -> None:
             options
             | board.to_json()
             | {"latency_cycles": latencies, "n_cycles": bench.cycle}
-            | {"decisions": bench.labels}
+            | {"decisions": bench.labels, "undecided": board.trace.undecided.tolist()}
         )
         outcome.write(JOB, {"passes": passes})
         if board.mismatch:

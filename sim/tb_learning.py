@@ -169,6 +169,7 @@ async def core_learns_as_golden(dut) -> None:
             board.to_json()
             | {
                 "decisions": bench.labels,
+                "undecided": board.trace.undecided.tolist(),
                 "waits": [after - max(result, step) for result, step, after in waits],
                 "n_written": expected.n_written,
                 "n_cycles": last - first,

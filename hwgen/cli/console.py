@@ -100,5 +100,10 @@ def facts(title: str, rows: Sequence[tuple[str, Any]]) -> None:
     out.print(result)
 
 
+def undecided(n: int) -> str:
+    """What a table says of samples that are never right, as nothing was decided."""
+    return f"{n} undecided: no output fires, and all potentials are equal"
+
+
 def percent(fraction: float | None) -> str:
     return "-" if fraction is None else f"{100 * fraction:.2f} %"

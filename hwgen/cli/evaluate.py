@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwgen.cli import options as shared
-from hwgen.cli.console import bar, facts, percent
+from hwgen.cli.console import bar, facts, percent, undecided
 from hwgen.cli.verb import Answer, verb
 from hwgen.model import folder as model_module
 from hwgen.network.params import Params
@@ -59,6 +59,7 @@ def _tell(params: Params, result: "Evaluation", doubt: str) -> None:
         f"{params.name} on {result.dataset}",
         [
             ("accuracy", f"{percent(result.accuracy)} ({result.n_correct} of {result.n_images})"),
+            *([("undecided", undecided(result.n_undecided))] if result.n_undecided else []),
             ("decision step", f"{result.decision_step:.2f} of {params.spec.n_steps}, on average"),
             ("decided by a spike", percent(result.decided_by_spike)),
             ("input spikes", f"{result.n_input_spikes:.1f} an image"),

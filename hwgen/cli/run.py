@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwgen.cli import options as shared
-from hwgen.cli.console import bar, facts, percent, phases, table
+from hwgen.cli.console import bar, facts, percent, phases, table, undecided
 from hwgen.cli.design import BoardOption, choose
 from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
@@ -172,6 +172,8 @@ def _tell(params: Params, batch: "Batch", result: "RunResult", output: Path | No
     ]
     if result.n_correct is not None:
         correct = f"{result.n_correct} of {n}, {percent(result.n_correct / n)}"
+        if result.n_undecided:
+            correct += f"; {undecided(result.n_undecided)}"
         lines.insert(0, ("correct", correct))
     if result.learnt:
         lines.append(("learnt", f"params {result.learnt.digest[:16]}, {output or 'not written'}"))

@@ -18,7 +18,11 @@ from hwgen.progress import Progress
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """Golden on a data set. Times are in steps; counts are means per image."""
+    """Golden on a data set. Times are in steps; counts are means per image.
+
+    Undecided images (`hwgen.golden.network.Trace`) are counted apart: they are never right, and in
+    no row of `confusion`.
+    """
 
     digest: str
     dataset: str
@@ -35,6 +39,7 @@ class Evaluation:
     )
     confusion: tuple[tuple[int, ...], ...]  # [label][decision]
     images_per_s: float
+    n_undecided: int = 0
     split: str = ""  # as of `Dataset`, what the samples are, for `doubt`
     split_seed: int | None = None
 
@@ -56,13 +61,15 @@ def evaluate(params: Params, dataset: Dataset, on_progress: Progress | None = No
     check_input(params, dataset)
     spec, started, golden = params.spec, time.perf_counter(), Golden(params)
     confusion = np.zeros((spec.n_classes, spec.n_classes), np.int64)
-    n_by_spike = n_inputs = n_fired = n_ops = sum_steps = 0
+    n_by_spike = n_inputs = n_fired = n_ops = sum_steps = n_undecided = 0
     n_rate = 0.0
     for start in range(0, len(dataset), golden.batch_size):
         part = slice(start, start + golden.batch_size)
         inputs = encoded(dataset, spec, part)
         trace = golden.run(inputs)
-        np.add.at(confusion, (dataset.labels[part], trace.decisions), 1)
+        said = ~trace.undecided
+        np.add.at(confusion, (dataset.labels[part][said], trace.decisions[said]), 1)
+        n_undecided += int(trace.undecided.sum())
         by_spike = trace.decision_steps < spec.n_steps
         n_by_spike += int(by_spike.sum())
         sum_steps += int(trace.decision_steps[by_spike].sum())
@@ -88,6 +95,7 @@ def evaluate(params: Params, dataset: Dataset, on_progress: Progress | None = No
         n_rate_additions=n_rate / n,
         confusion=tuple(tuple(int(count) for count in row) for row in confusion),
         images_per_s=n / (time.perf_counter() - started),
+        n_undecided=n_undecided,
         split=dataset.split,
         split_seed=dataset.split_seed,
     )

@@ -1,6 +1,6 @@
 """The whole network, sample by sample or in batches, with everything a test wants to compare."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,7 +24,9 @@ class Trace:
     uint8 [n, n_steps, n_post] of 0 and 1; potentials: one int64 [n, n_post] a layer, at the
     end of the sample ([n, 0] of a pooling layer); decisions: int64 [n]; decision_steps: uint8 [n]
     (`n_steps`: nothing fired, decided by potential); synaptic_ops: int64 [n, n_layers], how often a
-    weight was added to a neuron, counting those that have fired already.
+    weight was added to a neuron, counting those that have fired already. undecided: bool [n], of
+    samples in which no output fires and all its potentials are equal in the end: the core answers
+    0, as it must answer something, but nothing was heard.
     """
 
     spike_times: tuple[NDArray[np.uint8], ...]
@@ -32,6 +34,12 @@ class Trace:
     decisions: NDArray[np.int64]
     decision_steps: NDArray[np.uint8]
     synaptic_ops: NDArray[np.int64]
+    undecided: NDArray[np.bool_]
+
+    def right(self, labels: NDArray[np.integer]) -> NDArray[np.bool_]:
+        """Whether each sample was decided, and as its label int [n] says: bool [n]."""
+        right: NDArray[np.bool_] = (self.decisions == labels) & ~self.undecided
+        return right
 
 
 def joined(traces: Sequence[Trace]) -> Trace:
@@ -45,6 +53,7 @@ def joined(traces: Sequence[Trace]) -> Trace:
         decisions=np.concatenate([trace.decisions for trace in traces]),
         decision_steps=np.concatenate([trace.decision_steps for trace in traces]),
         synaptic_ops=np.concatenate([trace.synaptic_ops for trace in traces]),
+        undecided=np.concatenate([trace.undecided for trace in traces]),
     )
 
 
@@ -99,6 +108,7 @@ class Golden:
             decisions=_first_spike(times, last.at_spike, last.potential, n_steps),
             decision_steps=times.min(axis=1),
             synaptic_ops=np.stack([trace.synaptic_ops for trace in traces], axis=1),
+            undecided=(times == n_steps).all(axis=1) & _all_equal(last.potential),
         )
 
     def _run_spikes(self, spikes: NDArray[np.uint8]) -> Trace:
@@ -116,6 +126,7 @@ class Golden:
             else last.potential.argmax(axis=1),
             decision_steps=np.full(len(spikes), self._spec.n_steps, np.uint8),
             synaptic_ops=np.stack([trace.synaptic_ops for trace in traces], axis=1),
+            undecided=~spikes.any(axis=(1, 2)) & _all_equal(last.potential),
         )
 
     def set_weights(self, index: int, rows: NDArray[np.integer], weights: NDArray[np.int8]) -> None:
@@ -136,11 +147,32 @@ class Golden:
         batch_size: samples at once, if not `self.batch_size`. Of no samples, int64 [0].
         """
         batch_size = batch_size or self.batch_size
-        chunks = [
-            self.run(spike_times[start : start + batch_size]).decisions
-            for start in range(0, len(spike_times), batch_size)
-        ]
+        chunks = [trace.decisions for trace in self._traces(spike_times, batch_size)]
         return np.concatenate(chunks) if chunks else np.zeros(0, np.int64)
+
+    def right(
+        self, spike_times: NDArray[np.uint8], labels: NDArray[np.integer]
+    ) -> NDArray[np.bool_]:
+        """Whether each of any number of samples is decided as its label int [n] says: bool [n].
+
+        In bounded memory. Undecided samples never are (`Trace`).
+        """
+        parts, start = [np.zeros(0, bool)], 0
+        for trace in self._traces(spike_times, self.batch_size):
+            stop = start + len(trace.decisions)
+            parts.append(trace.right(labels[start:stop]))
+            start = stop
+        return np.concatenate(parts)
+
+    def _traces(self, spike_times: NDArray[np.uint8], batch_size: int) -> Iterator[Trace]:
+        for start in range(0, len(spike_times), batch_size):
+            yield self.run(spike_times[start : start + batch_size])
+
+
+def _all_equal(potential: NDArray[np.integer]) -> NDArray[np.bool_]:
+    """Of each sample, whether its outputs [n, n_classes] have one potential."""
+    equal: NDArray[np.bool_] = (potential == potential[:, :1]).all(axis=1)
+    return equal
 
 
 def _first_spike(

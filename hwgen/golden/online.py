@@ -15,9 +15,11 @@ _LONGEST_RUN = 64  # samples run at once, in the hope that none of them changes 
 
 @dataclass(frozen=True)
 class Progress:
-    """Of n samples: decisions int64 [n], before the sample is learnt; how many changed a weight."""
+    """Of n samples: decisions int64 [n], each before its sample is learnt; right: bool [n], whether
+    it was decided, and as the label says; how many changed a weight."""
 
     decisions: NDArray[np.int64]
+    right: NDArray[np.bool_]
     n_updates: int
 
 
@@ -71,7 +73,7 @@ class OnlineNetwork:
         `NO_LABEL` samples are none of these: give them to `train_sample`. `Progress` has the
         decisions from before each training sample.
         """
-        decisions, n_updates, done = [], 0, 0
+        decisions, right, n_updates, done = [np.zeros(0, np.int64)], [np.zeros(0, bool)], 0, 0
         while done < len(inputs):
             ahead = inputs[done : done + self._run]
             trace = self._golden.run(ahead)
@@ -80,10 +82,12 @@ class OnlineNetwork:
                 changed = self._train_sample(ahead, trace, n_used, int(labels[done + n_used]))
                 n_used += 1
             decisions.append(trace.decisions[:n_used])
+            wanted = labels[done : done + n_used]
+            right.append((wanted == decisions[-1]) & ~trace.undecided[:n_used])
             done, n_updates = done + n_used, n_updates + changed
             # As many as the last run got through: where much is learnt, little is run in vain.
             self._run = max(1, n_used) if changed else min(_LONGEST_RUN, 2 * self._run)
-        return Progress(np.concatenate(decisions) if decisions else np.zeros(0, int), n_updates)
+        return Progress(np.concatenate(decisions), np.concatenate(right), n_updates)
 
     def train_sample(self, inputs: NDArray[np.uint8], label: int) -> Trace:
         """One sample, spike times uint8 [n_inputs]; returns what it did before it was learnt.

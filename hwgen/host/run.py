@@ -14,7 +14,7 @@ from hwgen.data.for_network import check_input, data_of, doubt
 from hwgen.data.inputs import encode_images, encode_recordings, encoded
 from hwgen.errors import DataError, LinkError, MismatchError
 from hwgen.golden import Golden
-from hwgen.golden.network import joined
+from hwgen.golden.network import Trace, joined
 from hwgen.golden.online import OnlineNetwork
 from hwgen.host import Device
 from hwgen.network.params import Params
@@ -31,6 +31,7 @@ class RunResult:
     expected: tuple[int, ...]  # golden's decisions
     n_different: int  # decisions, steps or shadow weights that are not golden's
     n_correct: int | None  # None: labels were not given
+    n_undecided: int  # in which no output fires and all potentials are equal: never correct
     cycles_per_sample: float  # in which the core had one inside
     n_dropped: int  # frames that the line has damaged
     samples_per_s: float  # of the whole conversation
@@ -143,21 +144,23 @@ def run(
     n = len(batch.inputs)
     counters = device.counters(n)
     learnt = device.read_weights() if learns else None
-    expected, steps, online = _golden(before, batch)
+    trace, online = _golden(before, batch)
+    expected, steps = trace.decisions, trace.decision_steps.astype(np.int64)
     n_different = int((answers.decisions != expected).sum() + (answers.steps != steps).sum())
     if online and learnt:
         n_different += sum(
             int((learnt.shadows[index] != online.shadows(index)).sum())
             for index in params.spec.learning_layers
         )
-    known = batch.classes is not None
+    known, right = batch.classes is not None, answers.decisions == batch.classes
     return RunResult(
         digest=params.digest,
         decisions=tuple(answers.decisions.tolist()),
         steps=tuple(answers.steps.tolist()),
         expected=tuple(expected.tolist()),
         n_different=n_different,
-        n_correct=int((answers.decisions == batch.classes).sum()) if known else None,
+        n_correct=int((right & ~trace.undecided).sum()) if known else None,
+        n_undecided=int(trace.undecided.sum()),
         cycles_per_sample=counters[Register.CYCLES] / n,
         n_dropped=device.line.n_dropped,
         samples_per_s=n / max(seconds, 1e-9),
@@ -165,14 +168,10 @@ def run(
     )
 
 
-def _golden(
-    params: Params, batch: Batch
-) -> tuple[NDArray[np.int64], NDArray[np.int64], OnlineNetwork | None]:
-    """Decisions and their steps; the online network, if it learns."""
+def _golden(params: Params, batch: Batch) -> tuple[Trace, OnlineNetwork | None]:
+    """What happens in each sample; the online network, if it learns."""
     if batch.labels is None:
-        trace = Golden(params).run(batch.inputs)
-        return trace.decisions.astype(np.int64), trace.decision_steps.astype(np.int64), None
+        return Golden(params).run(batch.inputs), None
     online = OnlineNetwork(params)
     taught = zip(batch.inputs, batch.labels.tolist(), strict=True)
-    whole = joined([online.train_sample(times, label) for times, label in taught])
-    return whole.decisions.astype(np.int64), whole.decision_steps.astype(np.int64), online
+    return joined([online.train_sample(times, label) for times, label in taught]), online

@@ -134,8 +134,8 @@ class _Run:
 
     def note(self, n_learnt: int, online: float, n_updates: int) -> None:
         """A point of the curve."""
-        decisions = Golden(self.online.params).decide(self._tests)
-        accuracy = float((decisions == self._test_labels).mean())
+        golden = Golden(self.online.params)
+        accuracy = float(golden.right(self._tests, self._test_labels).mean())
         self.curve.append(
             CurvePoint(
                 n_learnt=n_learnt,
@@ -152,7 +152,7 @@ class _Run:
         labels, started = self._labels[chosen], time.perf_counter()
         progress = self.online.learn(self._inputs[chosen], labels)
         self.seconds += time.perf_counter() - started
-        online = float((progress.decisions == labels).mean())
+        online = float(progress.right.mean())
         self.note(n_learnt, online, self.curve[-1].n_updates + progress.n_updates)
         if self._config.checkpoint:
             onchip_checkpoint.save(

@@ -78,11 +78,18 @@ def _evaluation_lines(evaluation: dict[str, Any]) -> list[str]:
     return [
         "",
         f"Golden on the whole test set: {evaluation['n_correct']} of {evaluation['n_images']} "
-        f"images right; {100 * evaluation['decided_by_spike']:.2f} % decided by a spike, at step "
+        f"images right{_undecided(evaluation)}; "
+        f"{100 * evaluation['decided_by_spike']:.2f} % decided by a spike, at step "
         f"{evaluation['decision_step']:.2f} on average, the others by the potential at the end. "
         f"{evaluation['n_input_spikes']:.1f} input spikes and {evaluation['n_spikes']:.1f} spikes "
         "an image.",
     ]
+
+
+def _undecided(entry: dict[str, Any]) -> str:
+    """What a card says of undecided samples, if there are any; older results do not know."""
+    n = entry.get("n_undecided", 0)
+    return f", {n} undecided" if n else ""
 
 
 def _work_lines(params: Params, evaluation: dict[str, Any]) -> list[str]:
@@ -154,7 +161,8 @@ def _verify_lines(verified: dict[str, dict[str, Any]]) -> list[str]:
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {lanes} | {r['n_samples']} | {'-' if r['n_correct'] is None else r['n_correct']} "
+        f"| {lanes} | {r['n_samples']} | {'-' if r['n_correct'] is None else r['n_correct']}"
+        f"{_undecided(r)} "
         f"| {r['n_compared']:,} | {r['n_mismatches']} | {r['latency_mean']:,.0f} "
         f"| {r['latency_worst']:,} | {r['cycles_per_sample']:,.0f} |"
         for lanes, r in verified.items()

@@ -32,10 +32,11 @@ class Inference:
     source: str  # which samples
     confusion: NDArray[np.int64]  # [label, decision]
     steps: NDArray[np.int64]  # [n_steps + 1]: samples decided in each; the last: in the end
+    n_undecided: int  # in no row of `confusion`, and never right
 
     @property
     def accuracy(self) -> float:
-        return float(np.trace(self.confusion) / self.confusion.sum())
+        return float(np.trace(self.confusion) / (self.confusion.sum() + self.n_undecided))
 
 
 def write(
@@ -135,15 +136,17 @@ def _answers(
 ) -> Inference:
     spec, golden = params.spec, Golden(params)
     confusion = np.zeros((spec.n_classes, spec.n_classes), np.int64)
-    steps = np.zeros(spec.n_steps + 1, np.int64)
+    steps, n_undecided = np.zeros(spec.n_steps + 1, np.int64), 0
     for start in range(0, len(inputs), golden.batch_size):
         part = slice(start, start + golden.batch_size)
         trace = golden.run(inputs[part])
-        np.add.at(confusion, (labels[part], trace.decisions), 1)
+        said = ~trace.undecided
+        np.add.at(confusion, (labels[part][said], trace.decisions[said]), 1)
         np.add.at(steps, trace.decision_steps, 1)
+        n_undecided += int(trace.undecided.sum())
         if on_progress:
             on_progress(min(part.stop, len(inputs)), len(inputs))
-    return Inference(source=source, confusion=confusion, steps=steps)
+    return Inference(source=source, confusion=confusion, steps=steps, n_undecided=n_undecided)
 
 
 def _curve(folder: ModelFolder, params: Params) -> str:

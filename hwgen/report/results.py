@@ -23,7 +23,7 @@ _COSIM_KEPT = (
 )
 _VERIFY_KEPT = (
     *("digest", "lanes", "early_exit", "n_samples", "n_correct", "n_compared", "n_mismatches"),
-    *("cycles_per_sample", "latency_mean", "latency_worst"),
+    *("n_undecided", "cycles_per_sample", "latency_mean", "latency_worst"),
 )
 
 

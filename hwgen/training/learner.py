@@ -12,7 +12,8 @@ from hwgen.recipe import Recipe
 
 
 class Decided(NamedTuple):
-    """labels: int64 [n]; steps: int64 [n], n_steps where nothing fired; hidden_firing: fraction."""
+    """labels: int64 [n], `readout.UNDECIDED` where nothing was decided; steps: int64 [n], n_steps
+    where nothing fired; hidden_firing: fraction."""
 
     labels: Tensor
     steps: Tensor

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+UNDECIDED = -1  # in place of a decision: no label is equal to it
+
 
 def first_crossing(potentials: Tensor, threshold: Tensor) -> tuple[Tensor, Tensor]:
     """Spike times int64, and potentials at the spike, or at the end, float32: both [n, n_post].
@@ -35,6 +37,17 @@ def first_spike(times: Tensor, at_spike: Tensor) -> Tensor:
     return ranked.argmax(dim=1)  # the first of equals
 
 
+def heard(decisions: Tensor, fired: Tensor, potentials: Tensor) -> Tensor:
+    """Decisions int64 [n], `UNDECIDED` in place of those of samples that say nothing.
+
+    fired: bool [n, n_classes], which outputs have fired; potentials [n, n_classes], at the end. If
+    none has fired and all potentials are equal, the core answers 0, but that is right by chance
+    only, so it counts as no label.
+    """
+    silent = ~fired.any(dim=1) & (potentials == potentials[:, :1]).all(dim=1)
+    return decisions.masked_fill(silent, UNDECIDED)
+
+
 @torch.no_grad()
 def lowest_threshold(potentials: Tensor, labels: Tensor, highest: int, loss: float) -> int:
     """The lowest threshold, 0..`highest`, that keeps the accuracy of `highest`, less `loss` (0..1).
@@ -47,7 +60,9 @@ def lowest_threshold(potentials: Tensor, labels: Tensor, highest: int, loss: flo
 
     def n_correct(threshold: int) -> int:
         limit = torch.tensor([threshold], device=potentials.device)
-        return int((first_spike(*first_crossing(potentials, limit)) == labels).sum())
+        times, at_spike = first_crossing(potentials, limit)
+        decisions = heard(first_spike(times, at_spike), times < potentials.shape[1], at_spike)
+        return int((decisions == labels).sum())
 
     enough = n_correct(highest) - loss * len(labels)
     candidates = range(0, highest, 1 + highest // 1000)

@@ -123,6 +123,7 @@ def run(
         "n_mismatches": found.n_mismatches + reference.n_mismatches,
         "mismatch": asdict(mismatch) if mismatch else None,
         "decisions": recording.labels.tolist(),
+        "undecided": [bool(trace.undecided[0]) for trace in reference.traces],
         "waits": (resumed - np.maximum(decided, last_step)).tolist(),
         "n_written": reference.n_written,
         "n_cycles": int(resumed[-1] - started[0]),

@@ -19,17 +19,32 @@ KINDS = ("spikes", "potentials", "decisions", SHADOWS, "registers")
 # What is told to others, by verb; in this order.
 _VERIFY_KEYS = (
     *("digest", "lanes", "early_exit", "stall", "seed", "n_samples", "n_resumed", "n_compared"),
-    *("compared", "n_mismatches", "mismatch", "n_correct", "cycles_per_sample", "latency_mean"),
-    *("latency_worst", "golden_images_per_s", "core_images_per_s", "n_processes", "compile_s"),
+    *("compared", "n_mismatches", "mismatch", "n_correct", "n_undecided", "cycles_per_sample"),
+    *(
+        "latency_mean",
+        "latency_worst",
+        "golden_images_per_s",
+        "core_images_per_s",
+        "n_processes",
+        "compile_s",
+    ),
     "seconds",
 )
 _COSIM_KEYS = (
     *("digest", "simulator", "lanes", "n_samples", "n_compared", "n_mismatches", "mismatch"),
-    *("decisions", "latency_cycles", "cycles_per_sample", "seconds"),
+    *("decisions", "n_undecided", "latency_cycles", "cycles_per_sample", "seconds"),
 )
 _LEARNING_KEYS = (
     *("digest", "bench", "lanes", "stall", "seed", "every", "n_samples", "n_lessons", "n_updates"),
-    *("n_shadows", "n_correct", "n_compared", "compared", "n_mismatches", "mismatch"),
+    *(
+        "n_shadows",
+        "n_correct",
+        "n_undecided",
+        "n_compared",
+        "compared",
+        "n_mismatches",
+        "mismatch",
+    ),
     *("update_cycles_mean", "update_cycles_worst", "weights_per_cycle", "cycles_per_sample"),
     "seconds",
 )
@@ -80,6 +95,7 @@ class EqualityResult:
     mismatch: Mismatch | None
     decisions: tuple[int, ...]  # of the hardware; equal to golden's if there is no mismatch
     n_correct: int | None  # of them, each before its sample was learnt; None: truths not given
+    n_undecided: int  # in which no output fires and all potentials are equal: never correct
     latency_cycles: tuple[int, ...]  # none when it learns
     cycles_per_sample: float
     seconds: float
@@ -130,6 +146,8 @@ class EqualityResult:
         """The table of the command line: names and values."""
         counts = [(f"{kind} compared", count) for kind, count in self.compared.items()]
         correct = f"{100 * (self.n_correct or 0) / max(1, self.n_samples):.2f} %"
+        if self.n_undecided:
+            correct += f", {self.n_undecided} undecided"
         cycles = f"{self.cycles_per_sample:.0f}, back to back"
         decision = f"mean {self.latency_mean:.0f}, worst {self.latency_worst}"
         if self.learning:
@@ -191,9 +209,10 @@ def verdict(
     """Of what all benches report of each pass, until the first mismatch:
 
     `n_compared` by kind; `n_mismatches`; `mismatch`, as a dict or None; `decisions` of the core,
-    int of each sample; `n_cycles` of all samples. Of inference: `latency_cycles` of each sample,
-    and, if not all have run, `samples`, their numbers. Of learning: `waits`, cycles from a sample's
-    last step, or result, to the next token; `n_written`, shadow weights that golden wrote after it.
+    int of each sample; `undecided`, whether golden calls it so; `n_cycles` of all samples. Of
+    inference: `latency_cycles` of each sample, and, if not all have run, `samples`, their numbers.
+    Of learning: `waits`, cycles from a sample's last step, or result, to the next token;
+    `n_written`, shadow weights that golden wrote after it.
 
     Raises `ToolError` if the bench has ended without a verdict.
     """
@@ -215,9 +234,10 @@ def verdict(
         n = min(len(decisions), len(last["n_written"]), len(last["waits"]))
     elif "samples" in last:
         n = len(samples)
-    n_correct = None
+    n_correct, undecided = None, np.array(last["undecided"][:n], bool)
     if job.truths is not None:
-        n_correct = int((np.asarray(job.truths)[samples[:n]] == decisions[:n]).sum())
+        right = np.asarray(job.truths)[samples[:n]] == decisions[:n]
+        n_correct = int((right & ~undecided).sum())
     found = last["mismatch"]
     return EqualityResult(
         digest=job.params.digest,
@@ -231,6 +251,7 @@ def verdict(
         mismatch=Mismatch(**found) if found else None,
         decisions=tuple(last["decisions"]),
         n_correct=n_correct,
+        n_undecided=int(undecided.sum()),
         latency_cycles=tuple(last.get("latency_cycles", ())),
         cycles_per_sample=last["n_cycles"] / max(1, n),
         seconds=seconds,

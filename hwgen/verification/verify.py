@@ -130,6 +130,7 @@ def _joined(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "n_mismatches": sum(result["n_mismatches"] for result in ordered),
         "mismatch": next((x["mismatch"] for x in ordered if x["mismatch"]), None),
         "decisions": [label for result in ordered for label in result["decisions"]],
+        "undecided": [flag for result in ordered for flag in result["undecided"]],
         "latency_cycles": [cycle for result in ordered for cycle in result["latency_cycles"]],
         "n_cycles": sum(result["n_cycles"] for result in ordered),
         "samples": np.concatenate(ranges).tolist(),

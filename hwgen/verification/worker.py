@@ -136,6 +136,7 @@ class _Worker:
             "n_mismatches": found.n_mismatches,
             "mismatch": asdict(_moved(found.mismatch, start)) if found.mismatch else None,
             "decisions": recording.labels.tolist(),
+            "undecided": trace.undecided.tolist(),
             "latency_cycles": latency.tolist(),
             "n_cycles": recording.n_cycles,
             "golden_s": middle - begin,

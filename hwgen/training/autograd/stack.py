@@ -14,7 +14,7 @@ from hwgen.network.layers.kinds import LayerSpec
 from hwgen.network.spec import InputSpec, Readout
 from hwgen.training.layers.kinds import SYNAPSES
 from hwgen.training.quantised import Weighted
-from hwgen.training.readout import first_crossing, first_spike
+from hwgen.training.readout import first_crossing, first_spike, heard
 
 
 class Stack(nn.Module, ABC):
@@ -76,13 +76,14 @@ class Stack(nn.Module, ABC):
         return spike_times.view(-1, *self.input).permute(0, 3, 1, 2)
 
     def decide(self, spike_times: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Decisions int64 [n], their steps int64 [n], fraction of hidden neurons that fire.
+        """Decisions int64 [n] (or `UNDECIDED`), steps int64 [n], fraction of hidden that fire.
 
         spike_times: int64 [n, n_inputs]. Contract, section 6.
         """
         potentials, firing = self.run(spike_times, self.n_steps)
         times, at_spike = first_crossing(potentials.transpose(0, 1), self.output_threshold)
-        return first_spike(times, at_spike), times.min(dim=1).values, firing
+        decisions = heard(first_spike(times, at_spike), times < self.n_steps, at_spike)
+        return decisions, times.min(dim=1).values, firing
 
     def set_gradients(self, spike_times: Tensor, labels: Tensor, n_points: int) -> int:
         """Forward and backward on one batch; returns how many samples are decided wrongly.

@@ -18,6 +18,7 @@ from hwgen.network.spec import NetworkSpec, Readout
 from hwgen.recipe import TruncatedRecipe
 from hwgen.training import distributed
 from hwgen.training.multi_spike.blocks import MIN_LEVEL, Head, Spiking, blocks
+from hwgen.training.readout import heard
 
 _CALIBRATION = 128  # samples from which the first thresholds are set
 _SHADOW = 0.1  # largest initial shadow weight: small, so that they can change early
@@ -154,13 +155,14 @@ class TruncatedNetwork(nn.Module):
         return Answer(counts, potentials[-1][-1], sum(parts) / max(1, len(parts)))
 
     def decide(self, inputs: Tensor) -> tuple[Tensor, float]:
-        """Decisions int64 [n], and the fraction of hidden neurons that fire.
+        """Decisions int64 [n], or `UNDECIDED`, and the fraction of hidden neurons that fire.
 
         inputs: 0/1 [n, n_steps, n_inputs]. Contract, section 6.
         """
         answer = self.run(inputs)
         ranked = rank(self.spec, answer.counts, answer.potentials)
-        return ranked.argmax(dim=1), answer.firing  # the first of equals
+        decisions = ranked.argmax(dim=1)  # the first of equals
+        return heard(decisions, answer.counts > 0, answer.potentials), answer.firing
 
     def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
         """Integer weights, thresholds, and no drives, of `layers`.

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from hwgen.network.layers.kinds import LayerSpec, dense
 from hwgen.network.spec import Readout
 from hwgen.recipe import SstdpRecipe
-from hwgen.training.readout import first_spike
+from hwgen.training.readout import first_spike, heard
 from hwgen.training.sstdp import rule, targets
 from hwgen.training.sstdp.layers import Dense, LayerTrace
 
@@ -65,11 +65,12 @@ class SpikingNetwork(nn.Module):
 
 
 def decide(trace: LayerTrace) -> Tensor:
-    """Decisions int64 [n] from the output layer's trace.
+    """Decisions int64 [n], or `UNDECIDED`, from the output layer's trace.
 
     Contract, section 6, first_spike.
     """
-    return first_spike(trace.times, trace.at_spike)
+    fired = trace.times < trace.potentials.shape[1]
+    return heard(first_spike(trace.times, trace.at_spike), fired, trace.at_spike)
 
 
 @torch.no_grad()
