@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from hwgen.conformance import results
+from hwgen.conformance import results, verified
 from hwgen.conformance.check import Expected
 from hwgen.conformance.results import Header
 from hwgen.files import write_atomic
@@ -24,13 +24,14 @@ def export(folder: ModelFolder, out: Path, *, on_progress: Progress | None = Non
     """Write params.json, inputs.jsonl and expected.jsonl; of a network that learns, those of
     learning, too. Each file appears whole or not at all.
 
-    out: a folder. Returns the paths written, in order.
+    out: a folder. Returns the paths written, in order. Raises `ParamsError` if golden does not say
+    what the vectors say.
     """
     params = folder.params()
     files: dict[str, Iterable[Any]] = {"params.json": [_params(params)]}
-    files |= _vectors(params, folder.vectors(params), learning=False)
+    files |= _vectors(params, verified.vectors(folder, params), learning=False)
     if folder.learning_vectors_path.is_file():
-        files |= _vectors(params, folder.learning_vectors(params), learning=True)
+        files |= _vectors(params, verified.learning_vectors(folder, params), learning=True)
     for done, (name, lines) in enumerate(files.items(), start=1):
         texts = (json.dumps(line, separators=(",", ":")) for line in lines)
         write_atomic(out / name, "\n".join(texts) + "\n")

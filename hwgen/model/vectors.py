@@ -185,12 +185,16 @@ def _check(vectors: Vectors, params: Params, learning: range, path: Path) -> Non
             raise ParamsError(
                 f"{path}: {name} is {tensor.dtype} {list(tensor.shape)}, expected {dtype} {shape}"
             )
-    wrong = (vectors.labels >= params.spec.n_classes) & (vectors.labels != NO_LABEL_BYTE)
-    if learning and wrong.any():
+    wrong = vectors.labels >= params.spec.n_classes
+    if learning:
+        wrong &= vectors.labels != NO_LABEL_BYTE
+    if wrong.any():
+        none = f", or {NO_LABEL_BYTE} for none" if learning else ""
         raise ParamsError(
             f"{path}: labels hold {vectors.labels[wrong][0]}, expected less than "
-            f"{params.spec.n_classes}, or {NO_LABEL_BYTE} for none"
+            f"{params.spec.n_classes}{none}"
         )
+    _check_potentials(vectors, params, path)
     n_steps = params.spec.n_steps
     highest = {name: n_steps for name in expected if name.endswith(".spike_times")}
     highest |= {"inputs": 1 if multi_spike else n_steps, "decision_steps": n_steps}
@@ -198,3 +202,18 @@ def _check(vectors: Vectors, params: Params, learning: range, path: Path) -> Non
         found = int(expected[name][0].max())
         if found > most:
             raise ParamsError(f"{path}: {name} hold {found}, expected at most {most}")
+
+
+def _check_potentials(vectors: Vectors, params: Params, path: Path) -> None:
+    """Raise `ParamsError` if one is wider than its layer's potentials."""
+    for index, layer in enumerate(params.spec.layers):
+        if not layer.has_weights:
+            continue
+        limit = 2 ** (layer.potential_bits - 1)
+        potentials = vectors.potentials[index]
+        wide = potentials[(potentials < -limit) | (potentials >= limit)]
+        if wide.size:
+            raise ParamsError(
+                f"{path}: {index}.potentials hold {wide[0]}, expected {-limit}..{limit - 1}: "
+                f"{layer.potential_bits} bits"
+            )
