@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from hwgen import schema
 from hwgen.errors import BoardError, ToolError
-from hwgen.files import reason
+from hwgen.files import reason, visible
 from hwgen.package_data import package_data
 from hwgen.schema import Line, Name, Range
 
@@ -99,7 +99,7 @@ class Board:
 
 def names() -> list[str]:
     """The boards that come with hwgen, sorted."""
-    return sorted(path.stem for path in package_data("boards").glob("*.toml"))
+    return [path.stem for path in visible(package_data("boards"), "*.toml")]
 
 
 def load(name_or_path: str | Path) -> Board:

@@ -45,6 +45,13 @@ class RunOptions:
     invert: Annotated[
         bool, typer.Option("--invert", help="The images are dark on bright paper.")
     ] = False
+    background: Annotated[
+        str,
+        typer.Option(
+            metavar="COLOUR",
+            help="What lies behind transparent parts of images: a name or #rrggbb. Default: white.",
+        ),
+    ] = ""
     learn: Annotated[
         bool,
         typer.Option("--learn", help="Samples are of the training set, and lessons; see --output."),
@@ -125,7 +132,9 @@ def _batch(params: Params, options: RunOptions) -> "Batch":
     from hwgen.host import run as flow
 
     if options.images:
-        return flow.of_files(params, options.images, invert=options.invert)
+        return flow.of_files(
+            params, options.images, invert=options.invert, background=options.background
+        )
     if options.learn:
         return flow.of_training_set(params, options.samples, options.seed, options.data_dir)
     return flow.of_test_set(params, options.samples, options.data_dir)

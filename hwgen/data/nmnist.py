@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from hwgen.data.recordings import CHANNELS, Recordings
 from hwgen.errors import DataError
-from hwgen.files import reason
+from hwgen.files import reason, visible
 
 N_MNIST = "NMNIST"  # name of its folder
 N_MNIST_SIZE = 34  # pixels each way
@@ -18,9 +18,7 @@ _EVENT_BYTES = 5
 
 def load(folder: Path) -> tuple[Recordings, NDArray[np.int64]]:
     """N-MNIST's Train or Test, as much as is there, and labels [n]. Raises `DataError`."""
-    paths = [
-        path for digit in range(10) for path in sorted((folder / str(digit)).glob(f"*{SUFFIX}"))
-    ]
+    paths = [path for digit in range(10) for path in visible(folder / str(digit), f"*{SUFFIX}")]
     if not paths:
         raise DataError(f"{folder}: no recordings; expected {folder}/0/*.bin to {folder}/9/*.bin")
     labels = np.array([int(path.parent.name) for path in paths], np.int64)

@@ -68,20 +68,26 @@ class Batch:
     doubt: str = ""
 
 
-def of_files(params: Params, places: Sequence[Path], *, invert: bool = False) -> Batch:
+def of_files(
+    params: Params, places: Sequence[Path], *, invert: bool = False, background: str = ""
+) -> Batch:
     """Image files, or, if the network takes events, recordings; and those in folders. Raises
     `DataError`.
+
+    invert, background: of images, as of `hwgen.data.images.load`.
     """
     spec, given = params.spec, params.spec.input
     if given.encoding == "events":
-        if invert:
-            raise DataError(f"{params.name} takes recordings: --invert is of images")
+        for option in ["--invert"] * invert + ["--background"] * bool(background):
+            raise DataError(f"{params.name} takes recordings: {option} is of images")
         paths = images.find(places, (nmnist.SUFFIX,))
         taken = nmnist.of_files(paths, given.height, given.width)
         inputs = encode_recordings(taken, given, spec.n_steps)
     else:
         paths = images.find(places)
-        inputs = encode_images(images.load(paths, given, invert=invert), spec)
+        inputs = encode_images(
+            images.load(paths, given, invert=invert, background=background), spec
+        )
     return Batch(names=[path.name for path in paths], inputs=inputs, classes=None)
 
 
