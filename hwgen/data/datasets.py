@@ -83,7 +83,7 @@ def _check(name: str, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> N
     if least < 0 or greatest >= n_classes:
         wrong = least if least < 0 else greatest
         raise DataError(
-            f"{name}: a label is {wrong}, expected 0..{n_classes - 1}; fetch the labels again"
+            f"{name}: a label is {wrong}, expected 0..{n_classes - 1}: of another data set?"
         )
 
 

@@ -19,6 +19,7 @@ _FILES = {
     ("test", "images"): "t10k-images-idx3-ubyte.gz",
     ("test", "labels"): "t10k-labels-idx1-ubyte.gz",
 }
+_MAGIC = b"\0\0\x08"  # of an idx file of bytes
 
 
 def load_pair(
@@ -44,11 +45,14 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     Returns uint8 [n] or [n, height, width]. Raises `DataError`.
     """
     try:
-        with gzip.open(path) as file:
-            content = file.read()
-    except (OSError, EOFError, zlib.error) as error:
+        content = path.read_bytes()
+        if content[:3] != _MAGIC:  # it may have been unpacked already
+            content = gzip.decompress(content)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path}: not a whole gzip file: {reason(error)}; fetch it again") from None
-    if content[:3] != b"\0\0\x08" or len(content) < 4 or len(content) < 4 + 4 * content[3]:
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {reason(error)}") from None
+    if content[:3] != _MAGIC or len(content) < 4 or len(content) < 4 + 4 * content[3]:
         raise DataError(f"{path}: header is {content[:4].hex()!r}, expected an idx file of bytes")
     n_dims = content[3]
     if n_dims not in (1, 3):

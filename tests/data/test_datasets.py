@@ -85,6 +85,19 @@ def test_damaged_data(mnist, content, message):
         datasets.load("mnist", "test", data_dir=mnist.parent)
 
 
+def test_what_is_not_damaged_is_not_to_be_fetched_again(mnist):
+    """Files that are unpacked, that are a folder, that are another set's."""
+    path = mnist / "t10k-labels-idx1-ubyte.gz"
+    packed = path.read_bytes()
+    path.write_bytes(gzip.decompress(packed))
+    test = datasets.load("mnist", "test", data_dir=mnist.parent)
+    plain = gzip.decompress(packed)
+    path.write_bytes(gzip.compress(plain[:-1] + b"\x0c"))
+    with pytest.raises(DataError, match=r"a label is 12, expected 0\.\.9: of another data set\?$"):
+        datasets.load("mnist", "test", data_dir=mnist.parent)
+    assert test.labels.tolist() == list(plain[8:])
+
+
 def test_truncated_gzip(mnist):
     path = mnist / "t10k-labels-idx1-ubyte.gz"
     path.write_bytes(path.read_bytes()[:-9])
