@@ -73,6 +73,9 @@ def load(
     n_validation = round(len(rest) * validation)
     chosen = {"test": test, "validation": rest[:n_validation], "train": rest[n_validation:]}[split]
     split_seed = seed if name in _TEST_FRACTION else None
+    if not len(chosen):
+        hint = f" with validation = {validation:g}" if split == "validation" else ""
+        raise DataError(f"{name}: no {split} samples of {len(labels)}{hint}; give more samples")
     return Dataset(name, images, labels, x_max(name), events, split, split_seed).take(chosen)
 
 
