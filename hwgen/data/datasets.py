@@ -11,7 +11,7 @@ from hwgen.data.caltech import CALTECH, load_caltech
 from hwgen.data.catalogue import N_CLASSES, x_max
 from hwgen.data.dataset import Dataset, Split
 from hwgen.data.idx import load_pair
-from hwgen.data.locate import SOURCES, find_folder
+from hwgen.data.locate import SOURCES, find_folder, log_copy, named_folder
 from hwgen.data.recordings import Recordings
 from hwgen.errors import DataError
 
@@ -44,6 +44,7 @@ def load(
     events: Recordings | None = None
     if colour and name in NAMES and name not in _COLOURED:
         raise DataError(f"{name}: has no colours; those that have: {', '.join(_COLOURED)}")
+    named_folder(data_dir)  # one that is not there is an error, even of a set that needs none
     if name in _TEST_FRACTION:
         images, labels = _digits() if name == "digits" else load_caltech(data_dir)
         # The test set is drawn before the validation set, so another fraction for validation leaves
@@ -93,5 +94,6 @@ def _check(name: str, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> N
 def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     from sklearn.datasets import load_digits  # takes a second to import: only when asked for
 
+    log_copy("digits", "scikit-learn")
     bunch = load_digits()
     return bunch.images.astype(np.uint8), bunch.target.astype(np.int64)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.data.locate import find_file
+from hwgen.data.locate import find_files
 from hwgen.errors import DataError
 from hwgen.files import reason
 
@@ -27,9 +27,9 @@ def load_pair(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Images uint8 [n, height, width] and labels int64 [n] of the set `name`.
 
-    Downloaded if they are nowhere (`find_file`). Raises `DataError`.
+    Downloaded if they are nowhere (`find_files`). Raises `DataError`.
     """
-    paths = [find_file(name, _FILES[part, kind], data_dir) for kind in ("images", "labels")]
+    paths = find_files(name, [_FILES[part, kind] for kind in ("images", "labels")], data_dir)
     images, labels = (read_idx(path) for path in paths)
     if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
         raise DataError(

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from hwgen.data import datasets
+from hwgen.data import datasets, locate
 from hwgen.errors import DataError
 
 
@@ -52,14 +52,15 @@ def test_digits_split():
 def test_missing_data_says_where_it_looked(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody answers there
+    monkeypatch.delenv("HWGEN_DATA", raising=False)
+    monkeypatch.setattr(locate, "_SYSTEM", tmp_path / "system")
     with pytest.raises(DataError) as caught:
-        datasets.load("mnist", "test", data_dir=tmp_path / "given")
+        datasets.load("mnist", "test")
     message = str(caught.value)
     assert "\n" not in message
     name = "t10k-images-idx3-ubyte.gz"
-    for place in ("given/mnist", "given", "cache/hwgen/data/mnist"):
+    for place in ("system/mnist", "cache/hwgen/data/mnist"):
         assert str(tmp_path / place / name) in message
-    assert f"/usr/share/datasets/mnist/{name}" in message
     assert "could not download" in message
     assert "--data-dir" in message
 
