@@ -111,6 +111,17 @@ def reason(error: BaseException) -> str:
     return text if len(text) <= _MAX_REASON else f"{text[: _MAX_REASON - 3]}..."
 
 
+def visible(folder: Path, pattern: str = "*") -> list[Path]:
+    """What a folder holds, sorted, but nothing whose name begins with a dot, as macOS's `._NAME`.
+
+    pattern: as of `Path.glob`; names of folders on the way count, too.
+    """
+    found = folder.glob(pattern)
+    return sorted(
+        p for p in found if not any(part.startswith(".") for part in p.relative_to(folder).parts)
+    )
+
+
 def short(path: Path) -> Path:
     """The path as a user in the current folder would write it."""
     here = Path.cwd()

@@ -1,19 +1,16 @@
 """Boards: one TOML file each, in `boards/` or anywhere. Pins stay in amaranth-boards."""
 
-import importlib
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from hwgen import schema
-from hwgen.errors import BoardError, ToolError
-from hwgen.files import reason
+from hwgen.errors import BoardError
+from hwgen.files import visible
 from hwgen.package_data import package_data
 from hwgen.schema import Line, Name, Range
 
 MAX_BAUD_ERROR = 0.02  # a receiver samples its last bit 9.5 bits late: 5 % would miss it
-# Where modules were that users' own files may still name.
-_MOVED = {"hwgen.platforms": "hwgen.boards.platforms"}
 MIN_DIVISOR = 4  # below this, two synchroniser stages are too large a part of a bit
 
 Family = Literal["ice40", "ecp5", "gowin"]
@@ -41,12 +38,43 @@ class Capacity:
 
 
 @dataclass(frozen=True, kw_only=True)
+class BoardPins:
+    """What a platform would say, of a board that has none: device, package and speed as Amaranth
+    calls them (of Gowin, `device` is its family, as GW1NR-9C), and pins of the package."""
+
+    device: Annotated[str, Line()]
+    package: Annotated[str, Line()] = ""
+    speed: Annotated[str, Line()] = ""
+    clock: Annotated[str, Line()]
+    rx: Annotated[str, Line()]  # of the board: what the host sends comes in here
+    tx: Annotated[str, Line()]
+    io_type: Annotated[str, Line()] = ""  # of all of them; "": 3.3 V
+
+    def check(self, family: Family, where: str) -> None:
+        """Raise `BoardError` for what is missing or there twice."""
+        needed = {"ice40": ("package",), "ecp5": ("package", "speed"), "gowin": ()}[family]
+        for name in ("device", "clock", "rx", "tx", *needed):
+            value = getattr(self, name)
+            if not value or " " in value:
+                raise BoardError(
+                    f"{where}: pins: {name} is {value!r}, expected a name, of family {family!r}"
+                )
+        if len({self.clock, self.rx, self.tx}) < 3:
+            raise BoardError(
+                f"{where}: pins: clock, rx and tx are {self.clock}, {self.rx} and {self.tx}, "
+                "expected three pins"
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
 class Board:
-    """A board as its file describes it. `platform` is ``module:Class``, Amaranth's platform."""
+    """A board as its file describes it. `platform` is ``module:Class`` or ``file.py:Class``,
+    Amaranth's platform; or there are `pins`, of which one is made. `source`: its file."""
 
     name: Annotated[str, Name()]
     title: Annotated[str, Line()]
-    platform: Annotated[str, Line()]
+    platform: Annotated[str, Line()] | None = None
+    pins: BoardPins | None = None
     family: Family
     part: Annotated[str, Line()]
     clock_hz: Annotated[int, Range(1_000, 1_000_000_000)]
@@ -56,6 +84,7 @@ class Board:
     capacity: Capacity
     status: Literal["needs hardware", "tried on hardware"]
     flash: Annotated[str, Line()] | None = None  # the loader's command; {} is the bitstream
+    source: str = field(default="", compare=False)
 
     def to_json(self) -> dict[str, Any]:
         """A table of plain values."""
@@ -78,28 +107,16 @@ class Board:
         return divisor
 
     def make_platform(self) -> Any:
-        """A fresh Amaranth platform; each is good for one build."""
-        from amaranth.build import Platform
+        """A fresh Amaranth platform; each is good for one build. Raises `ToolError` if it cannot be
+        loaded, `BoardError` if it does not agree with the board, or Amaranth refuses it."""
+        from hwgen.boards import checked  # which brings Amaranth
 
-        from hwgen.boards.platforms import completed
-
-        module, _, name = self.platform.partition(":")
-        module = _MOVED.get(module, module)
-        try:
-            made = completed(getattr(importlib.import_module(module), name))()
-            if not isinstance(made, Platform):
-                raise TypeError("it is no platform")
-            return made
-        except (ImportError, AttributeError, ValueError, TypeError) as error:
-            raise ToolError(
-                f"{self.name}: platform {self.platform!r} cannot be loaded ({reason(error)}); "
-                "expected 'module:Class' of an installed Amaranth platform"
-            ) from None
+        return checked.make(self)
 
 
 def names() -> list[str]:
     """The boards that come with hwgen, sorted."""
-    return sorted(path.stem for path in package_data("boards").glob("*.toml"))
+    return [path.stem for path in visible(package_data("boards"), "*.toml")]
 
 
 def load(name_or_path: str | Path) -> Board:
@@ -111,7 +128,18 @@ def load(name_or_path: str | Path) -> Board:
             raise BoardError(_unknown(str(name_or_path)))
     missing = f"no such board file; known boards: {_known()}"
     table = schema.read_toml(path, missing=missing, error=BoardError)
-    return schema.parse(Board, {"name": path.stem, **table}, where=str(path), error=BoardError)
+    if "source" in table:
+        raise BoardError(f"{path} has an unknown field 'source'")
+    table = {"name": path.stem, **table, "source": str(path)}
+    board = schema.parse(Board, table, where=str(path), error=BoardError)
+    if (board.platform is None) == (board.pins is None):
+        raise BoardError(f"{path}: expected either platform or [pins]")
+    if board.pins:
+        board.pins.check(board.family, str(path))
+    module, _, name = (board.platform or "").rpartition(":")
+    if module.endswith(".py"):  # beside the board's own file
+        return replace(board, platform=f"{path.parent / module}:{name}")
+    return board
 
 
 def _known() -> str:

@@ -7,6 +7,7 @@ import typer
 
 from hwgen.cli import options
 from hwgen.cli.console import bar, facts, percent, phases, print_json
+from hwgen.cli.copies import told
 
 
 def demo(
@@ -21,7 +22,12 @@ def demo(
     """
     from hwgen.flows import demo as flow
 
-    with bar("train, SSTDP") as train, bar("cosim, icarus") as cosim, phases("synth") as phase:
+    with (
+        told() as copies,
+        bar("train, SSTDP") as train,
+        bar("cosim, icarus") as cosim,
+        phases("synth") as phase,
+    ):
         result = flow.run(
             out,
             on_epoch=lambda done, total, accuracy: train(done, total, percent(accuracy)),
@@ -29,6 +35,6 @@ def demo(
             on_phase=phase,
         )
     if json:
-        print_json(result.to_json())
+        print_json(result.to_json() | {"data_read": copies})
     else:
         facts(f"digits on {result.synth.board} ({result.synth.part})", result.rows())

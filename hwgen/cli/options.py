@@ -32,8 +32,8 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON document, for
 DataDir = Annotated[
     Path | None,
     typer.Option(
-        help="Folder with the data sets (mnist/, fashion-mnist/); else the user's cache, the "
-        "system, then a download.",
+        help="Folder with the data sets (mnist/, fashion-mnist/), and the only place looked in. "
+        "Default: the user's cache, the system, then a download.",
         envvar="HWGEN_DATA",
     ),
 ]

@@ -7,6 +7,7 @@ import typer
 
 from hwgen.cli import options
 from hwgen.cli.console import bar, out, print_json
+from hwgen.cli.copies import told
 from hwgen.model import folder as model_module
 
 
@@ -35,9 +36,9 @@ def report(
     target = board_module.load(board) if board else None
     name = folder.params().name
     path = output or Path(f"{name}-{target.name}.html" if target else f"{name}.html")
-    with bar("golden") as progress:
+    with told() as copies, bar("golden") as progress:
         flow.write(folder, target, path, data_dir=data_dir, sample=sample, on_progress=progress)
     if json:
-        print_json({"path": path, "n_bytes": path.stat().st_size})
+        print_json({"path": path, "n_bytes": path.stat().st_size, "data_read": copies})
     else:
         out.print(f"{path}: open it in a browser", markup=False)

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from hwgen.cli import options as shared
-from hwgen.cli.console import bar, facts, percent, phases, table, undecided
+from hwgen.cli.console import bar, err, facts, percent, phases, table, undecided
 from hwgen.cli.design import BoardOption, choose
 from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
@@ -45,6 +45,22 @@ class RunOptions:
     invert: Annotated[
         bool, typer.Option("--invert", help="The images are dark on bright paper.")
     ] = False
+    background: Annotated[
+        str,
+        typer.Option(
+            metavar="COLOUR",
+            help="What lies behind transparent parts of images: a name or #rrggbb. Default: white.",
+        ),
+    ] = ""
+    start: Annotated[
+        str,
+        typer.Option(
+            help="When recordings begin: zero (of their clock) or first-event. Default: zero."
+        ),
+    ] = ""
+    time_unit: Annotated[
+        str, typer.Option(help="Of times in recordings: s, ms, us or ns. Default: us.")
+    ] = ""
     learn: Annotated[
         bool,
         typer.Option("--learn", help="Train on samples of the training set; see --output."),
@@ -95,6 +111,8 @@ def run(options: RunOptions) -> Answer:
     params = model_module.find(options.model).params()
     design = choose(params, options.lanes, options.board)
     batch = _batch(params, options)
+    for part in batch.coverage:
+        err.print(part.line, markup=False, soft_wrap=True)
     baud = board_module.load(options.board).uart.baud
     capture = options.capture or options.record
     library = _compiled(design) if options.simulate else None
@@ -115,17 +133,29 @@ def run(options: RunOptions) -> Answer:
     if options.output and result.learnt:
         save(result.learnt, options.output)
     return Answer(
-        json=result.to_json() | {"samples": batch.names, "doubt": batch.doubt},
+        json=result.to_json()
+        | {
+            "samples": batch.names,
+            "doubt": batch.doubt,
+            "recordings": [asdict(part) for part in batch.coverage],
+        },
         tell=lambda: _tell(params, batch, result, options.output),
         check=result.check,
     )
 
 
 def _batch(params: Params, options: RunOptions) -> "Batch":
+    from hwgen.data.window import Clock
     from hwgen.host import run as flow
 
     if options.images:
-        return flow.of_files(params, options.images, invert=options.invert)
+        return flow.of_files(
+            params,
+            options.images,
+            invert=options.invert,
+            background=options.background,
+            clock=Clock(start=options.start, unit=options.time_unit),
+        )
     if options.learn:
         return flow.of_training_set(params, options.samples, options.seed, options.data_dir)
     return flow.of_test_set(params, options.samples, options.data_dir)

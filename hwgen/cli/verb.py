@@ -7,6 +7,7 @@ from functools import wraps
 from typing import Any, TypeVar, get_type_hints
 
 from hwgen.cli.console import print_json
+from hwgen.cli.copies import told
 from hwgen.model import folder as model_folder
 from hwgen.model.folder import ModelFolder
 
@@ -17,11 +18,12 @@ Options = TypeVar("Options")
 class Answer:
     """What a verb has to tell.
 
-    `json`: of `--json`. `tell` prints the same for a person. `result` of `folder` is what
-    `--record` keeps. `check`, in the end, raises what makes the exit code.
+    `json`: of `--json`; `data_read`, the copies of data sets, is added if there are any. `tell`
+    prints the same for a person. `result` of `folder` is what `--record` keeps. `check`, in the
+    end, raises what makes the exit code.
     """
 
-    json: Any
+    json: dict[str, Any]
     tell: Callable[[], None]
     result: Any = None
     folder: ModelFolder | None = None
@@ -45,13 +47,14 @@ def verb(function: Callable[[Options], Answer | None]) -> Callable[..., None]:
             from hwgen.report import results
 
             results.require_card(model_folder.find(given["model"]))
-        answer = function(kind(**given))
+        with told() as copies:
+            answer = function(kind(**given))
         if answer is None:
             return
         if given.get("record") and answer.folder:
             results.record(answer.folder, answer.result)
         if given["json"]:
-            print_json(answer.json)
+            print_json(answer.json | ({"data_read": copies} if copies else {}))
         else:
             answer.tell()
         answer.check()

@@ -3,6 +3,7 @@
 `tests/conformance/make_kit.py` makes them. The models that ship are networks to check against, too.
 """
 
+from hwgen.files import visible
 from hwgen.model import folder as model_folder
 from hwgen.model.folder import ModelFolder
 from hwgen.package_data import package_data
@@ -10,9 +11,8 @@ from hwgen.package_data import package_data
 
 def names() -> list[str]:
     """Of the networks of the kit, sorted."""
-    return sorted(
-        path.parent.name for path in package_data("conformance").glob("*/vectors.safetensors")
-    )
+    found = visible(package_data("conformance"), "*/vectors.safetensors")
+    return [path.parent.name for path in found]
 
 
 def find(name_or_path: str) -> ModelFolder:

@@ -9,7 +9,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.data.locate import find_file
+from hwgen.data.locate import find_files
 from hwgen.errors import DataError
 from hwgen.files import reason
 
@@ -40,7 +40,7 @@ def load_caltech(data_dir: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.i
 
     Labels are int64 [n]. Raises `DataError` if the file is nowhere or no such file.
     """
-    path = find_file(CALTECH, _CALTECH_FILE, data_dir)
+    (path,) = find_files(CALTECH, [_CALTECH_FILE], data_dir)
     try:
         with path.open("rb") as stream, np.load(stream) as file:
             images, labels = file["x"], file["y"]

@@ -40,7 +40,7 @@ def _read(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {reason(error)}; fetch it again") from None
+        raise DataError(f"{path}: cannot be read: {reason(error)}") from None
     if not content or len(content) % _RECORD:
         raise DataError(
             f"{path}: {len(content)} bytes, expected records of {_RECORD}; fetch it again"

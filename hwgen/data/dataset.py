@@ -6,7 +6,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from hwgen.data.catalogue import N_CLASSES
 from hwgen.data.recordings import Recordings
+from hwgen.errors import DataError
 
 Split = Literal["train", "validation", "test"]
 
@@ -32,6 +34,18 @@ class Dataset:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def n_classes(self) -> int:
+        """Of the set, whatever labels this part of it has; of a set that is not in the catalogue,
+        one more than the greatest label."""
+        return N_CLASSES.get(self.name) or int(self.labels.max(initial=-1)) + 1
+
+    def check_not_empty(self) -> None:
+        """Raise `DataError` if there is no sample."""
+        if not len(self):
+            part = f"{self.split} " if self.split else ""
+            raise DataError(f"{self.name}: 0 {part}samples, expected at least 1")
 
     def first(self, n: int) -> "Dataset":
         """The first n samples."""

@@ -11,7 +11,7 @@ from hwgen.data.caltech import CALTECH, load_caltech
 from hwgen.data.catalogue import N_CLASSES, x_max
 from hwgen.data.dataset import Dataset, Split
 from hwgen.data.idx import load_pair
-from hwgen.data.locate import SOURCES, find_folder
+from hwgen.data.locate import SOURCES, find_folder, log_copy, named_folder
 from hwgen.data.recordings import Recordings
 from hwgen.errors import DataError
 
@@ -44,6 +44,7 @@ def load(
     events: Recordings | None = None
     if colour and name in NAMES and name not in _COLOURED:
         raise DataError(f"{name}: has no colours; those that have: {', '.join(_COLOURED)}")
+    named_folder(data_dir)  # one that is not there is an error, even of a set that needs none
     if name in _TEST_FRACTION:
         images, labels = _digits() if name == "digits" else load_caltech(data_dir)
         # The test set is drawn before the validation set, so another fraction for validation leaves
@@ -73,6 +74,9 @@ def load(
     n_validation = round(len(rest) * validation)
     chosen = {"test": test, "validation": rest[:n_validation], "train": rest[n_validation:]}[split]
     split_seed = seed if name in _TEST_FRACTION else None
+    if not len(chosen):
+        hint = f" with validation = {validation:g}" if split == "validation" else ""
+        raise DataError(f"{name}: no {split} samples of {len(labels)}{hint}; give more samples")
     return Dataset(name, images, labels, x_max(name), events, split, split_seed).take(chosen)
 
 
@@ -83,12 +87,13 @@ def _check(name: str, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> N
     if least < 0 or greatest >= n_classes:
         wrong = least if least < 0 else greatest
         raise DataError(
-            f"{name}: a label is {wrong}, expected 0..{n_classes - 1}; fetch the labels again"
+            f"{name}: a label is {wrong}, expected 0..{n_classes - 1}: of another data set?"
         )
 
 
 def _digits() -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     from sklearn.datasets import load_digits  # takes a second to import: only when asked for
 
+    log_copy("digits", "scikit-learn")
     bunch = load_digits()
     return bunch.images.astype(np.uint8), bunch.target.astype(np.int64)

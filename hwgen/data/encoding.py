@@ -64,7 +64,30 @@ def events(
 
     Contract, section 3. times_us: microseconds.
     """
-    n, channels = len(offsets) - 1, spec.channels
+    n = len(offsets) - 1
+    kept, step, index = _places(addresses, times_us, spec, n_steps)
+    recording = np.repeat(np.arange(n), np.diff(offsets))
+    rasters = np.zeros((n, n_steps, spec.n_inputs), np.uint8)
+    rasters[recording[kept], step[kept], index[kept]] = 1
+    return rasters
+
+
+def steps_inside(
+    addresses: NDArray[np.integer],
+    times_us: NDArray[np.integer],
+    spec: InputSpec,
+    n_steps: int,
+) -> NDArray[np.int64]:
+    """The steps of those events that `events` does not leave out, int64, in their order."""
+    kept, step, _ = _places(addresses, times_us, spec, n_steps)
+    return step[kept]
+
+
+def _places(
+    addresses: NDArray[np.integer], times_us: NDArray[np.integer], spec: InputSpec, n_steps: int
+) -> tuple[NDArray[np.bool_], NDArray[np.int64], NDArray[np.int64]]:
+    """Of each event: whether it is taken in; its step; its input."""
+    channels = spec.channels
     whole = spec.height * spec.width * channels
     if addresses.size and not 0 <= int(addresses.min()) <= int(addresses.max()) < whole:
         raise ValueError(f"addresses must be in 0..{whole - 1}")
@@ -75,11 +98,7 @@ def events(
     step = times_us.astype(np.int64) // spec.step_us
     kept = (row >= 0) & (row < height) & (column >= 0) & (column < width)
     kept &= (step >= 0) & (step < n_steps)
-    recording = np.repeat(np.arange(n), np.diff(offsets))
-    rasters = np.zeros((n, n_steps, spec.n_inputs), np.uint8)
-    index = (row * width + column) * channels + polarity
-    rasters[recording[kept], step[kept], index[kept]] = 1
-    return rasters
+    return kept, step, (row * width + column) * channels + polarity
 
 
 def _greys(images: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.int32]:

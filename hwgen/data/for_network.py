@@ -33,8 +33,9 @@ class Drawn(Protocol):
 def check_input(params: Params, dataset: Dataset) -> None:
     """Raise `DataError` unless the images are those the network takes.
 
-    Height, width, `x_max`, channels and the number of classes are compared.
+    Height, width, `x_max`, channels and the number of classes are compared. Of no images, none is.
     """
+    dataset.check_not_empty()
     shape, (height, width, *colours) = params.spec.input, dataset.images.shape[1:]
     if (shape.height, shape.width, shape.x_max) != (height, width, dataset.x_max):
         raise DataError(
@@ -52,6 +53,18 @@ def check_input(params: Params, dataset: Dataset) -> None:
             f"{dataset.name}: label {int(dataset.labels.max())}, but {params.name} knows "
             f"{params.spec.n_classes} classes"
         )
+
+
+def check_alike(train: Dataset, *others: Dataset) -> None:
+    """Raise `DataError` unless all parts of a data set have samples, and images of one size."""
+    for part in (train, *others):
+        part.check_not_empty()
+        size, wanted = part.images.shape[1:], train.images.shape[1:]
+        if size != wanted:
+            raise DataError(
+                f"{part.name}: {part.split} images are {'x'.join(map(str, size))}, expected "
+                f"{'x'.join(map(str, wanted))}, as those of the {train.split} split"
+            )
 
 
 def takes_colour(params: Params) -> bool:

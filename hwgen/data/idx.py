@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.data.locate import find_file
+from hwgen.data.locate import find_files
 from hwgen.errors import DataError
 from hwgen.files import reason
 
@@ -19,6 +19,7 @@ _FILES = {
     ("test", "images"): "t10k-images-idx3-ubyte.gz",
     ("test", "labels"): "t10k-labels-idx1-ubyte.gz",
 }
+_MAGIC = b"\0\0\x08"  # of an idx file of bytes
 
 
 def load_pair(
@@ -26,9 +27,9 @@ def load_pair(
 ) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Images uint8 [n, height, width] and labels int64 [n] of the set `name`.
 
-    Downloaded if they are nowhere (`find_file`). Raises `DataError`.
+    Downloaded if they are nowhere (`find_files`). Raises `DataError`.
     """
-    paths = [find_file(name, _FILES[part, kind], data_dir) for kind in ("images", "labels")]
+    paths = find_files(name, [_FILES[part, kind] for kind in ("images", "labels")], data_dir)
     images, labels = (read_idx(path) for path in paths)
     if images.ndim != 3 or labels.ndim != 1 or len(images) != len(labels):
         raise DataError(
@@ -44,11 +45,14 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     Returns uint8 [n] or [n, height, width]. Raises `DataError`.
     """
     try:
-        with gzip.open(path) as file:
-            content = file.read()
-    except (OSError, EOFError, zlib.error) as error:
+        content = path.read_bytes()
+        if content[:3] != _MAGIC:  # it may have been unpacked already
+            content = gzip.decompress(content)
+    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DataError(f"{path}: not a whole gzip file: {reason(error)}; fetch it again") from None
-    if content[:3] != b"\0\0\x08" or len(content) < 4 or len(content) < 4 + 4 * content[3]:
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {reason(error)}") from None
+    if content[:3] != _MAGIC or len(content) < 4 or len(content) < 4 + 4 * content[3]:
         raise DataError(f"{path}: header is {content[:4].hex()!r}, expected an idx file of bytes")
     n_dims = content[3]
     if n_dims not in (1, 3):

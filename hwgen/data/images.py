@@ -7,19 +7,23 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from hwgen.data.decode import BACKGROUND, colour, decode
 from hwgen.errors import DataError
-from hwgen.files import reason
+from hwgen.files import reason, visible
 from hwgen.network.spec import InputSpec
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".tif", ".tiff", ".webp")
 
 
 def find(places: Sequence[Path], suffixes: tuple[str, ...] = SUFFIXES) -> list[Path]:
-    """The image files in folders, sorted, and those that are named. Raises `DataError`."""
+    """The image files in folders, sorted, and those that are named. Raises `DataError`.
+
+    In folders, files whose name begins with a dot are no images, but another program's notes.
+    """
     found: list[Path] = []
     for place in places:
         if place.is_dir():
-            inside = sorted(p for p in place.iterdir() if p.suffix.lower() in suffixes)
+            inside = [p for p in visible(place) if p.suffix.lower() in suffixes and p.is_file()]
             if not inside:
                 raise DataError(f"{place}: no files in it to run; expected {' '.join(suffixes)}")
             found += inside
@@ -28,25 +32,41 @@ def find(places: Sequence[Path], suffixes: tuple[str, ...] = SUFFIXES) -> list[P
     return found
 
 
-def load(paths: Sequence[Path], spec: InputSpec, *, invert: bool = False) -> NDArray[np.uint8]:
-    """Grey values uint8 [n, height, width], 0..x_max: scaled to size, bright is ink.
+def load(
+    paths: Sequence[Path],
+    spec: InputSpec,
+    *,
+    invert: bool = False,
+    background: str = "",
+) -> NDArray[np.uint8]:
+    """Values uint8 0..x_max, scaled to size, bright is ink: [n, height, width], grey, or, if the
+    network takes three channels, [n, height, width, 3], in colour.
 
-    `invert`: of dark ink on bright paper. Raises `DataError`.
+    `invert`: of dark ink on bright paper. `background`: a colour's name or #rrggbb, behind what is
+    transparent; white if it is "". Raises `DataError`.
 
-    Colours are turned to grey. Scaling averages the pixels that fall together.
+    Pictures are as a viewer shows them (`hwgen.data.decode`). Scaling averages the pixels that fall
+    together.
     """
-    images = np.zeros((len(paths), spec.height, spec.width), np.uint8)
-    for image, grey in zip(images, _grey(paths, spec), strict=True):
-        values = 255 - grey if invert else grey
+    if spec.channels not in (1, 3):
+        raise DataError(f"the network takes {spec.channels} channels: image files have 1 or 3")
+    size = (spec.height, spec.width) + (3,) * (spec.channels == 3)
+    images = np.zeros((len(paths), *size), np.uint8)
+    for image, shown in zip(images, _shown(paths, spec, background), strict=True):
+        values = 255 - shown if invert else shown
         image[:] = (values * spec.x_max + 127) // 255
     return images
 
 
-def _grey(paths: Sequence[Path], spec: InputSpec) -> Iterator[NDArray[np.int32]]:
+def _shown(paths: Sequence[Path], spec: InputSpec, background: str) -> Iterator[NDArray[np.int32]]:
+    behind = colour(background or BACKGROUND)
     for path in paths:
-        try:
-            with Image.open(path) as image:
-                grey = image.convert("L").resize((spec.width, spec.height), Image.Resampling.BOX)
+        try:  # a stream: of a name, Pillow 13 maps an uncompressed TIFF, and turns it wrongly
+            with path.open("rb") as stream, Image.open(stream) as image:
+                whole = decode(image, "RGB" if spec.channels == 3 else "L", behind)
+        except DataError as error:
+            raise DataError(f"{path}: {error}") from None
         except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
             raise DataError(f"{path}: cannot be read as an image: {reason(error)}") from None
-        yield np.asarray(grey, np.int32)
+        scaled = whole.resize((spec.width, spec.height), Image.Resampling.BOX)
+        yield np.asarray(scaled, np.int32)

@@ -1,11 +1,18 @@
 """Where the files of data sets are."""
 
+import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from hwgen.errors import DataError
 
+_LOG = logging.getLogger(__name__)
 FOLDER_ENV = "HWGEN_DATA"
+_SYSTEM = Path("/usr/share/datasets")
+_MAKE_CALTECH = (
+    "make it from the pictures of Caltech-101 (x: uint8 [n, 64, 100] grey, y: 0 face, 1 motorbike)"
+)
 # MD5 sums published by the authors; of the .gz files, so only downloads are checked against them.
 SOURCES = {
     "mnist": (
@@ -29,53 +36,82 @@ SOURCES = {
 }
 
 
-def find_file(name: str, filename: str, data_dir: Path | None = None) -> Path:
-    """Where a file of a data set is; downloads it to the user's cache if it is nowhere.
+def find_files(name: str, filenames: Sequence[str], data_dir: Path | None = None) -> list[Path]:
+    """Where the files of a data set are, all in one folder.
 
-    data_dir: looked in first, then the folder that HWGEN_DATA names. Raises `DataError`.
+    data_dir: the only place looked in; if it is None, the folder that HWGEN_DATA names; if that is
+    none, the user's cache and the system, and if they are nowhere, they are downloaded to the
+    cache. Logs the folder (`log_copy`). Raises `DataError`.
     """
-    from platformdirs import user_cache_path
-
-    cache = user_cache_path("hwgen") / "data"
-    given = data_dir or (Path(os.environ[FOLDER_ENV]) if os.environ.get(FOLDER_ENV) else None)
-    folders = [given / name, given] if given else []
-    folders += [cache / name, Path("/usr/share/datasets") / name]
-    looked = [folder / filename for folder in folders]
-    for path in looked:
-        if path.is_file():
-            return path
-    if name not in SOURCES:
-        places = ", ".join(str(path) for path in looked)
-        raise DataError(
-            f"{filename} not found: looked for {places}; it cannot be downloaded: make it from "
-            "the pictures of Caltech-101 (x: uint8 [n, 64, 100] grey, y: 0 face, 1 motorbike), or "
-            f"name its folder by --data-dir or {FOLDER_ENV}"
-        )
+    given = named_folder(data_dir)
+    folders = [given / name, given] if given else [_cache() / name, _SYSTEM / name]
+    for folder in folders:
+        if all((folder / filename).is_file() for filename in filenames):
+            log_copy(name, folder)
+            return [folder / filename for filename in filenames]
+    looked = [folder / filename for filename in filenames for folder in folders]
+    if given or name not in SOURCES:
+        origin = "" if name in SOURCES else "it cannot be downloaded: " + _MAKE_CALTECH
+        raise _not_found(", ".join(filenames), looked, given, origin)
     url, sums = SOURCES[name]
-    return _download(url + filename, sums[filename], cache / name / filename, looked)
+    target = folders[0]
+    paths = [_download(url + f, sums[f], target / f, looked) for f in filenames]
+    log_copy(name, target)
+    return paths
 
 
 def find_folder(name: str, folder: str, data_dir: Path | None = None) -> Path:
     """Where a data set that is a folder lies; none is downloaded.
 
-    folder: its name, as its authors have it. Raises `DataError`.
+    folder: its name, as its authors have it. data_dir: as of `find_files`. Raises `DataError`.
     """
-    from platformdirs import user_cache_path
-
-    given = data_dir or (Path(os.environ[FOLDER_ENV]) if os.environ.get(FOLDER_ENV) else None)
-    places = [given] if given else []
-    places += [user_cache_path("hwgen") / "data", Path("/usr/share/datasets")]
+    given = named_folder(data_dir)
+    places = [given] if given else [_cache(), _SYSTEM]
     looked = [place / inside for place in places for inside in (folder, f"{name}/{folder}")]
     for path in looked:
         if path.is_dir():
+            log_copy(name, path)
             return path
-    raise DataError(
-        f"{name}: folder {folder} not found: looked for {', '.join(map(str, looked))}; fetch it "
-        f"from its authors, or name the folder that holds it by --data-dir or {FOLDER_ENV}"
+    raise _not_found(f"{name}: folder {folder}", looked, given, "fetch it from its authors")
+
+
+def named_folder(data_dir: Path | None) -> Path | None:
+    """The folder that a user named, by `data_dir` or HWGEN_DATA; None if there is none.
+
+    Raises `DataError` if it is no folder: another copy than the one that was meant is no answer.
+    """
+    named = data_dir or (Path(os.environ[FOLDER_ENV]) if os.environ.get(FOLDER_ENV) else None)
+    if named and not named.is_dir():
+        raise DataError(
+            f"{named}: no such folder of data sets; it is what --data-dir or {FOLDER_ENV} names"
+        )
+    return named
+
+
+def log_copy(name: str, place: Path | str) -> None:
+    """Log which copy of a data set is read; `copy` of the record is (name, place)."""
+    _LOG.info("%s is read from %s", name, place, extra={"copy": (name, str(place))})
+
+
+def _cache() -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("hwgen") / "data"
+
+
+def _not_found(what: str, looked: Sequence[Path], given: Path | None, origin: str) -> DataError:
+    places = ", ".join(map(str, looked))
+    cure = (
+        f"no other place is tried while --data-dir or {FOLDER_ENV} names one"
+        if given
+        else f"or name the folder that holds it by --data-dir or {FOLDER_ENV}"
+    )
+    return DataError(
+        "; ".join(filter(None, (f"{what} not found: looked for {places}", origin, cure)))
     )
 
 
-def _download(url: str, md5: str, target: Path, looked: list[Path]) -> Path:
+def _download(url: str, md5: str, target: Path, looked: Sequence[Path]) -> Path:
     import pooch
 
     try:

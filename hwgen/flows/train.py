@@ -10,7 +10,7 @@ import hwgen
 from hwgen import recipe as recipe_file
 from hwgen.conformance.make_vectors import write_vectors
 from hwgen.data.dataset import Dataset, Split
-from hwgen.data.for_network import data_of_recipe
+from hwgen.data.for_network import check_alike, data_of_recipe
 from hwgen.evaluation.accuracy import Evaluation, evaluate
 from hwgen.files import write_atomic
 from hwgen.model.folder import ModelFolder
@@ -58,8 +58,9 @@ def train(
     """Train a recipe and write `out`/{recipe.toml, params, vectors, results.json, card.md}.
 
     A checkpoint in `out` is written each epoch; with `resume`, training goes on from it. `on_epoch`
-    is called with (epochs done, epochs, validation accuracy). The test set is read after training.
-    Of several processes, as `torchrun` starts them, the first alone writes.
+    is called with (epochs done, epochs, validation accuracy). The test set is loaded and checked
+    before training, and measured on after it. Of several processes, as `torchrun` starts them, the
+    first alone writes.
     """
     from hwgen.training import accuracy as training_accuracy
     from hwgen.training import distributed, loop  # torch takes seconds to import
@@ -69,6 +70,7 @@ def train(
     parts: dict[Split, Dataset] = {
         split: data_of_recipe(recipe, split, data_dir=data_dir) for split in get_args(Split)
     }
+    check_alike(parts["train"], parts["validation"], parts["test"])
     device = distributed.join(training_accuracy.choose_device(device))
     trained = loop.train(
         recipe,

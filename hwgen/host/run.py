@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.data import images, labelled, nmnist
+from hwgen.data import images, labelled, nmnist, window
 from hwgen.data.for_network import check_input, data_of, doubt
 from hwgen.data.inputs import encode_images, encode_recordings, encoded
+from hwgen.data.window import Clock, Coverage
 from hwgen.errors import DataError, LinkError, MismatchError
 from hwgen.golden import Golden
 from hwgen.golden.network import Trace, joined
@@ -67,23 +68,40 @@ class Batch:
     classes: NDArray[np.int64] | None
     labels: NDArray[np.int64] | None = None
     doubt: str = ""
+    coverage: Sequence[Coverage] = ()  # of recordings, what of each the network takes in
 
 
-def of_files(params: Params, places: Sequence[Path], *, invert: bool = False) -> Batch:
+def of_files(
+    params: Params,
+    places: Sequence[Path],
+    *,
+    invert: bool = False,
+    background: str = "",
+    clock: Clock | None = None,
+) -> Batch:
     """Image files, or, if the network takes events, recordings; and those in folders. Raises
     `DataError`.
+
+    invert, background: of images, as of `hwgen.data.images.load`; clock: of recordings.
     """
     spec, given = params.spec, params.spec.input
     if given.encoding == "events":
-        if invert:
-            raise DataError(f"{params.name} takes recordings: --invert is of images")
+        for option in ["--invert"] * invert + ["--background"] * bool(background):
+            raise DataError(f"{params.name} takes recordings: {option} is of images")
         paths = images.find(places, (nmnist.SUFFIX,))
-        taken = nmnist.of_files(paths, given.height, given.width)
+        taken, coverage = window.load(paths, spec, clock or Clock())
         inputs = encode_recordings(taken, given, spec.n_steps)
     else:
-        paths = images.find(places)
-        inputs = encode_images(images.load(paths, given, invert=invert), spec)
-    return Batch(names=[path.name for path in paths], inputs=inputs, classes=None)
+        if clock and clock.is_given:
+            raise DataError(
+                f"{params.name} takes images: --start and --time-unit are of recordings"
+            )
+        paths, coverage = images.find(places), []
+        inputs = encode_images(
+            images.load(paths, given, invert=invert, background=background), spec
+        )
+    names = [path.name for path in paths]
+    return Batch(names=names, inputs=inputs, classes=None, coverage=coverage)
 
 
 def of_test_set(params: Params, n: int, data_dir: Path | None) -> Batch:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hwgen.errors import ParamsError, RecipeError
+from hwgen.files import visible
 from hwgen.model import vectors as vectors_file
 from hwgen.model.vectors import Vectors
 from hwgen.network import params_file
@@ -82,7 +83,7 @@ class ModelFolder:
 
 def shipped() -> list[str]:
     """Names of the models that come with hwgen."""
-    return sorted(path.parent.name for path in package_data("models").glob("*/recipe.toml"))
+    return [path.parent.name for path in visible(package_data("models"), "*/recipe.toml")]
 
 
 def find(name_or_path: str) -> ModelFolder:

@@ -69,13 +69,15 @@ def initial_params(recipe: Recipe, dataset: Dataset) -> Params:
 def _spec(recipe: Recipe, dataset: Dataset) -> NetworkSpec:
     """The network of a recipe, for these images. Raises `RecipeError`."""
     network = recipe.network
+    if dataset.images.ndim != 3:
+        raise RecipeError(f"{recipe.name}: data.colour: on-chip courses take grey images")
     height, width = dataset.images.shape[1:]
     given = InputSpec(height=height, width=width, x_max=dataset.x_max, crop=recipe.data.crop)
     try:
         layers = notation.layers(
             network.hidden,
             given.post,
-            int(dataset.labels.max()) + 1,
+            dataset.n_classes,
             n_steps=network.n_steps,
             weight_bits=network.weight_bits,
             psp=network.psp,

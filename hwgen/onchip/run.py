@@ -94,7 +94,8 @@ def learn(
     if not run.curve:
         run.note(0, float("nan"), 0)
     order = _order(len(train), config.n_samples, config.seed)
-    ends = np.linspace(0, config.n_samples, config.n_points + 1).round().astype(int)
+    # Once each: of fewer samples than points some would come twice, with nothing in between.
+    ends = np.unique(np.linspace(0, config.n_samples, config.n_points + 1).round().astype(int))
     for start, end in pairwise(ends[ends >= run.curve[-1].n_learnt]):
         run.learn(order[start:end], int(end))
     return LearningRun(

@@ -14,6 +14,7 @@ from hwgen.boards.board import Board
 from hwgen.data.dataset import Dataset
 from hwgen.data.for_network import check_input, data_of, doubt
 from hwgen.data.inputs import encoded
+from hwgen.data.locate import named_folder
 from hwgen.errors import DataError
 from hwgen.files import write_atomic
 from hwgen.golden import Golden
@@ -105,7 +106,7 @@ def _samples(
     try:
         tests: Dataset | None = data_of(params, "test", data_dir=data_dir)
     except DataError:
-        if not folder.vectors_path.is_file():
+        if named_folder(data_dir) or not folder.vectors_path.is_file():
             raise
         tests = None
     if tests:

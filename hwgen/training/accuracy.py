@@ -25,6 +25,7 @@ def accuracy(
     input_spec: that of the network. Memory does not grow with the data set's size beyond its
     images.
     """
+    dataset.check_not_empty()
     network = learner.network
     device = next(network.parameters()).device
     encoder = Encoder(input_spec, network.n_steps, device, rasters=learner.takes_rasters)

@@ -110,6 +110,8 @@ class _Run:
         self, recipe: Recipe, train_set: Dataset, validation_set: Dataset, device: torch.device
     ) -> None:
         self.recipe, self.device = recipe, device
+        for part in (train_set, validation_set):
+            part.check_not_empty()
         self.input_spec = data_inputs.input_spec(train_set, recipe.data)
         n_steps, rule = recipe.network.n_steps, rules.of(recipe)
         if distributed.world() > 1 and not rule.runs_distributed:
@@ -123,7 +125,7 @@ class _Run:
         self.validation_images = torch.from_numpy(validation).to(device)
         self.validation_labels = torch.from_numpy(validation_set.labels).to(device)
         self.generator = torch.Generator().manual_seed(recipe.seed)
-        n_classes = int(train_set.labels.max()) + 1
+        n_classes = train_set.n_classes
         self.encoder = Encoder(self.input_spec, n_steps, self.device, rasters=rule.takes_rasters)
         few = self.encoder(self.images[:N_CALIBRATION])
         self.learner = rules.make(recipe, self.input_spec, n_classes, few, self.generator)

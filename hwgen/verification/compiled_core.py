@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from hwgen.files import visible
 from hwgen.hdl.verilog import TOP
 from hwgen.network.layers.kinds import LayerSpec
 from hwgen.package_data import package_data
@@ -28,9 +29,7 @@ def library(
     `cache` is a folder, by default the user's. `bench` replaces files of the bench (to plant a
     fault). Raises `ToolError`.
     """
-    files = {
-        path.name: path.read_text() for path in sorted((package_data("sim") / "cxxrtl").iterdir())
-    }
+    files = {path.name: path.read_text() for path in visible(package_data("sim") / "cxxrtl")}
     files |= {HEADER: header()} | dict(bench or {}) | memories(verilog)
     files |= {"layers.h": _layers(layers, verilog), "core.ys": _script(layers)}
     return build(files, "bench.cpp", cache=cache, on_phase=on_phase)

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 
-from hwgen.data import datasets
+from hwgen.data import datasets, locate
 from hwgen.errors import DataError
 
 
@@ -52,14 +52,15 @@ def test_digits_split():
 def test_missing_data_says_where_it_looked(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody answers there
+    monkeypatch.delenv("HWGEN_DATA", raising=False)
+    monkeypatch.setattr(locate, "_SYSTEM", tmp_path / "system")
     with pytest.raises(DataError) as caught:
-        datasets.load("mnist", "test", data_dir=tmp_path / "given")
+        datasets.load("mnist", "test")
     message = str(caught.value)
     assert "\n" not in message
     name = "t10k-images-idx3-ubyte.gz"
-    for place in ("given/mnist", "given", "cache/hwgen/data/mnist"):
+    for place in ("system/mnist", "cache/hwgen/data/mnist"):
         assert str(tmp_path / place / name) in message
-    assert f"/usr/share/datasets/mnist/{name}" in message
     assert "could not download" in message
     assert "--data-dir" in message
 
@@ -83,6 +84,19 @@ def test_damaged_data(mnist, content, message):
     path.write_bytes(content)
     with pytest.raises(DataError, match=f"^{re.escape(str(path))}: {message}$"):
         datasets.load("mnist", "test", data_dir=mnist.parent)
+
+
+def test_what_is_not_damaged_is_not_to_be_fetched_again(mnist):
+    """Files that are unpacked, that are a folder, that are another set's."""
+    path = mnist / "t10k-labels-idx1-ubyte.gz"
+    packed = path.read_bytes()
+    path.write_bytes(gzip.decompress(packed))
+    test = datasets.load("mnist", "test", data_dir=mnist.parent)
+    plain = gzip.decompress(packed)
+    path.write_bytes(gzip.compress(plain[:-1] + b"\x0c"))
+    with pytest.raises(DataError, match=r"a label is 12, expected 0\.\.9: of another data set\?$"):
+        datasets.load("mnist", "test", data_dir=mnist.parent)
+    assert test.labels.tolist() == list(plain[8:])
 
 
 def test_truncated_gzip(mnist):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from samples import random_network
 
-from hwgen.data import datasets
+from hwgen.data import datasets, nmnist
 from hwgen.data.encoding import events, latency, once, rate
 from hwgen.data.for_network import data_of
 from hwgen.data.inputs import encoded, input_spec
@@ -69,12 +69,20 @@ def test_the_first_recordings_to_test_are_of_all_classes(n_mnist):
     ("content", "message"),
     [
         (b"", r"00000.bin: 0 bytes, expected events of 5"),
-        (event(1, 2, 1, 3)[:-1], r"00000.bin: 4 bytes, expected events of 5"),
+        (
+            event(1, 2, 1, 3) + event(1, 2, 1, 4)[:-1],
+            r"00000.bin: 9 bytes, expected events of 5, the file is cut off in the middle of event "
+            "1; copy or record it again",
+        ),
         (
             event(1, 2, 1, 3) + event(34, 2, 1, 3),
-            r"is at column 34, row 2, expected 0..33, 0..33",
+            r"is at column 34, row 2, expected 0..33, 0..33: of another camera, or not in",
         ),
-        (event(1, 2, 1, 3) + event(1, 2, 1, 2), r"event 1 is at 2 us, before the one in front"),
+        (
+            event(1, 2, 1, 2**23 - 1) + event(1, 2, 1, 2),
+            "its clock goes back from 8388607 to 2 at event 1: it ran over",
+        ),
+        (event(1, 240, 1, 3), "no event but 1 overflows of its clock"),
     ],
 )
 def test_damaged_recordings_are_one_line(n_mnist, content, message):
@@ -82,7 +90,28 @@ def test_damaged_recordings_are_one_line(n_mnist, content, message):
     with pytest.raises(DataError, match=message) as caught:
         datasets.load("n-mnist", "train", data_dir=n_mnist)
     assert "\n" not in str(caught.value)
-    assert "fetch it again" in str(caught.value)
+    assert "fetch" not in str(caught.value)
+
+
+def test_unsorted_events_and_overflows_are_put_right_and_said(n_mnist, caplog):
+    """An overflow counts 8192 us, from its row on: as the authors' own reader does it."""
+    content = [event(1, 2, 1, 5), event(3, 4, 0, 2), event(0, 240, 0, 9), event(5, 6, 1, 7)]
+    (n_mnist / "NMNIST" / "Test" / "5" / "00009.bin").write_bytes(b"".join(content))
+    test = datasets.load("n-mnist", "test", data_dir=n_mnist)
+    own = test.recordings.take(slice(1, 2))  # the only one of class 5
+    assert own.times_us.tolist() == [2, 5, 8192 + 7]
+    assert own.addresses.tolist() == [(4 * 34 + 3) * 2, (2 * 34 + 1) * 2 + 1, (6 * 34 + 5) * 2 + 1]
+    assert [record.getMessage().partition("00009.bin: ")[2] for record in caplog.records] == [
+        "1 overflows of its clock, 8192 us each, in row 240",
+        "1 events earlier than the one in front, sorted",
+    ]
+
+
+def test_a_row_of_a_large_camera_is_no_overflow(tmp_path):
+    (tmp_path / "a.bin").write_bytes(event(1, 240, 1, 3))
+    found = nmnist.read(tmp_path / "a.bin", 241, 2)
+    assert found.addresses.tolist() == [(240 * 2 + 1) * 2 + 1]
+    assert found.times.tolist() == [3]
 
 
 def test_missing_recordings_are_one_line(tmp_path, monkeypatch):

@@ -183,6 +183,7 @@ def test_without_data_the_vectors_are_shown(folder: ModelFolder, tmp_path: Path,
         raise DataError("no data here")
 
     monkeypatch.setattr("hwgen.report.page.data_of", nothing)
+    monkeypatch.delenv("HWGEN_DATA", raising=False)
     page = tmp_path / "page.html"
     write(folder, board.load("ulx3s_25f"), page)
     text = words(page.read_text())
