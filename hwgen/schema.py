@@ -2,6 +2,8 @@
 
 import dataclasses
 import difflib
+import json
+import math
 import tomllib
 import types
 from collections.abc import Iterable, Mapping
@@ -43,7 +45,7 @@ class Name:
         return bool(safe and 0 < len(value) <= MAX_NAME and not value.startswith("."))
 
     def __str__(self) -> str:
-        return f" of 1..{MAX_NAME} printable characters, no slash, no dot first"
+        return f" of 1..{MAX_NAME} printable characters, no slash, no backslash, no dot first"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,6 +57,23 @@ class Line:
 
     def __str__(self) -> str:
         return f" of up to {2 * MAX_NAME} printable characters"
+
+
+def strict_json(text: str) -> Any:
+    """JSON that means one thing: no key twice, no NaN or Infinity. Raises ValueError."""
+
+    def table(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for name, value in pairs:
+            if name in found:
+                raise ValueError(f"the key {short_repr(name)} is there twice")
+            found[name] = value
+        return found
+
+    def refuse(word: str) -> Any:
+        raise ValueError(f"{word} is no number in JSON")
+
+    return json.loads(text, object_pairs_hook=table, parse_constant=refuse)
 
 
 def read_toml(path: Path, *, missing: str, error: type[HwgenError]) -> dict[str, Any]:
@@ -93,6 +112,8 @@ def check_plain(value: Any, *, where: str, error: type[HwgenError]) -> None:
                 raise error(
                     f"{where} has an integer of {item.bit_length()} bits, expected up to 64"
                 )
+            elif isinstance(item, float) and not math.isfinite(item):
+                raise error(f"{where} has {item}, which is no number in JSON")
             elif isinstance(item, str) and not _is_text(item):
                 raise error(f"{where} has {short_repr(item)}, which is not text in Unicode")
         inside = below

@@ -1,8 +1,9 @@
 """How the command line speaks: results on stdout, progress and errors on stderr."""
 
 import json
+import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Protocol
 
@@ -23,9 +24,17 @@ err = Console(stderr=True, highlight=False)
 
 
 def print_json(value: Any) -> None:
-    """One JSON document on stdout, for scripts."""
-    json.dump(value, sys.stdout, indent=1, default=str)
+    """One JSON document on stdout, for scripts. What is no number is null: JSON has no NaN."""
+    json.dump(_finite(value), sys.stdout, indent=1, default=str, allow_nan=False)
     sys.stdout.write("\n")
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 class Bar(Protocol):

@@ -30,7 +30,7 @@ def info(model: options.Model, json: options.Json = False) -> None:
     rows.append(("input", _describe_input(params.spec.input)))
     for index in range(len(params.spec.layers)):
         rows.append((f"layer {index}", _describe(params, index)))
-    accuracies = params.provenance.get("accuracy", {})
+    accuracies = params.origin.get("accuracy", {})
     rows += [(f"accuracy, {name}", percent(value)) for name, value in accuracies.items()]
     facts(params.name, rows)
 

@@ -17,7 +17,7 @@ def models(json: options.Json = False) -> None:
         folder = model_module.find(name)
         if folder.params_path.is_file():
             params = folder.params()
-            accuracy = params.provenance.get("accuracy", {}).get("golden, test")
+            accuracy = params.origin.get("accuracy", {}).get("golden, test")
             bits = "/".join(str(layer.weight_bits) for layer in params.spec.weighted)
             rows.append((name, params.spec.shape, bits, params.spec.n_steps, percent(accuracy)))
         else:

@@ -147,7 +147,7 @@ def _lines(path: Path) -> Iterator[tuple[int, Any]]:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     try:
-                        yield number, json.loads(line)
+                        yield number, schema.strict_json(line)
                     except (ValueError, RecursionError) as error:
                         raise ResultsError(
                             f"{path}:{number}: is not JSON ({reason(error)}); "

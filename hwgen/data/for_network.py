@@ -78,7 +78,7 @@ def own_name(params: Params) -> str:
 
     "" if the provenance names none.
     """
-    made = params.provenance
+    made = params.origin
     return str(made.get("course", {}).get("dataset") or made.get("data", {}).get("name", ""))
 
 
@@ -91,7 +91,7 @@ def data_of(
     too: so no sample of "test" was ever trained on, if the provenance tells (`doubt`). Raises
     `DataError`, also if the files are others than those of the training.
     """
-    made = params.provenance
+    made = params.origin
     name = name or own_name(params)
     if not name:
         raise DataError(f"{params.name}: provenance names no data set; give one by --data")
@@ -134,7 +134,7 @@ def doubt(params: Params, of: Drawn) -> str:
 
     of: samples, or what was found of them.
     """
-    name, seed, own_seed = of.name, of.split_seed, params.provenance.get("seed")
+    name, seed, own_seed = of.name, of.split_seed, params.origin.get("seed")
     if of.split != "test":
         which = f"the {of.split} split" if of.split else "no split that is known"
         return f"the samples of {name} are of {which}: {params.name} may have been trained on them"

@@ -74,7 +74,7 @@ def run(
         select_classes(options.distribution_shift.apply(train, options.seed), options.labels),
         test,
         onchip_run.RunConfig(
-            n_samples=options.n_samples or int(params.provenance.get("n_samples", _N_SAMPLES)),
+            n_samples=options.n_samples or int(params.origin.get("n_samples", _N_SAMPLES)),
             n_points=options.n_points,
             seed=options.seed,
             checkpoint=checkpoint,

@@ -24,8 +24,9 @@ from safetensors.numpy import save as to_safetensors
 
 from hwgen.errors import ParamsError
 from hwgen.files import reason, write_atomic
+from hwgen.network import params_header
 from hwgen.network.params import Params
-from hwgen.network.params_file import VECTORS_KEY
+from hwgen.network.params_header import VECTORS_KEY
 from hwgen.schema import short_repr
 
 MAX_CLASSES = 255  # labels are bytes; what is left says that there is none
@@ -87,10 +88,12 @@ def _packed(spikes: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.packbits(spikes, axis=-1, bitorder="little")
 
 
-def _unpacked(bits: NDArray[np.uint8], n: int) -> NDArray[np.uint8]:
-    """Spikes of n neurons. What cannot be unpacked stays, for `_check`."""
+def _unpacked(bits: NDArray[np.uint8], n: int, name: str) -> NDArray[np.uint8]:
+    """Spikes of n neurons. What cannot be unpacked stays, for `_check`. Raises ValueError."""
     if bits.dtype != np.uint8 or bits.ndim != 3 or bits.shape[2] != -(-n // 8):
         return bits
+    if n % 8 and (bits[..., -1] >> n % 8).any():
+        raise ValueError(f"{name} has spikes beyond neuron {n - 1}, in the bits of padding")
     return np.unpackbits(bits, axis=-1, count=n, bitorder="little")
 
 
@@ -120,8 +123,10 @@ def load(path: Path, params: Params, *, learns: bool = False) -> Vectors:
             inputs = file.get_tensor("inputs")
             times = [file.get_tensor(f"{i}.{field}") for i in range(len(layers))]
             if multi_spike:
-                inputs = _unpacked(inputs, params.spec.input.n_inputs)
-                times = [_unpacked(x, layers[i].n_post) for i, x in enumerate(times)]
+                inputs = _unpacked(inputs, params.spec.input.n_inputs, "inputs")
+                times = [
+                    _unpacked(x, layers[i].n_post, f"{i}.{field}") for i, x in enumerate(times)
+                ]
             vectors = Vectors(
                 digest=digest,
                 inputs=inputs,
@@ -141,6 +146,7 @@ def load(path: Path, params: Params, *, learns: bool = False) -> Vectors:
                 ),
             )
             names = set(file.keys())
+        params_header.check_table(path)
     except FileNotFoundError:
         writer = "learn" if learns else "train"
         raise ParamsError(f"{path}: no such file; `hwgen {writer}` writes one") from None

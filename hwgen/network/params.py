@@ -77,6 +77,11 @@ class Params:
                 state.update(np.ascontiguousarray(tensors[index], "<i4").tobytes())
         return state.hexdigest()
 
+    @property
+    def origin(self) -> dict[str, Any]:
+        """What hwgen reads again of `provenance`: see `hwgen.network.provenance.known`."""
+        return provenance.known(self.provenance)
+
     def check(self, where: str = "params") -> None:
         """Raise `ParamsError` if anything breaks the contract; `where` opens the message.
 

@@ -1,10 +1,8 @@
 """Parameters as a file: safetensors with a JSON header. See `docs/contract.md`."""
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,21 +12,10 @@ from safetensors.numpy import save as to_safetensors
 from hwgen import schema
 from hwgen.errors import ParamsError
 from hwgen.files import reason, write_atomic
-from hwgen.network.check import check_spec
+from hwgen.network import params_header
 from hwgen.network.params import FORMAT, KINDS, Params
+from hwgen.network.params_header import HEADER_KEY
 from hwgen.network.spec import NetworkSpec
-
-HEADER_KEY = "hwgen"  # the only metadata key, so that the file is the same byte for byte
-VECTORS_KEY = "hwgen-digest"  # that of vectors
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Header:
-    format: int
-    name: Annotated[str, schema.Name()]
-    digest: str
-    spec: NetworkSpec
-    provenance: dict[str, Any]
 
 
 def to_bytes(params: Params) -> bytes:
@@ -49,7 +36,9 @@ def to_bytes(params: Params) -> bytes:
         for index, tensor in enumerate(getattr(params, kind)):
             if tensor.size:  # a pooling layer has none
                 tensors[f"{index}.{kind}"] = np.ascontiguousarray(tensor)
-    return to_safetensors(tensors, {HEADER_KEY: json.dumps(header, sort_keys=True)})
+    return to_safetensors(
+        tensors, {HEADER_KEY: json.dumps(header, sort_keys=True, allow_nan=False)}
+    )
 
 
 def save(params: Params, path: Path) -> None:
@@ -76,8 +65,8 @@ def load(path: Path) -> Params:
         raise ParamsError(f"{path}: is a folder, expected a params.safetensors file") from None
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         raise ParamsError(f"{path}: not a whole safetensors file: {reason(error)}") from None
-    header = _read_header(metadata, path)
-    check_spec(header.spec, str(path))
+    params_header.check_table(path)
+    header = params_header.read(metadata, path)
     params = Params(
         name=header.name,
         spec=header.spec,
@@ -96,26 +85,6 @@ def load(path: Path) -> Params:
             f"{header.digest[:16]!r}...: the file was changed after it was written; export it again"
         )
     return params
-
-
-def _read_header(metadata: Mapping[str, str], path: Path) -> _Header:
-    if HEADER_KEY not in metadata:
-        what = (
-            "holds test vectors, not parameters; give the model folder or its params.safetensors"
-            if VECTORS_KEY in metadata
-            else f"no {HEADER_KEY!r} header: not an hwgen parameter file"
-        )
-        raise ParamsError(f"{path}: {what}")
-    try:
-        table = json.loads(metadata[HEADER_KEY])
-    except (ValueError, RecursionError) as error:
-        raise ParamsError(f"{path}: the header is not JSON: {reason(error)}") from None
-    if isinstance(table, dict) and table.get("format") != FORMAT:
-        raise ParamsError(
-            f"{path}: format is {schema.short_repr(table.get('format'))}, this hwgen reads "
-            f"{FORMAT}; use the hwgen that wrote it, or export again"
-        )
-    return schema.parse(_Header, table, where=f"{path}: header", error=ParamsError)
 
 
 def _take(

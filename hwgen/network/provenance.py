@@ -1,4 +1,8 @@
-"""Where params come from: free JSON, but some fields are read again, and those are checked here."""
+"""Where params come from: free JSON, of which hwgen reads some fields again.
+
+Nothing in it decides a bit, so nothing in it is refused but what is no JSON (contract, section 1).
+A field of another type than hwgen writes is somebody else's: it is kept, and read as if absent.
+"""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -7,61 +11,79 @@ from hwgen import schema
 from hwgen.errors import ParamsError
 from hwgen.schema import MAX_SEED
 
-# Field: what it must be, for the message, and whether a value is that.
-_KNOWN: dict[str, tuple[str, Callable[[Any], bool]]] = {
-    "description": ("a string", lambda value: isinstance(value, str)),
-    "seed": (f"an integer in 0..{MAX_SEED}", lambda value: _is_integer(value, 0, MAX_SEED)),
-    "n_samples": ("an integer in 1..2147483648", lambda value: _is_integer(value, 1, 2**31)),
-    "data": ("a table whose name is a string", lambda value: _is_data(value)),
-    "accuracy": ("a table of numbers", lambda value: _is_accuracy(value)),
-    "training_s": ("a number", lambda value: _is_number(value)),
-    "recipe": (
-        "a table whose data.validation is a number in 0..0.5",
-        lambda value: _is_recipe(value),
-    ),
-    "course": ("a table with n_samples, n_updates, dataset", lambda value: _is_course(value)),
-}
+Reader = Callable[[Any], Any]  # of a value: what hwgen reads of it, or None
 
 
 def check(provenance: Mapping[str, Any], where: str) -> None:
-    """Raise `ParamsError` if it cannot be read again; `where` opens the message.
-
-    Fields that hwgen does not know stay as they are; they must be plain JSON (contract, section 1).
-    """
+    """Raise `ParamsError` if it is not plain JSON; `where` opens the message."""
     schema.check_plain(provenance, where=where, error=ParamsError)
-    for name, (expected, holds) in _KNOWN.items():
-        if name in provenance and not holds(provenance[name]):
-            value = schema.short_repr(provenance[name])
-            raise ParamsError(f"{where}: {name} must be {expected}, not {value}")
-    if "course" in provenance and not isinstance(provenance.get("parent"), str):
-        raise ParamsError(f"{where}: parent must be a digest, as there was a course")
 
 
-def _is_integer(value: Any, low: int, high: int) -> bool:
-    return type(value) is int and low <= value <= high
+def known(provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that hwgen reads again, of those that hold what it writes there.
+
+    description, device, parent: strings; seed: 0..2^32 - 1; n_samples: at least 1; training_s: a
+    number; accuracy: numbers by name; data: a table of `name` and counts; recipe: a table whose
+    data.validation is a number in 0..0.5; course: a table of n_samples, n_updates and dataset, of
+    params that have a parent.
+    """
+    found = {name: read(provenance.get(name)) for name, read in _READERS.items()}
+    if found["parent"] is None:  # what was learnt on chip was learnt from something
+        found["course"] = None
+    return {name: value for name, value in found.items() if value is not None}
 
 
-def _is_number(value: Any) -> bool:
-    return type(value) in (int, float)
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
 
 
-def _is_data(value: Any) -> bool:
-    return isinstance(value, Mapping) and isinstance(value.get("name", ""), str)
+def _number(value: Any) -> int | float | None:
+    return value if type(value) in (int, float) else None
 
 
-def _is_recipe(value: Any) -> bool:
-    data = value.get("data", {}) if isinstance(value, Mapping) else None
-    if not isinstance(data, Mapping):
-        return False
-    validation = data.get("validation", 0)
-    return _is_number(validation) and bool(0 <= validation <= 0.5)
+def _integer(low: int, high: int) -> Reader:
+    return lambda value: value if type(value) is int and low <= value <= high else None
 
 
-def _is_accuracy(value: Any) -> bool:
-    return isinstance(value, Mapping) and all(map(_is_number, value.values()))
+def _data(value: Any) -> dict[str, Any] | None:
+    if not isinstance(value, Mapping):
+        return None
+    table = {name: x for name, x in value.items() if type(x) is int}
+    name = _text(value.get("name"))
+    return table | ({"name": name} if name else {})
 
 
-def _is_course(value: Any) -> bool:
+def _accuracy(value: Any) -> dict[str, float] | None:
+    if not isinstance(value, Mapping):
+        return None
+    return {name: x for name, x in value.items() if _number(x) is not None}
+
+
+def _recipe(value: Any) -> dict[str, Any] | None:
+    data = value.get("data") if isinstance(value, Mapping) else None
+    validation = _number(data.get("validation")) if isinstance(data, Mapping) else None
+    if validation is None or not 0 <= validation <= 0.5:
+        return None
+    return {"data": {"validation": validation}}
+
+
+def _course(value: Any) -> dict[str, Any] | None:
     if not isinstance(value, Mapping) or not isinstance(value.get("dataset"), str):
-        return False
-    return all(_is_integer(value.get(name), 0, 2**63) for name in ("n_samples", "n_updates"))
+        return None
+    count = _integer(0, 2**63)
+    counts = [count(value.get(name)) for name in ("n_samples", "n_updates")]
+    return None if None in counts else dict(value)
+
+
+_READERS: dict[str, Reader] = {
+    "description": _text,
+    "device": _text,
+    "parent": _text,
+    "seed": _integer(0, MAX_SEED),
+    "n_samples": _integer(1, 2**31),
+    "training_s": _number,
+    "accuracy": _accuracy,
+    "data": _data,
+    "recipe": _recipe,
+    "course": _course,
+}

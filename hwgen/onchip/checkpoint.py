@@ -22,7 +22,8 @@ class CurvePoint:
 
     n_learnt: int
     test_accuracy: float
-    online_accuracy: float  # of the samples since the last point, each before it was learnt
+    # Of the samples since the last point, each before it was learnt; None: there were none.
+    online_accuracy: float | None
     n_updates: int  # samples that changed a weight, so far
 
 

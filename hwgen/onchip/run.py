@@ -36,7 +36,7 @@ class LearningRun:
         """A table of plain values; of the params only the digest."""
         return {
             "digest": self.params.digest,
-            "parent": self.params.provenance.get("parent"),
+            "parent": self.params.origin.get("parent"),
             "dataset": self.dataset,
             "curve": [asdict(point) for point in self.curve],
             "samples_per_s": self.samples_per_s,
@@ -92,7 +92,7 @@ def learn(
         check_input(params, dataset)
     run = _Run(params, train, test, config, on_point)
     if not run.curve:
-        run.note(0, float("nan"), 0)
+        run.note(0, None, 0)
     order = _order(len(train), config.n_samples, config.seed)
     # Once each: of fewer samples than points some would come twice, with nothing in between.
     ends = np.unique(np.linspace(0, config.n_samples, config.n_points + 1).round().astype(int))
@@ -133,7 +133,7 @@ class _Run:
                 )
                 self.curve, self.seconds = list(before.curve), before.seconds
 
-    def note(self, n_learnt: int, online: float, n_updates: int) -> None:
+    def note(self, n_learnt: int, online: float | None, n_updates: int) -> None:
         """A point of the curve."""
         golden = Golden(self.online.params)
         accuracy = float(golden.right(self._tests, self._test_labels).mean())

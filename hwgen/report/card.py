@@ -15,7 +15,7 @@ _ACCURACIES = (
 
 def render(params: Params, results: dict[str, Any]) -> str:
     """The card, in Markdown."""
-    made = params.provenance
+    made = params.origin
     lines = [
         f"# {params.name}",
         "",
@@ -56,7 +56,7 @@ def precision(params: Params) -> str:
 
 
 def _origin(params: Params) -> str:
-    made = params.provenance
+    made = params.origin
     if "course" not in made:
         minutes, device = made.get("training_s", 0) / 60, made.get("device")
         return f"- trained by: `hwgen train {params.name}` ({minutes:.0f} minutes on {device})"

@@ -71,7 +71,7 @@ def write(
     }
     page = _template().render(
         params=params,
-        made=params.provenance,
+        made=params.origin,
         folder=folder.path.name,
         precision=card.precision(params),
         answered=answered,

@@ -136,7 +136,7 @@ class Course:
             return recording, 0, self._odd(str(self._error or "no weights came"), recording)
         beside, found = self._beside, []
         n = len(beside.traces) if beside.mismatch else len(inputs)
-        beside.follow(n)
+        beside.advance(n)
         got = compare(params, inputs[:n], joined(beside.traces), recording.first(n))
         found += [x for x in (got.mismatch, beside.mismatch) if x]
         n_compared = sum(got.n_compared.values()) + beside.n_compared
@@ -158,7 +158,7 @@ class Course:
         else:
             assert self._beside is not None
             self.shadows = {n: x.copy() for n, x in shadows.items()}
-            return self._beside.agrees(sample, shadows)
+            return self._beside.check_weights(sample, shadows)
         return True
 
     def _is_between(self, n_cut: int) -> bool:
