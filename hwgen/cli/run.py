@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwgen.cli import options as shared
-from hwgen.cli.console import bar, facts, percent, phases, table
+from hwgen.cli.console import facts, percent, progress, table
 from hwgen.cli.design import BoardOption, choose
 from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
@@ -106,12 +106,9 @@ def run(options: RunOptions) -> Answer:
             lanes=design.lanes,
             session=1 + options.seed % 63 if capture or options.replay else None,
         ) as device,
-        bar("run") as progress,
+        progress("run") as reporter,
     ):
-        n = len(batch.inputs)
-        result = flow.run(
-            device, params, batch, fill=design.is_filled, on_sample=lambda done: progress(done, n)
-        )
+        result = flow.run(device, params, batch, fill=design.is_filled, reporter=reporter)
     if options.output and result.learnt:
         save(result.learnt, options.output)
     return Answer(
@@ -134,9 +131,9 @@ def _batch(params: Params, options: RunOptions) -> "Batch":
 def _compiled(design: Design) -> Path:
     from hwgen.host import simulated
 
-    with phases("simulated board") as phase:
-        phase("elaborate")
-        return simulated.compile_board(design, on_phase=phase)
+    with progress("simulated board") as reporter:
+        reporter.phase("elaborate")
+        return simulated.compile_board(design, reporter=reporter)
 
 
 @contextmanager
