@@ -58,13 +58,13 @@ def build(options: BuildOptions) -> Answer:
         )
     return Answer(
         json=result.to_json(),
-        tell=lambda: _tell(params, target, result),
+        print_result=lambda: _print_result(params, target, result),
         result=result,
         folder=folder,
     )
 
 
-def _tell(params: Params, target: "Board", result: "SynthResult") -> None:
+def _print_result(params: Params, target: "Board", result: "SynthResult") -> None:
     from hwgen.files import short
 
     facts(

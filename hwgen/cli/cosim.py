@@ -61,14 +61,18 @@ def cosim(options: CosimOptions) -> Answer:
     with progress(f"cosim, {simulator}") as reporter:
         result = flow.run(job, simulator, reporter=reporter)
 
-    def tell() -> None:
+    def print_result() -> None:
         if result.learning or not result.mismatch:
             facts(title, result.rows())
         if result.learning:
             out.print(result.verdict)
 
     return Answer(
-        json=result.to_json(), tell=tell, result=result, folder=folder, check=result.check
+        json=result.to_json(),
+        print_result=print_result,
+        result=result,
+        folder=folder,
+        check=result.check,
     )
 
 

@@ -48,13 +48,13 @@ def evaluate(options: EvaluateOptions) -> Answer:
         result = flow.evaluate(params, dataset, reporter)
     return Answer(
         json=result.to_json() | {"doubt": doubt},
-        tell=lambda: _tell(params, result, doubt),
+        print_result=lambda: _print_result(params, result, doubt),
         result=result,
         folder=folder,
     )
 
 
-def _tell(params: Params, result: "Evaluation", doubt: str) -> None:
+def _print_result(params: Params, result: "Evaluation", doubt: str) -> None:
     facts(
         f"{params.name} on {result.dataset}",
         [

@@ -130,11 +130,12 @@ def learn(options: LearnOptions) -> Answer:
             reporter=reporter,
         )
     return Answer(
-        json=result.to_json() | {"folder": str(folder)}, tell=lambda: _tell(result, folder)
+        json=result.to_json() | {"folder": str(folder)},
+        print_result=lambda: _print_result(result, folder),
     )
 
 
-def _tell(result: "LearningRun", folder: Path) -> None:
+def _print_result(result: "LearningRun", folder: Path) -> None:
     first, last = result.curve[0], result.curve[-1]
     facts(
         f"{result.params.name} learnt {last.n_learnt} samples of {result.dataset}",

@@ -113,7 +113,7 @@ def run(options: RunOptions) -> Answer:
         save(result.learnt, options.output)
     return Answer(
         json=result.to_json() | {"samples": batch.names, "doubt": batch.doubt},
-        tell=lambda: _tell(params, batch, result, options.output),
+        print_result=lambda: _print_result(params, batch, result, options.output),
         check=result.check,
     )
 
@@ -151,7 +151,7 @@ def _transport(
         yield Replay(replay) if replay else SerialPort(port, baud)
 
 
-def _tell(params: Params, batch: "Batch", result: "RunResult", output: Path | None) -> None:
+def _print_result(params: Params, batch: "Batch", result: "RunResult", output: Path | None) -> None:
     n, classes = len(batch.names), batch.classes
     columns = ["sample", "decision", "in step", "golden"]
     said = zip(batch.names, result.decisions, result.steps, result.expected, strict=True)

@@ -67,10 +67,10 @@ def train(options: TrainOptions) -> Answer | None:
         )
     if os.environ.get("RANK", "0") != "0":  # of several processes, the first tells
         return None
-    return Answer(json=result.to_json(), tell=lambda: _tell(result))
+    return Answer(json=result.to_json(), print_result=lambda: _print_result(result))
 
 
-def _tell(result: "TrainResult") -> None:
+def _print_result(result: "TrainResult") -> None:
     for change in result.changes:
         err.print(change, markup=False, soft_wrap=True)
     rows = [(f"accuracy, {name}", percent(value)) for name, value in result.accuracy.items()]

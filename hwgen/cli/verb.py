@@ -16,12 +16,12 @@ Options = TypeVar("Options")
 class Answer:
     """What a verb has to tell.
 
-    `json`: of `--json`. `tell` prints the same for a person. `result` of `folder` is what
+    `json`: of `--json`. `print_result` prints the same for a person. `result` of `folder` is what
     `--record` keeps. `check`, in the end, raises what makes the exit code.
     """
 
     json: Any
-    tell: Callable[[], None]
+    print_result: Callable[[], None]
     result: Any = None
     folder: ModelFolder | None = None
     check: Callable[[], None] = lambda: None
@@ -50,7 +50,7 @@ def verb(function: Callable[[Options], Answer | None]) -> Callable[..., None]:
         if given["json"]:
             print_json(answer.json)
         else:
-            answer.tell()
+            answer.print_result()
         answer.check()
 
     # typer reads these two, and nothing of the function inside.

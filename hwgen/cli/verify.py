@@ -122,7 +122,9 @@ def _inference(folder: ModelFolder, options: VerifyOptions) -> Answer:
 
     return Answer(
         json=result.to_json() | {"doubt": doubt},
-        tell=_teller(f"{params.name} on {dataset.name}, lanes {lanes}", rows, result),
+        print_result=_result_printer(
+            f"{params.name} on {dataset.name}, lanes {lanes}", rows, result
+        ),
         result=result,
         folder=folder,
         check=check,
@@ -159,18 +161,18 @@ def _lessons(folder: ModelFolder, options: VerifyOptions) -> Answer:
     title = f"{params.name} learns {samples.dataset}, cxxrtl, lanes {lanes}"
     return Answer(
         json=result.to_json(),
-        tell=_teller(title, result.rows(), result),
+        print_result=_result_printer(title, result.rows(), result),
         result=result,
         folder=folder,
         check=result.check,
     )
 
 
-def _teller(
+def _result_printer(
     title: str, rows: list[tuple[str, object]], result: "EqualityResult"
 ) -> Callable[[], None]:
-    def tell() -> None:
+    def print_result() -> None:
         facts(title, rows)
         out.print(result.verdict)
 
-    return tell
+    return print_result
