@@ -12,13 +12,14 @@ import json
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from rich.progress import Progress
-
+from hwgen.cli.console import progress
 from hwgen.data.for_network import data_of_recipe
 from hwgen.files import write_atomic
 from hwgen.network.learning import LearningSpec
 from hwgen.onchip import run
+from hwgen.onchip.checkpoint import CurvePoint
 from hwgen.onchip.initial import initial_params
+from hwgen.progress import Part
 from hwgen.recipe import load
 from hwgen.report import curves
 
@@ -62,24 +63,23 @@ def main() -> None:
         data_of_recipe(recipe, part, data_dir=options.data_dir) for part in ("train", "validation")
     )
     pictures = variants(recipe.learning, recipe.network.weight_bits)
-    with Progress() as progress:
+    with progress(*pictures) as reporter:
         for picture, rules in pictures.items():
-            task = progress.add_task(picture, total=len(rules) * options.samples)
-            found = {}
+            reporter.phase(picture)
+            n_all = len(rules) * options.samples
+            found: dict[str, tuple[CurvePoint, ...]] = {}
             for name, rule in rules.items():
                 done = run.learn(
                     initial_params(replace(recipe, learning=rule), train),
                     train,
                     validation,
-                    n_samples=options.samples,
-                    n_points=options.points,
-                    seed=options.seed,
-                    on_point=lambda *_, task=task: progress.advance(
-                        task, options.samples / options.points
+                    run.RunConfig(
+                        n_samples=options.samples, n_points=options.points, seed=options.seed
                     ),
+                    reporter=Part(reporter, len(found) * options.samples, n_all),
                 )
                 found[name] = done.curve
-                progress.console.print(
+                print(
                     f"{picture} {name}: {100 * done.curve[-1].test_accuracy:.2f} % "
                     f"of {len(validation)}, {done.samples_per_s:.0f} samples/s"
                 )

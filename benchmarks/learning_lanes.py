@@ -14,7 +14,7 @@ from typing import Any
 
 from hwgen.boards import board
 from hwgen.build import synthesis
-from hwgen.cli.console import bar, phases
+from hwgen.cli.console import progress
 from hwgen.data import labelled
 from hwgen.estimate.design import for_board
 from hwgen.files import write_atomic
@@ -39,9 +39,9 @@ def measured(
         if row["digest"] == params.digest:
             return row
     design = for_board(params, target, lanes)
-    with phases(f"{lanes}") as phase:
-        routed = synthesis.build(design, target, build_dir=folder, on_phase=phase)
-    with bar(f"{lanes} learns") as progress:
+    with progress(f"{lanes}") as reporter:
+        routed = synthesis.build(design, target, build_dir=folder, reporter=reporter)
+    with progress(f"{lanes} learns") as reporter:
         samples = labelled.choose(params, n, data_dir=options.data_dir)
         job = Job(
             design=design,
@@ -51,7 +51,7 @@ def measured(
             truths=samples.truths,
             passes=learning_passes(read_every=None),
         )
-        learnt = verify.run(job, on_progress=progress)
+        learnt = verify.run(job, reporter=reporter)
     learnt.check()
     assert learnt.learning is not None
     row = {

@@ -7,7 +7,7 @@ tool is needed. Everything is written to the build folder, and stays there.
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from hwgen.hdl.core import SpikeCore
 from hwgen.hdl.top import BoardTop
 from hwgen.network.design import Design
 from hwgen.network.params import Params
+from hwgen.progress import SILENT, Reporter
 from hwgen.toolchain import tools
 
 NAME = "top"  # of the design, and the stem of its files
@@ -82,15 +83,15 @@ def build(
     divisor: int | None = None,
     clock_hz: int | None = None,
     seed: int = 1,
-    on_phase: Callable[[str], None] = lambda _: None,
+    reporter: Reporter = SILENT,
 ) -> SynthResult:
     """Make a bitstream in `build_dir`.
 
     divisor: clock cycles a bit of the serial line (default: from the board's baud rate; small ones
     make simulation fast). clock_hz: what a PLL shall make of the board's clock (default: that clock
-    as it is); the result has what it makes. seed: of the placer. on_phase: called with each of
-    `PHASES` as it begins. Raises `BoardError` if the design does not fit the board or its clock,
-    `ToolError` if a tool is missing or fails.
+    as it is); the result has what it makes. seed: of the placer. reporter: told each of
+    `PHASES`. Raises `BoardError` if the design does not fit the board or its clock, `ToolError` if
+    a tool is missing or fails.
 
     early_exit: level of the core's input, for good. Files stay in `build_dir` after a failure, too:
     the messages name its logs. Raises `HwgenError` if another run works in the folder.
@@ -103,23 +104,23 @@ def build(
     divisor = divisor or board.divisor(core_hz)
     build_dir = build_dir.resolve()
     with exclusive(build_dir):
-        on_phase(PHASES[0])
+        reporter.phase(PHASES[0])
         top = BoardTop(SpikeCore(design), board, divisor=divisor, early_exit=early_exit, pll=clock)
         commands = _prepare(top, board, build_dir, seed, core_hz)
         subject = f"{board.name}: {params.spec.shape}"
-        on_phase(PHASES[1])
+        reporter.phase(PHASES[1])
         _run(commands[0], build_dir, f"{NAME}.rpt")
         counted = from_cells(_read(build_dir / f"{NAME}.stat.json"), board)
         # Before place and route, which takes minutes, and fails with less to say.
         counted.check(subject)
-        on_phase(PHASES[2])
+        reporter.phase(PHASES[2])
         _route(commands[1], build_dir, counted, subject)
         used, fmax_hz = from_report(_read(build_dir / f"{NAME}.report.json"), board, counted)
         # nextpnr lets it pass, so that the message can say by how much, and what would help.
         if fmax_hz < core_hz:
             raise _too_slow(subject, fmax_hz, core_hz, build_dir, pll=clock is not None)
 
-        on_phase(PHASES[3])
+        reporter.phase(PHASES[3])
         bitstream = _pack(commands[2:], build_dir, board)
         origin.write(bitstream, params, board)
         return SynthResult(

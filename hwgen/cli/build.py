@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwgen.cli import options as shared
-from hwgen.cli.console import err, facts, phases
+from hwgen.cli.console import err, facts, progress
 from hwgen.cli.design import Record, build_folder, choose
 from hwgen.cli.verb import Answer, verb
 from hwgen.files import free_folder
@@ -47,7 +47,7 @@ def build(options: BuildOptions) -> Answer:
     target = board_module.load(options.board)
     folder = model_module.find(options.model)
     params = folder.params()
-    with phases(f"build for {target.name}") as phase:
+    with progress(f"build for {target.name}") as reporter:
         result = flow.build(
             choose(params, options.lanes, options.board),
             target,
@@ -55,17 +55,17 @@ def build(options: BuildOptions) -> Answer:
             early_exit=options.early_exit,
             clock_hz=round(options.clock_mhz * 1e6) if options.clock_mhz else None,
             seed=options.seed,
-            on_phase=phase,
+            reporter=reporter,
         )
     return Answer(
         json=result.to_json(),
-        tell=lambda: _tell(params, target, result),
+        print_result=lambda: _print_result(params, target, result),
         result=result,
         folder=folder,
     )
 
 
-def _tell(params: Params, target: "Board", result: "SynthResult") -> None:
+def _print_result(params: Params, target: "Board", result: "SynthResult") -> None:
     from hwgen.files import short
 
     facts(

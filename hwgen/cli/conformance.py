@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hwgen.cli import options
-from hwgen.cli.console import bar, facts, out, print_json, table
+from hwgen.cli.console import facts, out, print_json, progress, table
 
 KINDS = {  # fields of results, in words
     "spike_times": "spikes",
@@ -53,9 +53,9 @@ def check(
     """
     from hwgen.conformance import check, networks
 
-    with bar("check") as progress:
+    with progress("check") as reporter:
         result = check.check(
-            file, networks.find(model) if model else None, complete=complete, on_progress=progress
+            file, networks.find(model) if model else None, complete=complete, reporter=reporter
         )
     if json:
         print_json(result.to_json())
@@ -96,8 +96,8 @@ def export(
 
     folder = networks.find(model)
     folder_out = out_dir or Path("build") / f"{folder.params().name}-vectors"
-    with bar("export") as progress:
-        paths = json_export.export(folder, folder_out, on_progress=progress)
+    with progress("export") as reporter:
+        paths = json_export.export(folder, folder_out, reporter=reporter)
     if json:
         print_json({"files": paths})
     else:

@@ -3,21 +3,25 @@
 import json
 import math
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
     Progress,
+    ProgressColumn,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
 )
 from rich.table import Table
+
+from hwgen.progress import Reporter
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -37,55 +41,60 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-class Bar(Protocol):
-    """Moves a progress bar."""
-
-    def __call__(self, done: int, total: int, note: str = "") -> None: ...
-
-
 @contextmanager
-def bar(what: str) -> Iterator["Bar"]:
-    """A progress bar; call what it yields with (done, total), or (done, total, note)."""
-    columns = (
-        TextColumn("{task.description:<24}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    progress, started = Progress(*columns, console=err), False
-    task = progress.add_task(what, start=False, visible=False, note="")
+def progress(*parts: str) -> Iterator[Reporter]:
+    """Draws how far work is: a bar where things are counted, a spinner that names the phase.
 
-    def update(done: int, total: int, note: str = "") -> None:
-        nonlocal started
-        if not started:  # not before: without a terminal, even an empty bar ends in a line
-            progress.start()
-            progress.start_task(task)
-            started = True
+    parts: titles of what is done, in order, at least one. A phase of such a title goes on to it.
+    """
+    with ExitStack() as stack:
+        yield _Drawn(parts, stack)
+
+
+class _Drawn:
+    """A `Reporter` whose lines stay until the stack is closed."""
+
+    def __init__(self, parts: Sequence[str], stack: ExitStack) -> None:
+        self._parts, self._part = parts, parts[0]
+        self._bars = _Display(
+            stack,
+            TextColumn("{task.description:<24}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        self._spinners = _Display(
+            stack, SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+        )
+
+    def phase(self, name: str) -> None:
+        if name in self._parts:
+            self._part = name
+        else:
+            self._spinners.update(self._part, description=f"{self._part}: {name}")
+
+    def advance(self, done: int, total: int, note: str = "") -> None:
         if note and not err.is_terminal:  # a log: a line for each that has something to say
-            err.print(f"{what} {done}/{total} {note}", markup=False)
-        progress.update(task, completed=done, total=total, note=note, visible=True)
-
-    try:
-        yield update
-    finally:
-        if started:
-            progress.stop()
+            err.print(f"{self._part} {done}/{total} {note}", markup=False)
+        self._bars.update(self._part, completed=done, total=total, note=note)
 
 
-@contextmanager
-def phases(what: str) -> Iterator[Callable[[str], None]]:
-    """A spinner that names the phase; call what it yields with the phase."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
-    with Progress(*columns, console=err) as progress:
-        task = progress.add_task(what, start=False, visible=False)
+class _Display:
+    """Lines of one kind, one a part."""
 
-        def update(phase: str) -> None:
-            progress.start_task(task)  # only the first call counts
-            progress.update(task, description=f"{what}: {phase}", visible=True)
+    def __init__(self, stack: ExitStack, *columns: ProgressColumn) -> None:
+        self._stack, self._progress = stack, Progress(*columns, console=err)
+        self._lines: dict[str, TaskID] = {}
 
-        yield update
+    def update(self, part: str, **fields: Any) -> None:
+        """Change the line of a part; the first time, draw it."""
+        if not self._lines:  # not before: without a terminal, even an empty display ends in a line
+            self._stack.enter_context(self._progress)
+        if part not in self._lines:
+            self._lines[part] = self._progress.add_task(part, visible=False, note="")
+        self._progress.update(self._lines[part], visible=True, **fields)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -9,7 +9,7 @@ import typer
 from numpy.typing import NDArray
 
 from hwgen.cli import options as shared
-from hwgen.cli.console import bar, facts, out
+from hwgen.cli.console import facts, out, progress
 from hwgen.cli.design import BoardOption, Record, choose
 from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
@@ -59,17 +59,21 @@ def cosim(options: CosimOptions) -> Answer:
         raise HwgenError(f"--samples is {options.samples}, expected at least 1")
     folder = model_module.find(options.model)
     job, title = _learning(folder, options) if options.learning else _inference(folder, options)
-    with bar(f"cosim, {simulator}") as progress:
-        result = flow.run(job, simulator, on_progress=progress)
+    with progress(f"cosim, {simulator}") as reporter:
+        result = flow.run(job, simulator, reporter=reporter)
 
-    def tell() -> None:
+    def print_result() -> None:
         if result.learning or not result.mismatch:
             facts(title, result.rows())
         if result.learning:
             out.print(result.verdict)
 
     return Answer(
-        json=result.to_json(), tell=tell, result=result, folder=folder, check=result.check
+        json=result.to_json(),
+        print_result=print_result,
+        result=result,
+        folder=folder,
+        check=result.check,
     )
 
 

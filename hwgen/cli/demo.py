@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hwgen.cli import options
-from hwgen.cli.console import bar, facts, percent, phases, print_json
+from hwgen.cli.console import facts, print_json, progress
 from hwgen.cli.copies import told
 
 
@@ -22,18 +22,8 @@ def demo(
     """
     from hwgen.flows import demo as flow
 
-    with (
-        told() as copies,
-        bar("train, SSTDP") as train,
-        bar("cosim, icarus") as cosim,
-        phases("synth") as phase,
-    ):
-        result = flow.run(
-            out,
-            on_epoch=lambda done, total, accuracy: train(done, total, percent(accuracy)),
-            on_cosim=cosim,
-            on_phase=phase,
-        )
+    with told() as copies, progress(*flow.PARTS) as reporter:
+        result = flow.run(out, reporter=reporter)
     if json:
         print_json(result.to_json() | {"data_read": copies})
     else:

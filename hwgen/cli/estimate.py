@@ -40,11 +40,11 @@ def estimate(
     if json:
         print_json(result.to_json())
     else:
-        _tell(params, result)
+        _print_result(params, result)
     flow.require(result, params, clock_hz=clock_hz)
 
 
-def _tell(params: Params, result: "Check") -> None:
+def _print_result(params: Params, result: "Check") -> None:
     p = result.predicted
     none = params.spec.multi_spike or params.spec.learning
     exits = "" if none else ", with early exit"

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwgen.cli import options as shared
-from hwgen.cli.console import bar, facts, percent, undecided
+from hwgen.cli.console import facts, percent, progress, undecided
 from hwgen.cli.verb import Answer, verb
 from hwgen.model import folder as model_module
 from hwgen.network.params import Params
@@ -44,17 +44,17 @@ def evaluate(options: EvaluateOptions) -> Answer:
     if options.record:
         for_network.check_recordable(params, dataset)  # now: there may be minutes until the end
     doubt = for_network.doubt(params, dataset)
-    with bar("golden") as progress:
-        result = flow.evaluate(params, dataset, progress)
+    with progress("golden") as reporter:
+        result = flow.evaluate(params, dataset, reporter)
     return Answer(
         json=result.to_json() | {"doubt": doubt},
-        tell=lambda: _tell(params, result, doubt),
+        print_result=lambda: _print_result(params, result, doubt),
         result=result,
         folder=folder,
     )
 
 
-def _tell(params: Params, result: "Evaluation", doubt: str) -> None:
+def _print_result(params: Params, result: "Evaluation", doubt: str) -> None:
     facts(
         f"{params.name} on {result.dataset}",
         [

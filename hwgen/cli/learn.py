@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from hwgen.cli import options as shared
-from hwgen.cli.console import bar, facts, percent
+from hwgen.cli.console import facts, percent, progress
 from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
 from hwgen.network.learning import MAX_SHIFT
@@ -111,7 +111,7 @@ def learn(options: LearnOptions) -> Answer:
     distribution_shift = DistributionShift(
         rotate_degrees=options.rotate, brightness=options.brightness, noise=options.noise
     )
-    with bar("learn") as progress:
+    with progress("learn") as reporter:
         result, folder = learn.run(
             options.model,
             learn.LearnOptions(
@@ -127,16 +127,15 @@ def learn(options: LearnOptions) -> Answer:
                 resume=options.resume,
             ),
             data_dir=options.data_dir,
-            on_point=lambda done, total, accuracy: progress(
-                done, total, f"test {percent(accuracy)}"
-            ),
+            reporter=reporter,
         )
     return Answer(
-        json=result.to_json() | {"folder": str(folder)}, tell=lambda: _tell(result, folder)
+        json=result.to_json() | {"folder": str(folder)},
+        print_result=lambda: _print_result(result, folder),
     )
 
 
-def _tell(result: "LearningRun", folder: Path) -> None:
+def _print_result(result: "LearningRun", folder: Path) -> None:
     first, last = result.curve[0], result.curve[-1]
     facts(
         f"{result.params.name} learnt {last.n_learnt} samples of {result.dataset}",

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hwgen.cli import options
-from hwgen.cli.console import bar, out, print_json
+from hwgen.cli.console import out, print_json, progress
 from hwgen.cli.copies import told
 from hwgen.model import folder as model_module
 
@@ -36,8 +36,8 @@ def report(
     target = board_module.load(board) if board else None
     name = folder.params().name
     path = output or Path(f"{name}-{target.name}.html" if target else f"{name}.html")
-    with told() as copies, bar("golden") as progress:
-        flow.write(folder, target, path, data_dir=data_dir, sample=sample, on_progress=progress)
+    with told() as copies, progress("golden") as reporter:
+        flow.write(folder, target, path, data_dir=data_dir, sample=sample, reporter=reporter)
     if json:
         print_json({"path": path, "n_bytes": path.stat().st_size, "data_read": copies})
     else:

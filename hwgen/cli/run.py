@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwgen.cli import options as shared
-from hwgen.cli.console import bar, err, facts, percent, phases, table, undecided
+from hwgen.cli.console import err, facts, percent, progress, table, undecided
 from hwgen.cli.design import BoardOption, choose
 from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
@@ -124,12 +124,9 @@ def run(options: RunOptions) -> Answer:
             lanes=design.lanes,
             session=1 + options.seed % 63 if capture or options.replay else None,
         ) as device,
-        bar("run") as progress,
+        progress("run") as reporter,
     ):
-        n = len(batch.inputs)
-        result = flow.run(
-            device, params, batch, fill=design.is_filled, on_sample=lambda done: progress(done, n)
-        )
+        result = flow.run(device, params, batch, fill=design.is_filled, reporter=reporter)
     if options.output and result.learnt:
         save(result.learnt, options.output)
     return Answer(
@@ -139,7 +136,7 @@ def run(options: RunOptions) -> Answer:
             "doubt": batch.doubt,
             "recordings": [asdict(part) for part in batch.coverage],
         },
-        tell=lambda: _tell(params, batch, result, options.output),
+        print_result=lambda: _print_result(params, batch, result, options.output),
         check=result.check,
     )
 
@@ -164,9 +161,9 @@ def _batch(params: Params, options: RunOptions) -> "Batch":
 def _compiled(design: Design) -> Path:
     from hwgen.host import simulated
 
-    with phases("simulated board") as phase:
-        phase("elaborate")
-        return simulated.compile_board(design, on_phase=phase)
+    with progress("simulated board") as reporter:
+        reporter.phase("elaborate")
+        return simulated.compile_board(design, reporter=reporter)
 
 
 @contextmanager
@@ -184,7 +181,7 @@ def _transport(
         yield Replay(replay) if replay else SerialPort(port, baud)
 
 
-def _tell(params: Params, batch: "Batch", result: "RunResult", output: Path | None) -> None:
+def _print_result(params: Params, batch: "Batch", result: "RunResult", output: Path | None) -> None:
     n, classes = len(batch.names), batch.classes
     columns = ["sample", "decision", "in step", "golden"]
     said = zip(batch.names, result.decisions, result.steps, result.expected, strict=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwgen.cli import options as shared
-from hwgen.cli.console import bar, err, facts, percent
+from hwgen.cli.console import err, facts, percent, progress
 from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
 from hwgen.model import folder as model_module
@@ -55,7 +55,7 @@ def train(options: TrainOptions) -> Answer | None:
         raise HwgenError(f"--device is {options.device!r}, expected auto, cpu or cuda")
     path = model_module.find_recipe(options.recipe)
     folder = options.out or Path("runs") / recipe_module.load(path).name
-    with bar("train") as progress, bar("test, golden") as test:
+    with progress("train", flow.TEST) as reporter:
         result = flow.train(
             path,
             folder,
@@ -63,17 +63,14 @@ def train(options: TrainOptions) -> Answer | None:
             device=options.device,
             seed=options.seed,
             resume=options.resume,
-            on_epoch=lambda done, total, accuracy: progress(
-                done, total, f"validation {percent(accuracy)}"
-            ),
-            on_test=test,
+            reporter=reporter,
         )
     if os.environ.get("RANK", "0") != "0":  # of several processes, the first tells
         return None
-    return Answer(json=result.to_json(), tell=lambda: _tell(result))
+    return Answer(json=result.to_json(), print_result=lambda: _print_result(result))
 
 
-def _tell(result: "TrainResult") -> None:
+def _print_result(result: "TrainResult") -> None:
     for change in result.changes:
         err.print(change, markup=False, soft_wrap=True)
     rows = [(f"accuracy, {name}", percent(value)) for name, value in result.accuracy.items()]

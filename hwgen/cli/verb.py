@@ -18,13 +18,13 @@ Options = TypeVar("Options")
 class Answer:
     """What a verb has to tell.
 
-    `json`: of `--json`; `data_read`, the copies of data sets, is added if there are any. `tell`
-    prints the same for a person. `result` of `folder` is what `--record` keeps. `check`, in the
-    end, raises what makes the exit code.
+    `json`: of `--json`; `data_read`, the copies of data sets, is added if there are any.
+    `print_result` prints the same for a person. `result` of `folder` is what `--record` keeps.
+    `check`, in the end, raises what makes the exit code.
     """
 
     json: dict[str, Any]
-    tell: Callable[[], None]
+    print_result: Callable[[], None]
     result: Any = None
     folder: ModelFolder | None = None
     check: Callable[[], None] = lambda: None
@@ -56,7 +56,7 @@ def verb(function: Callable[[Options], Answer | None]) -> Callable[..., None]:
         if given["json"]:
             print_json(answer.json | ({"data_read": copies} if copies else {}))
         else:
-            answer.tell()
+            answer.print_result()
         answer.check()
 
     # typer reads these two, and nothing of the function inside.

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwgen.cli import options as shared
-from hwgen.cli.console import bar, err, facts, out, phases
+from hwgen.cli.console import err, facts, out, progress
 from hwgen.cli.design import BoardOption, Record, choose
 from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
@@ -105,13 +105,12 @@ def _inference(folder: ModelFolder, options: VerifyOptions) -> Answer:
         passes=(Pass(stall=options.stall, early_exit=options.early_exit),),
         seed=options.seed,
     )
-    with phases("verify") as phase, bar("verify") as progress:
+    with progress("verify") as reporter:
         result = flow.run(
             job,
             n_processes=options.jobs,
             resume=options.resume,
-            on_phase=phase,
-            on_progress=progress,
+            reporter=reporter,
         )
     lanes = ",".join(map(str, design.lanes))
     rows = [*result.rows(), *([("doubt", doubt)] if doubt else [])]
@@ -124,7 +123,9 @@ def _inference(folder: ModelFolder, options: VerifyOptions) -> Answer:
 
     return Answer(
         json=result.to_json() | {"doubt": doubt},
-        tell=_teller(f"{params.name} on {dataset.name}, lanes {lanes}", rows, result),
+        print_result=_result_printer(
+            f"{params.name} on {dataset.name}, lanes {lanes}", rows, result
+        ),
         result=result,
         folder=folder,
         check=check,
@@ -156,24 +157,24 @@ def _learning(folder: ModelFolder, options: VerifyOptions) -> Answer:
         passes=learning_passes(options.stall, read_every=options.every or 1),
         seed=options.seed,
     )
-    with phases("verify") as phase, bar("verify") as progress:
-        result = flow.run(job, on_phase=phase, on_progress=progress)
+    with progress("verify") as reporter:
+        result = flow.run(job, reporter=reporter)
     lanes = ",".join(map(str, design.lanes))
     title = f"{params.name} learns {samples.dataset}, cxxrtl, lanes {lanes}"
     return Answer(
         json=result.to_json(),
-        tell=_teller(title, result.rows(), result),
+        print_result=_result_printer(title, result.rows(), result),
         result=result,
         folder=folder,
         check=result.check,
     )
 
 
-def _teller(
+def _result_printer(
     title: str, rows: list[tuple[str, object]], result: "EqualityResult"
 ) -> Callable[[], None]:
-    def tell() -> None:
+    def print_result() -> None:
         facts(title, rows)
         out.print(result.verdict)
 
-    return tell
+    return print_result

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from hwgen.cli import options
-from hwgen.cli.console import out, phases, print_json
+from hwgen.cli.console import out, print_json, progress
 from hwgen.cli.design import BoardOption, choose
 from hwgen.errors import HwgenError
 from hwgen.model import folder as model_module
@@ -45,8 +45,8 @@ def verilog(
         # On a bus, only weights that learn can be in SPRAM.
         _wrapped(design if design.learns else Design(params, design.lanes), wrapper, path, json)
         return
-    with phases("verilog") as phase:
-        phase("elaborate")
+    with progress("verilog") as reporter:
+        reporter.phase("elaborate")
         text = to_verilog(design)
         write_atomic(path, text)
     result = {"path": path, "top": TOP, "digest": params.digest, "lanes": design.lanes}
@@ -59,8 +59,8 @@ def verilog(
 def _wrapped(design: Design, bus: Bus, path: Path, json: bool) -> None:
     from hwgen.build import ip_core
 
-    with phases("verilog") as phase:
-        phase("elaborate")
+    with progress("verilog") as reporter:
+        reporter.phase("elaborate")
         written = ip_core.write(design, bus, path)
     digest = design.params.digest
     if json:

@@ -15,7 +15,7 @@ from hwgen.model import vectors as vectors_file
 from hwgen.model.folder import ModelFolder
 from hwgen.model.vectors import Vectors
 from hwgen.network.params import Params
-from hwgen.progress import Progress
+from hwgen.progress import SILENT, Reporter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -147,7 +147,7 @@ def check(
     folder: ModelFolder | None = None,
     *,
     complete: bool = False,
-    on_progress: Progress | None = None,
+    reporter: Reporter = SILENT,
 ) -> Conformance:
     """Compare a file of results with the vectors, or learning vectors, of the model that it names.
 
@@ -190,8 +190,7 @@ def check(
                 first = first or difference
         if first and (not verdict.difference or first.sample < verdict.difference.sample):
             verdict.difference = first
-        if on_progress:
-            on_progress(verdict.n_samples, expected.n)
+        reporter.advance(verdict.n_samples, expected.n)
     verdict.left_out = list(_left_out(given, expected.n))
     if complete and verdict.left_out and not verdict.difference:
         raise ResultsError(f"{path}: lacks {'; '.join(verdict.left_out)}")

@@ -15,12 +15,12 @@ from hwgen.files import write_atomic
 from hwgen.model.folder import ModelFolder
 from hwgen.model.vectors import NO_LABEL_BYTE, Vectors
 from hwgen.network.params import KINDS, Params
-from hwgen.progress import Progress
+from hwgen.progress import SILENT, Reporter
 
 FORMAT = "hwgen-params-json-1"
 
 
-def export(folder: ModelFolder, out: Path, *, on_progress: Progress | None = None) -> list[Path]:
+def export(folder: ModelFolder, out: Path, *, reporter: Reporter = SILENT) -> list[Path]:
     """Write params.json, inputs.jsonl and expected.jsonl; of a network that learns, those of
     learning, too. Each file appears whole or not at all.
 
@@ -35,8 +35,7 @@ def export(folder: ModelFolder, out: Path, *, on_progress: Progress | None = Non
     for done, (name, lines) in enumerate(files.items(), start=1):
         texts = (json.dumps(line, separators=(",", ":")) for line in lines)
         write_atomic(out / name, "\n".join(texts) + "\n")
-        if on_progress:
-            on_progress(done, len(files))
+        reporter.advance(done, len(files))
     return [out / name for name in files]
 
 

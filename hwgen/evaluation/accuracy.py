@@ -13,7 +13,7 @@ from hwgen.evaluation.operations import rate_additions
 from hwgen.golden import Golden
 from hwgen.network.params import Params
 from hwgen.network.spikes import n_spikes
-from hwgen.progress import Progress
+from hwgen.progress import SILENT, Reporter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,10 +53,10 @@ class Evaluation:
         return asdict(self)
 
 
-def evaluate(params: Params, dataset: Dataset, on_progress: Progress | None = None) -> Evaluation:
+def evaluate(params: Params, dataset: Dataset, reporter: Reporter = SILENT) -> Evaluation:
     """Run every image of the data set.
 
-    on_progress: told how many are done, of how many. Raises `DataError` if the data do not fit.
+    reporter: told how many images are done. Raises `DataError` if the data do not fit.
     """
     check_input(params, dataset)
     spec, started, golden = params.spec, time.perf_counter(), Golden(params)
@@ -78,8 +78,7 @@ def evaluate(params: Params, dataset: Dataset, on_progress: Progress | None = No
         n_ops += int(trace.synaptic_ops.sum())
         if not spec.multi_spike:
             n_rate += float(rate_additions(spec, dataset.images[part], trace.spike_times).sum())
-        if on_progress:
-            on_progress(min(part.stop, len(dataset)), len(dataset))
+        reporter.advance(min(part.stop, len(dataset)), len(dataset))
     n, n_correct = len(dataset), int(np.trace(confusion))
     return Evaluation(
         digest=params.digest,

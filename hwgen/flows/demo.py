@@ -1,7 +1,6 @@
 """The whole road once, on the embedded digits: recipe to bitstream, every rung compared."""
 
 import statistics
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from hwgen.flows.train import TrainResult
 from hwgen.hdl.verilog import to_verilog
 from hwgen.model import folder as model_folder
 from hwgen.model.folder import ModelFolder
-from hwgen.progress import Progress
+from hwgen.progress import SILENT, Reporter
 from hwgen.report import results
 from hwgen.verification import cosim
 from hwgen.verification.job import Job
@@ -26,6 +25,7 @@ from hwgen.verification.passes import stalled_then_fast
 from hwgen.verification.result import EqualityResult
 
 RECIPE, BOARD = "digits", "icebreaker"
+PARTS = ("train, SSTDP", train.TEST, "cosim, icarus", "synth")  # as a `Reporter` hears them
 N_STALLED = 60  # samples also run with stalls; the whole test set runs at full speed
 
 
@@ -68,15 +68,14 @@ class DemoResult:
         ]
 
 
-def run(
-    out: Path,
-    *,
-    on_epoch: Callable[[int, int, float], None],
-    on_cosim: Progress,
-    on_phase: Callable[[str], None],
-) -> DemoResult:
-    """Train, write Verilog, co-simulate the whole test set, place and route; all below `out`."""
-    trained = train.train(model_folder.find_recipe(RECIPE), out / "model", on_epoch=on_epoch)
+def run(out: Path, *, reporter: Reporter = SILENT) -> DemoResult:
+    """Train, write Verilog, co-simulate the whole test set, place and route; all below `out`.
+
+    reporter: told each of `PARTS`, and what is done in it.
+    """
+    training, _, cosimulation, synth = PARTS
+    reporter.phase(training)
+    trained = train.train(model_folder.find_recipe(RECIPE), out / "model", reporter=reporter)
     folder = ModelFolder(out / "model")
     params = folder.params()
     target = board_module.load(BOARD)
@@ -90,15 +89,17 @@ def run(
         build_dir=out / "cosim",
         passes=stalled_then_fast(0.2, n_stalled=N_STALLED),
     )
-    compared = cosim.run(job, on_progress=on_cosim)
+    reporter.phase(cosimulation)
+    compared = cosim.run(job, reporter=reporter)
     compared.check()
     results.record(folder, compared)
+    reporter.phase(synth)
     built = synthesis.build(
         design,
         target,
         build_dir=out / "synth",
         early_exit=True,
-        on_phase=on_phase,
+        reporter=reporter,
     )
     results.record(folder, built)
     n_right = int((test.labels == compared.decisions).sum())

@@ -20,7 +20,8 @@ from hwgen.network.learning import LearningSpec
 from hwgen.network.params import Params
 from hwgen.onchip import run as onchip_run
 from hwgen.onchip.initial import initial_params
-from hwgen.onchip.run import LearningRun, OnPoint
+from hwgen.onchip.run import LearningRun
+from hwgen.progress import SILENT, Reporter
 from hwgen.recipe import OnChipRecipe, Recipe
 from hwgen.report import curves, results
 
@@ -51,7 +52,7 @@ def run(
     options: LearnOptions,
     *,
     data_dir: Path | None = None,
-    on_point: OnPoint | None = None,
+    reporter: Reporter = SILENT,
 ) -> tuple[LearningRun, Path]:
     """A learning run for a model (its folder or name) or a recipe of rule "on-chip".
 
@@ -80,7 +81,7 @@ def run(
             checkpoint=checkpoint,
             resume=options.resume,
         ),
-        on_point=on_point,
+        reporter=reporter,
     )
     _write(folder, made, test)
     checkpoint.unlink(missing_ok=True)

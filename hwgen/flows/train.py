@@ -1,7 +1,6 @@
 """From a recipe to a model folder: train, quantize, evaluate by golden, write everything."""
 
 import platform
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -16,12 +15,15 @@ from hwgen.files import write_atomic
 from hwgen.model.folder import ModelFolder
 from hwgen.network import learning_unit, params_file
 from hwgen.network.params import Params
-from hwgen.progress import Progress
+from hwgen.progress import SILENT, Reporter
 from hwgen.recipe import Recipe
 from hwgen.report import results
 
 if TYPE_CHECKING:
     from hwgen.training.loop import Trained
+
+
+TEST = "test, golden"  # the last phase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +54,12 @@ def train(
     device: str = "auto",
     seed: int | None = None,
     resume: bool = False,
-    on_epoch: Callable[[int, int, float], None] | None = None,
-    on_test: Progress | None = None,
+    reporter: Reporter = SILENT,
 ) -> TrainResult:
     """Train a recipe and write `out`/{recipe.toml, params, vectors, results.json, card.md}.
 
-    A checkpoint in `out` is written each epoch; with `resume`, training goes on from it. `on_epoch`
-    is called with (epochs done, epochs, validation accuracy). The test set is loaded and checked
+    A checkpoint in `out` is written each epoch; with `resume`, training goes on from it. `reporter`
+    hears of epochs, and, in the phase `TEST`, of test images. The test set is loaded and checked
     before training, and measured on after it. Of several processes, as `torchrun` starts them, the
     first alone writes.
     """
@@ -79,13 +80,11 @@ def train(
         device=device,
         checkpoint=out / "checkpoint.pt",
         resume=resume,
-        on_epoch=lambda e: (
-            on_epoch(e.epoch, e.n_epochs, e.validation_accuracy) if on_epoch else None
-        ),
+        reporter=reporter,
     )
     made = _Made(recipe, parts, trained, device)
     params = made.params()
-    accuracy, test = _accuracies(made, params, on_test)
+    accuracy, test = _accuracies(made, params, reporter)
     rule = training_accuracy.of_rule(trained.learner, recipe, parts["train"], trained.input_spec)
     params = replace(params, provenance=made.provenance(accuracy) | rule)
     if distributed.is_first():
@@ -146,13 +145,14 @@ class _Made:
 
 
 def _accuracies(
-    made: _Made, params: Params, on_test: Progress | None
+    made: _Made, params: Params, reporter: Reporter
 ) -> tuple[dict[str, float], Evaluation]:
     """All that are put down, and golden's on the test set, which nothing has chosen by."""
     from hwgen.training.accuracy import accuracy
 
     learner, given, tests = made.trained.learner, made.trained.input_spec, made.parts["test"]
-    test = evaluate(params, tests, on_test)
+    reporter.phase(TEST)
+    test = evaluate(params, tests, reporter)
     return {
         "golden, validation": evaluate(params, made.parts["validation"]).accuracy,
         "float, test": accuracy(learner, tests, given, rounded=False),

@@ -1,7 +1,7 @@
 """A board with a core on it, as Python sees it: samples in; decisions and weights out."""
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -15,12 +15,12 @@ from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.learning import NO_LABEL
 from hwgen.network.learning_unit import with_learned_weights
 from hwgen.network.params import Params
+from hwgen.progress import SILENT, Part, Reporter
 from hwgen.protocol import words as protocol_words
 from hwgen.protocol.memory import lanes_sum, loaded_words, n_blocks, packed, unpacked
 from hwgen.protocol.tokens import sample_tokens
 from hwgen.protocol.words import BY_SPIKE_BIT, SESSIONS, STEP_BITS, Register
 
-Tell = Callable[[int], None]
 _TAIL_POLLS = 1000  # questions for SAMPLES, until the last sample has left the core
 _BATCH = 64  # samples that are sent before answers must have come
 
@@ -148,13 +148,13 @@ class Device:
         inputs: NDArray[np.uint8],
         labels: NDArray[np.integer] | None = None,
         *,
-        on_sample: Tell = lambda n: None,
+        reporter: Reporter = SILENT,
     ) -> Predictions:
         """Spike times uint8 [n, n_inputs], or, of a multi-spike network, spikes uint8 [n, n_steps,
         n_inputs] -> answers; see `hwgen.data.inputs` for images and recordings.
 
         A core that learns trains on each sample with a label in `labels` [n];
-        `NO_LABEL`: none. `on_sample` is told how many were answered.
+        `NO_LABEL`: none. `reporter` hears how many were answered.
 
         Answers come in the order of the samples. Raises ValueError on another shape, `LinkError` if
         the line fails or weights are not loaded.
@@ -174,12 +174,8 @@ class Device:
                 label = NO_LABEL if labels is None else int(labels[index])
                 tokens = sample_tokens(times, spec.n_steps, label=label)
                 words += [protocol_words.token_word(token) for token in tokens]
-
-            def tell(n_answers: int, before: int = start) -> None:
-                on_sample(before + n_answers)
-
             n = min(_BATCH, len(inputs) - start)
-            got += self.line.exchange(words, n, on_answers=tell)
+            got += self.line.exchange(words, n, Part(reporter, start, len(inputs)))
         answers = np.array(got, np.int64)
         return Predictions(
             decisions=answers >> STEP_BITS & (1 << BY_SPIKE_BIT - STEP_BITS) - 1,
@@ -198,15 +194,15 @@ class Device:
                 return self.registers()
         raise LinkError(f"register SAMPLES does not reach {n_samples}; was the board used before?")
 
-    def shadows(self, layer: int, *, on_word: Tell = lambda n: None) -> NDArray[np.int64]:
+    def shadows(self, layer: int, *, reporter: Reporter = SILENT) -> NDArray[np.int64]:
         """Shadow weights [n_pre, n_post] of a layer that learns.
 
-        layer: its number. on_word: told how many words have come. Returns int64. Raises ValueError
+        layer: its number. reporter: told how many words have come. Returns int64. Raises ValueError
         of a layer that does not learn, or without lanes.
         """
         spec, lanes = self._learning_layer(layer)
         n = n_blocks(spec.n_post, lanes) * spec.n_pre * lanes
-        got = self.line.exchange([protocol_words.shadows_request(layer)], n, on_answers=on_word)
+        got = self.line.exchange([protocol_words.shadows_request(layer)], n, reporter)
         return unpacked(np.array(got, np.uint16).view(np.int16), spec, lanes)
 
     def fill(self, layer: int, shadows: NDArray[np.integer]) -> None:
@@ -219,7 +215,7 @@ class Device:
         words += protocol_words.shadow_words(packed(shadows, spec, lanes).tolist())
         self.line.exchange(words, 0)
 
-    def read_weights(self, *, on_word: Tell = lambda n: None) -> Params:
+    def read_weights(self, *, reporter: Reporter = SILENT) -> Params:
         """Params with the weights that the core has now, and the digest of its own as parent.
 
         The digest of what is returned is that of the new weights.
@@ -227,7 +223,7 @@ class Device:
         self._check_learns()
         layers = self._params.spec.learning_layers
         return with_learned_weights(
-            self._params, {n: self.shadows(n, on_word=on_word) for n in layers}
+            self._params, {n: self.shadows(n, reporter=reporter) for n in layers}
         )
 
     def _check_learns(self) -> None:

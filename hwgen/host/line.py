@@ -1,10 +1,11 @@
 """Words over a line that may lose and damage them: the host's end of docs/link.md."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from hwgen.errors import LinkError
 from hwgen.host.frames import Deframer, DeviceFrame, HostFrame
 from hwgen.host.transport import Transport
+from hwgen.progress import SILENT, Reporter
 from hwgen.protocol.words import FRAME_WORDS, SESSIONS, WINDOW, Frame
 
 _QUIET_S = 0.25  # no byte for so long: something was lost, or the core is busy
@@ -65,12 +66,11 @@ class Line:
         self,
         words: Sequence[int],
         n_answers: int,
-        *,
-        on_answers: Callable[[int], None] = lambda n: None,
+        reporter: Reporter = SILENT,
     ) -> list[int]:
         """Send words, and wait until the board has them and that many words have come back.
 
-        `on_answers` is told how many there are. Raises `LinkError`.
+        `reporter` hears how many there are. Raises `LinkError`.
 
         words: 16 bits each, of any number: the window cuts them into frames. n_answers: how many
         words must come back, no more and no less. Returns them in order.
@@ -93,7 +93,7 @@ class Line:
                 got = self._take(answer)
                 stalled = stalled + 1 if got is None else 0
                 answers += got or ()
-                on_answers(len(answers))
+                reporter.advance(len(answers), n_answers)
             # Noise counts as a sign of life here; `_MAX_NOISE` bounds it.
             if data:
                 silent = 0

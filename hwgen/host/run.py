@@ -1,7 +1,7 @@
 """Samples through a core on a board, and golden's word on each of them."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from hwgen.golden.network import Trace, joined
 from hwgen.golden.online import OnlineNetwork
 from hwgen.host import Device
 from hwgen.network.params import Params
+from hwgen.progress import SILENT, Reporter
 from hwgen.protocol.words import Register
 
 
@@ -142,13 +143,13 @@ def run(
     batch: Batch,
     *,
     fill: bool = False,
-    on_sample: Callable[[int], None] = lambda n: None,
+    reporter: Reporter = SILENT,
 ) -> RunResult:
     """Samples through the core. With labels the core trains on each, and weights are read
     before and after. `fill`: shadows lie in SPRAM, and are to be those of the params. Weights
     that the core waits for are loaded. Raises `LinkError`.
 
-    on_sample: told how many have been answered. Returns what the board said beside what golden
+    reporter: told how many have been answered. Returns what the board said beside what golden
     says; differences are not raised.
     """
     device.load()
@@ -157,7 +158,7 @@ def run(
     learns = batch.labels is not None
     before = device.read_weights() if learns else params
     started = time.monotonic()
-    answers = device.run(batch.inputs, batch.labels, on_sample=on_sample)
+    answers = device.run(batch.inputs, batch.labels, reporter=reporter)
     seconds = time.monotonic() - started
     n = len(batch.inputs)
     counters = device.counters(n)

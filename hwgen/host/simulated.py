@@ -4,7 +4,6 @@ import ctypes
 import os
 import threading
 import tty
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from hwgen.hdl.link.uart import MIN_DIVISOR
 from hwgen.hdl.top import TOP, uart_verilog
 from hwgen.network.design import Design
 from hwgen.package_data import package_data
+from hwgen.progress import SILENT, Reporter
 from hwgen.toolchain import cxxrtl
 
 CLOCK_HZ = 1_000_000  # of the simulated time; any would do
@@ -26,13 +26,13 @@ def compile_board(
     *,
     early_exit: bool = True,
     cache: Path | None = None,
-    on_phase: Callable[[str], None] = lambda phase: None,
+    reporter: Reporter = SILENT,
 ) -> Path:
     """Path of a library of `UartTop`, from the cache if it is there. Raises `ToolError`."""
     verilog = uart_verilog(design, MIN_DIVISOR, early_exit=early_exit)
     source = package_data("sim") / "board" / "board.cpp"
     files = {"board.cpp": source.read_text(), "core.ys": _SCRIPT} | cxxrtl.memories(verilog)
-    return cxxrtl.build(files, "board.cpp", cache=cache, on_phase=on_phase)
+    return cxxrtl.build(files, "board.cpp", cache=cache, reporter=reporter)
 
 
 class SimulatedBoard:

@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +20,7 @@ from hwgen.golden.online import OnlineNetwork
 from hwgen.network.params import Params
 from hwgen.onchip import checkpoint as onchip_checkpoint
 from hwgen.onchip.checkpoint import CurvePoint, RunState
+from hwgen.progress import SILENT, Reporter
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,9 +41,6 @@ class LearningRun:
             "curve": [asdict(point) for point in self.curve],
             "samples_per_s": self.samples_per_s,
         }
-
-
-OnPoint = Callable[[int, int, float], None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,11 +75,11 @@ def learn(
     test: Dataset,
     config: RunConfig,
     *,
-    on_point: OnPoint | None = None,
+    reporter: Reporter = SILENT,
 ) -> LearningRun:
     """Learn as a core would; see `RunConfig`. The test set is only measured on.
 
-    `on_point` is called with (samples learnt, `n_samples`, test accuracy). Raises `DataError`.
+    `reporter` hears, at each point, of samples learnt and the test accuracy. Raises `DataError`.
 
     train, test: of the same input. Samples are random by `config.seed`, each once a pass.
     """
@@ -90,7 +87,7 @@ def learn(
         raise DataError(f"{params.name}: has no learning unit; say which layers are to learn")
     for dataset in (train, test):
         check_input(params, dataset)
-    run = _Run(params, train, test, config, on_point)
+    run = _Run(params, train, test, config, reporter)
     if not run.curve:
         run.note(0, None, 0)
     order = _order(len(train), config.n_samples, config.seed)
@@ -115,9 +112,9 @@ class _Run:
         train: Dataset,
         test: Dataset,
         config: RunConfig,
-        on_point: OnPoint | None,
+        reporter: Reporter,
     ) -> None:
-        spec, self._config, self._on_point = params.spec, config, on_point
+        spec, self._config, self._reporter = params.spec, config, reporter
         self._inputs = latency(train.images, spec.input, spec.n_steps)
         self._labels = train.labels
         self._tests = latency(test.images, spec.input, spec.n_steps)
@@ -145,8 +142,8 @@ class _Run:
                 n_updates=n_updates,
             )
         )
-        if self._on_point:
-            self._on_point(n_learnt, self._config.n_samples, accuracy)
+        note = f"test {100 * accuracy:.2f} %"
+        self._reporter.advance(n_learnt, self._config.n_samples, note)
 
     def learn(self, chosen: NDArray[np.int64], n_learnt: int) -> None:
         """Learn some samples, up to `n_learnt` in all; test, and save."""

@@ -21,7 +21,7 @@ from hwgen.golden import Golden
 from hwgen.model.folder import ModelFolder
 from hwgen.network.params import Params
 from hwgen.onchip.checkpoint import CurvePoint
-from hwgen.progress import Progress
+from hwgen.progress import SILENT, Reporter
 from hwgen.report import card, figures
 from hwgen.report import results as report_results
 
@@ -47,7 +47,7 @@ def write(
     *,
     data_dir: Path | None = None,
     sample: int = 0,
-    on_progress: Progress | None = None,
+    reporter: Reporter = SILENT,
 ) -> None:
     """Write the page. `sample`: which of them is shown. Golden runs on the test set, if it is
     there, else on the vectors. Raises `DataError` if there is neither."""
@@ -55,7 +55,7 @@ def write(
     images, inputs, labels, source = _samples(folder, params, data_dir)
     if not 0 <= sample < len(labels):
         raise DataError(f"--sample is {sample}, but the {source} have {len(labels)}")
-    answered = _answers(params, inputs, labels, source, on_progress)
+    answered = _answers(params, inputs, labels, source, reporter)
     results = report_results.of(folder, params)
     trace = Golden(params).run(inputs[sample : sample + 1])
     shown = {
@@ -133,7 +133,7 @@ def _answers(
     inputs: NDArray[np.uint8],
     labels: NDArray[np.integer],
     source: str,
-    on_progress: Progress | None,
+    reporter: Reporter,
 ) -> Inference:
     spec, golden = params.spec, Golden(params)
     confusion = np.zeros((spec.n_classes, spec.n_classes), np.int64)
@@ -145,8 +145,7 @@ def _answers(
         np.add.at(confusion, (labels[part][said], trace.decisions[said]), 1)
         np.add.at(steps, trace.decision_steps, 1)
         n_undecided += int(trace.undecided.sum())
-        if on_progress:
-            on_progress(min(part.stop, len(inputs)), len(inputs))
+        reporter.advance(min(part.stop, len(inputs)), len(inputs))
     return Inference(source=source, confusion=confusion, steps=steps, n_undecided=n_undecided)
 
 

@@ -14,10 +14,11 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from hwgen.errors import ToolError
+from hwgen.progress import SILENT, Reporter
 from hwgen.toolchain import tools
 
 LIBRARY = "core.so"
@@ -33,12 +34,12 @@ def build(
     source: str,
     *,
     cache: Path | None = None,
-    on_phase: Callable[[str], None] = lambda phase: None,
+    reporter: Reporter = SILENT,
 ) -> Path:
     """Path of the library that yosys, by `core.ys`, and the C++ compiler, of `source`, make; both
     are among `files`, text by name. From the cache, if it is there. Raises `ToolError`.
 
-    cache: a folder, by default one of the user's. on_phase: told each of `PHASES` as it begins.
+    cache: a folder, by default one of the user's. reporter: told each of `PHASES`.
     """
     yosys, compiler, runtime = tools.find("yosys"), _compiler(), _runtime()
     known = [_version(yosys, "-V"), _version(*compiler, "--version"), *_FLAGS, source]
@@ -53,9 +54,9 @@ def build(
     for name, text in files.items():
         (work / name).write_text(text)
     try:
-        on_phase(PHASES[0])
+        reporter.phase(PHASES[0])
         tools.run([yosys, "-q", "-s", "core.ys"], cwd=work, log=work / "yosys.log")
-        on_phase(PHASES[1])
+        reporter.phase(PHASES[1])
         paths = ["-I", str(runtime), source, "-o", LIBRARY]
         tools.run([*compiler, *_FLAGS, *paths], cwd=work, log=work / "compiler.log")
     except KeyboardInterrupt:

@@ -10,7 +10,7 @@ import secrets
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from shutil import which
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from typing import Any, Literal
 from hwgen.errors import ToolError
 from hwgen.files import write_atomic
 from hwgen.package_data import package_data
+from hwgen.progress import SILENT, Reporter
 
 Simulator = Literal["icarus", "verilator"]
 _BUILD_ARGS = {
@@ -26,6 +27,9 @@ _BUILD_ARGS = {
     "icarus": ["-g2005"],
     "verilator": ["-Wno-fatal"],
 }
+# yosys's models of the iCE40 have default values of ports, which Icarus cannot parse. Other Verilog
+# does not know the name.
+_DEFINES = {"NO_ICE40_DEFAULT_ASSIGNMENTS": "1"}
 _DUMP = "hwgen_dump"  # cocotb's own dump module for Icarus is SystemVerilog
 
 
@@ -37,15 +41,16 @@ def run_bench(
     job_dir: Path,
     simulator: Simulator = "icarus",
     waves: bool = False,
-    defines: Mapping[str, str] | None = None,
-    on_progress: Callable[[int], None] | None = None,
+    n_total: int = 0,
+    reporter: Reporter = SILENT,
 ) -> Any:
     """Build and run; returns what the bench wrote to `result.json`.
 
     The bench finds its job in the folder HWGEN_JOB, which is `job_dir`; it may count what it has
     done in the file `progress` there. Raises `ToolError` if there is no result of this very run.
 
-    bench: module of `sim/`. top: the Verilog module. n_total: for `on_progress` only.
+    bench: module of `sim/`. top: the Verilog module. n_total: what there is to do, for `reporter`
+    only.
     """
     require(simulator)
     job_dir = job_dir.resolve()
@@ -57,7 +62,6 @@ def run_bench(
         "sources": [str(source.resolve()) for source in sources],
         "simulator": simulator,
         "waves": waves,
-        "defines": dict(defines or {}),
     }
     write_atomic(job_dir / "bench.json", json.dumps(request, indent=1))
     environment = {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}
@@ -69,8 +73,7 @@ def run_bench(
         try:
             while child.poll() is None:
                 time.sleep(0.05)
-                if on_progress:
-                    on_progress(_progress(job_dir))
+                reporter.advance(_n_done(job_dir), n_total)
         finally:
             child.kill()
     result = job_dir / "result.json"
@@ -108,7 +111,7 @@ def last_words(log: Path) -> str:
     return (telling or lines or ["it printed nothing"])[-1][:300]
 
 
-def _progress(job_dir: Path) -> int:
+def _n_done(job_dir: Path) -> int:
     try:
         return int((job_dir / "progress").read_text())
     except (OSError, ValueError):  # not begun, or just being written
@@ -166,7 +169,7 @@ def _child(request_path: Path) -> None:
         sources=sources,
         hdl_toplevel=request["top"],
         build_dir=job_dir / "sim_build",
-        defines=request["defines"],
+        defines=_DEFINES,
         build_args=arguments,
         waves=request["waves"] and not dumps,
         timescale=("1ns", "1ps"),

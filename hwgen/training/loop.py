@@ -2,7 +2,6 @@
 
 import math
 import time
-from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from hwgen.data import inputs as data_inputs
 from hwgen.data.dataset import Dataset
 from hwgen.errors import RecipeError
 from hwgen.network.spec import InputSpec
+from hwgen.progress import SILENT, Reporter
 from hwgen.recipe import Recipe
 from hwgen.training import average, distributed, memory, rules
 from hwgen.training import checkpoint as checkpoints
@@ -63,7 +63,7 @@ def train(
     validation_set: Dataset,
     *,
     device: str = "cpu",
-    on_epoch: Callable[[Epoch], None] | None = None,
+    reporter: Reporter = SILENT,
     checkpoint: Path | None = None,
     resume: bool = False,
 ) -> Trained:
@@ -73,8 +73,9 @@ def train(
     exists, and ends with the same bits as if it had not stopped. Raises `DataError` if the
     checkpoint is damaged or was made by another recipe.
 
-    Sets are split already; the test set is none of them. device: as torch names it. on_epoch is
-    called after each epoch. Raises `RecipeError` if rule and data do not go together.
+    Sets are split already; the test set is none of them. device: as torch names it. reporter:
+    told of each epoch, and its validation accuracy. Raises `RecipeError` if rule and data do not go
+    together.
     """
     memory.keep_freed()
     run = _Run(recipe, train_set, validation_set, torch.device(device))
@@ -85,8 +86,8 @@ def train(
         epoch = run.one_epoch()
         if checkpoint and distributed.is_first():
             checkpoints.save(run.state(), checkpoint, recipe)
-        if on_epoch:
-            on_epoch(epoch)
+        note = f"validation {100 * epoch.validation_accuracy:.2f} %"
+        reporter.advance(epoch.epoch, epoch.n_epochs, note)
     last = checkpoints.copy(run.learner.network.state_dict())
     # Before `best` is loaded: the average may become it.
     average_accuracy = run.try_average()

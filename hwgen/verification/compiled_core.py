@@ -1,12 +1,13 @@
 """A core's Verilog as a library of machine code."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hwgen.files import visible
 from hwgen.hdl.verilog import TOP
 from hwgen.network.layers.kinds import LayerSpec
 from hwgen.package_data import package_data
+from hwgen.progress import SILENT, Reporter
 from hwgen.toolchain.cxxrtl import build, memories
 from hwgen.verification.cxxrtl_abi import HEADER, header
 
@@ -22,7 +23,7 @@ def library(
     *,
     cache: Path | None = None,
     bench: Mapping[str, str] | None = None,
-    on_phase: Callable[[str], None] = lambda phase: None,
+    reporter: Reporter = SILENT,
 ) -> Path:
     """Path of the library for a core's Verilog; built if it is not in the cache.
 
@@ -32,7 +33,7 @@ def library(
     files = {path.name: path.read_text() for path in visible(package_data("sim") / "cxxrtl")}
     files |= {HEADER: header()} | dict(bench or {}) | memories(verilog)
     files |= {"layers.h": _layers(layers, verilog), "core.ys": _script(layers)}
-    return build(files, "bench.cpp", cache=cache, on_phase=on_phase)
+    return build(files, "bench.cpp", cache=cache, reporter=reporter)
 
 
 def _layers(layers: Sequence[LayerSpec], verilog: str) -> str:

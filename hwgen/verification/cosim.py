@@ -13,7 +13,7 @@ from typing import Any
 from hwgen.errors import ToolError
 from hwgen.files import exclusive
 from hwgen.hdl.verilog import TOP
-from hwgen.progress import Progress
+from hwgen.progress import SILENT, Reporter
 from hwgen.toolchain.simulator import Simulator, run_bench, waveform
 from hwgen.verification.job import Job
 from hwgen.verification.result import EqualityResult, verdict
@@ -22,11 +22,11 @@ BENCH, LEARNING_BENCH = "tb_core", "tb_learning"
 
 
 def run(
-    job: Job, simulator: Simulator = "icarus", *, on_progress: Progress | None = None
+    job: Job, simulator: Simulator = "icarus", *, reporter: Reporter = SILENT
 ) -> EqualityResult:
     """Compare a core with golden in a Verilog simulator.
 
-    `on_progress` is called with the number of samples done and to do, of all passes. A mismatch is
+    `reporter` hears the number of samples done and to do, of all passes. A mismatch is
     reported, not raised: see `check`; it is run again to record a waveform. Raises `ToolError` if
     the simulator fails or compares nothing, `HwgenError` if another run works in the folder.
     """
@@ -34,18 +34,18 @@ def run(
     with exclusive(job.build_dir):
         job.write(job.text())
         started = time.monotonic()
-        outcome = simulate(job, simulator, on_progress)
+        outcome = simulate(job, simulator, reporter)
         result = verdict(job, simulator, outcome, seconds=time.monotonic() - started)
         if result.mismatch:
             with suppress(ToolError):  # the verdict stands, with or without a picture of it
-                simulate(job, simulator, None, waves=True)
+                simulate(job, simulator, waves=True)
             path = str(waveform(job.build_dir, TOP) or "")
             result = replace(result, mismatch=replace(result.mismatch, waveform=path))
         return result
 
 
 def simulate(
-    job: Job, simulator: Simulator, on_progress: Progress | None, *, waves: bool = False
+    job: Job, simulator: Simulator, reporter: Reporter = SILENT, *, waves: bool = False
 ) -> list[dict[str, Any]]:
     """What a bench of `sim/` reports of each pass of a job that has been written."""
     result = run_bench(
@@ -55,7 +55,8 @@ def simulate(
         job_dir=job.build_dir,
         simulator=simulator,
         waves=waves,
-        on_progress=(lambda done: on_progress(done, job.n_in_all)) if on_progress else None,
+        n_total=job.n_in_all,
+        reporter=reporter,
     )
     passes: list[dict[str, Any]] = result["passes"]
     return passes

@@ -200,8 +200,6 @@ def _run(params: Params, inputs: NDArray[np.uint8], job: _Job, job_dir: Path) ->
             top=job.top,
             sources=job.sources,
             job_dir=job_dir,
-            # Icarus cannot parse the default port values of yosys's iCE40 models.
-            defines={"NO_ICE40_DEFAULT_ASSIGNMENTS": "1"},
         )
     if result["mismatch"] is not None:
         found = result["mismatch"]

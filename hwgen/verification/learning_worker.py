@@ -1,13 +1,12 @@
 """The work of `hwgen verify --learning`: a compiled core and golden's online network, side by side.
 
-`python -m hwgen.verification.learning_worker JOB_DIR` prints lines of JSON: "done", the samples
-that were read and compared; in the end "passes", or "error". A crash of the compiled core takes
-this process, not the user's; it ends when nobody reads what it prints.
+`python -m hwgen.verification.learning_worker JOB_DIR` prints lines of JSON: "done", of "total",
+the samples that were read and compared; in the end "passes", or "error". A crash of the compiled
+core takes this process, not the user's; it ends when nobody reads what it prints.
 """
 
 import json
 import sys
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from hwgen.golden.network import Trace, joined
 from hwgen.golden.online import OnlineNetwork
 from hwgen.network import params_file
 from hwgen.network.params import Params
+from hwgen.progress import SILENT, Reporter
 from hwgen.verification.compare import compare, first
 from hwgen.verification.cxxrtl_session import Compiled, Shadows, TrainingSamples
 from hwgen.verification.mismatch import Mismatch
@@ -79,7 +79,7 @@ def run(
     *,
     seed: int = 0,
     filled: bool = False,
-    on_sample: Callable[[int], None] = lambda n: None,
+    reporter: Reporter = SILENT,
 ) -> dict[str, Any]:
     """A pass, from reset to the first difference in shadow weights; returns what
     `hwgen.verification.result.verdict` takes. Arguments as of `LockstepReference` and
@@ -87,7 +87,7 @@ def run(
     reference = LockstepReference(params, inputs, labels)
 
     def on_shadows(sample: int, shadows: Shadows) -> bool:
-        on_sample(sample + 1)
+        reporter.advance(sample + 1, len(inputs))
         return reference.check_weights(sample, shadows)
 
     given = {n: params.shadows[n].astype(np.int64) for n in params.spec.learning_layers}
@@ -130,6 +130,16 @@ def run(
     }
 
 
+class _Printed:
+    """A reporter to the process that reads what this one prints."""
+
+    def phase(self, name: str) -> None:
+        pass
+
+    def advance(self, done: int, total: int, note: str = "") -> None:
+        _say(done=done, total=total)
+
+
 def _passes(job_dir: Path) -> list[dict[str, Any]]:
     """Those of the job, until one has a mismatch."""
     job = json.loads((job_dir / "job.json").read_text())
@@ -138,7 +148,7 @@ def _passes(job_dir: Path) -> list[dict[str, Any]]:
     core = Compiled(Path(job["library"]), params, job["lanes"])
     passes: list[dict[str, Any]] = []
     for one in job["passes"]:
-        how = {"seed": job["seed"], "filled": job["filled"], "on_sample": lambda n: _say(done=n)}
+        how = {"seed": job["seed"], "filled": job["filled"], "reporter": _Printed()}
         n = one["n_samples"]
         passes.append(run(params, core, inputs[:n], labels[:n], Pass(**one), **how))
         if passes[-1]["mismatch"]:

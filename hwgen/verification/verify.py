@@ -9,7 +9,7 @@ all weights are compared, too (`hwgen.verification.learning_worker`).
 import json
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import numpy as np
 
 from hwgen.errors import ToolError
 from hwgen.files import exclusive, verify_checksum, with_checksum, write_atomic
-from hwgen.progress import Progress
+from hwgen.progress import SILENT, Reporter
 from hwgen.verification import compiled_core
 from hwgen.verification import worker as work
 from hwgen.verification.job import Job
@@ -32,8 +32,7 @@ def run(
     *,
     n_processes: int | None = None,
     resume: bool = False,
-    on_phase: Callable[[str], None] = lambda phase: None,
-    on_progress: Progress | None = None,
+    reporter: Reporter = SILENT,
 ) -> EqualityResult:
     """Compare a core with golden, both as machine code. Of inference, a job has one pass.
 
@@ -44,20 +43,20 @@ def run(
     job.require_samples("verify")
     with exclusive(job.build_dir):
         started = time.monotonic()
-        on_phase("Verilog")
+        reporter.phase("Verilog")
         text = job.text()
-        library = compiled_core.library(text, job.params.spec.layers, on_phase=on_phase)
+        library = compiled_core.library(text, job.params.spec.layers, reporter=reporter)
         compiled = time.monotonic()
         written = job.write(text, library=library)
-        on_phase("compare")
+        reporter.phase("compare")
         if job.learns:
-            outcome = _learning(job.build_dir, len(job.inputs), on_progress)
+            outcome = _learning(job.build_dir, reporter)
             return verdict(job, "cxxrtl", outcome, seconds=time.monotonic() - started)
         (only,) = job.passes
         n, n_processes = only.n_samples or 0, n_processes or os.cpu_count() or 1
         done = _Done(job.build_dir / DONE, written, resume)
         n_resumed = done.n_samples
-        results = _chunks(job.build_dir, n, done, n_processes, on_progress)
+        results = _chunks(job.build_dir, n, done, n_processes, reporter)
         speed = Speed(
             n_resumed=n_resumed,
             golden_images_per_s=_n_samples(results) / sum(result["golden_s"] for result in results),
@@ -105,7 +104,7 @@ class _Done:
 
 
 def _chunks(
-    job_dir: Path, n: int, done: _Done, n_processes: int, on_progress: Progress | None
+    job_dir: Path, n: int, done: _Done, n_processes: int, reporter: Reporter
 ) -> list[dict[str, Any]]:
     """Results of all chunks of n samples, or of those until a mismatch."""
     chunks = [(start, min(start + CHUNK, n)) for start in range(0, n, CHUNK)]
@@ -115,8 +114,7 @@ def _chunks(
         results.append(result)
         if not result["mismatch"]:
             done.add(result)
-        if on_progress:
-            on_progress(_n_samples(results), n)
+        reporter.advance(_n_samples(results), n)
     return results
 
 
@@ -137,7 +135,7 @@ def _joined(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def _learning(job_dir: Path, n: int, on_progress: Progress | None) -> list[dict[str, Any]]:
+def _learning(job_dir: Path, reporter: Reporter) -> list[dict[str, Any]]:
     """What the process that trains answers of each pass."""
     log = job_dir / "beside.log"
     with (
@@ -153,8 +151,7 @@ def _learning(job_dir: Path, n: int, on_progress: Progress | None) -> list[dict[
                 if "passes" in answer:
                     passes: list[dict[str, Any]] = answer["passes"]
                     return passes
-                if on_progress:
-                    on_progress(answer["done"], n)
+                reporter.advance(answer["done"], answer["total"])
         finally:
             child.kill()
     raise ToolError(f"the process of verify died (status {child.wait()}); see {log}")

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from reporters import Heard
 from samples import random_network, random_params, random_spike_times
 from stand_ins import hide_tools, needs, put_tools, script
 from tool_output import ICE40_CELLS, ICE40_REPORT
@@ -53,9 +54,9 @@ def build(folder: Path, params: Params | None = None, **changes) -> SynthResult:
 
 
 def test_the_phases_in_order_and_the_result(stand_ins: Path, tmp_path: Path) -> None:
-    phases: list[str] = []
-    result = build(tmp_path, on_phase=phases.append)
-    assert tuple(phases) == PHASES
+    heard = Heard()
+    result = build(tmp_path, reporter=heard)
+    assert tuple(heard.phases) == PHASES
     assert result.bitstream.read_text() == "bits"
     # 9 neurons take two blocks with 8 lanes, and with 5.
     assert (result.lanes, result.divisor, result.early_exit) == ((5, 4), 12, False)
@@ -69,14 +70,14 @@ def test_what_does_not_fit_is_not_routed(stand_ins: Path, tmp_path: Path) -> Non
     cells = json.loads(ICE40_CELLS)
     cells["design"]["num_cells_by_type"] |= {"SB_LUT4": 6203, "SB_RAM40_4K": 37}
     (stand_ins / "cells").write_text(json.dumps(cells))
-    phases: list[str] = []
+    heard = Heard()
     with pytest.raises(BoardError) as caught:
-        build(tmp_path, on_phase=phases.append)
+        build(tmp_path, reporter=heard)
     assert str(caught.value) == (
         "icebreaker: 12-9-4 does not fit: 6203 of 5280 LUTs, 37 of 30 block RAMs; "
         "use fewer lanes, a smaller network, or a larger board"
     )
-    assert tuple(phases) == PHASES[:2]
+    assert tuple(heard.phases) == PHASES[:2]
 
 
 def test_a_placer_without_room_blames_the_design(stand_ins: Path, tmp_path: Path) -> None:

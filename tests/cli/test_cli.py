@@ -203,7 +203,7 @@ def test_a_verb_is_made_of_its_options():
     def say(given: Said) -> Answer:
         """Say a word."""
         word = given.what.upper() if given.loud else given.what
-        return Answer(json={"said": word}, tell=lambda: print(word), check=fail)
+        return Answer(json={"said": word}, print_result=lambda: print(word), check=fail)
 
     app = typer.Typer()
     app.command()(verb(say))

@@ -109,7 +109,7 @@ def refused(*words):
 def by_evaluate(folder, monkeypatch, *words):
     found = []
 
-    def caught(params, dataset, on_progress=None):
+    def caught(params, dataset, reporter):
         found.append(encoded(dataset, params.spec))
         raise StopError
 

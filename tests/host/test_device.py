@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from bad_lines import BadLine
 from formal.planted import Fault, planted
+from reporters import Heard
 from samples import learning_params, random_network, random_spike_times
 from stand_ins import needs
 
@@ -52,15 +53,16 @@ def agrees(device: Device, params: Params, n: int) -> bool:
 
 def test_answers_and_counters_are_goldens(library: Path, params: Params) -> None:
     inputs = random_spike_times(9, 200, params)
-    told: list[int] = []
+    heard = Heard()
     with Device(SimulatedBoard(library), params) as device:
-        device.run(inputs, on_sample=told.append)
+        device.run(inputs, reporter=heard)
         assert agrees(device, params, 150)
         assert device.registers(Register.VERSION) == {Register.VERSION: words.VERSION}
         counters = device.counters(350)
         assert (device.line.n_dropped, device.line.n_repeats) == (0, 0)
-    assert told[-1] == 200
-    assert told == sorted(told)
+    assert heard.advances[-1] == (200, 200)
+    assert heard.advances == sorted(heard.advances)
+    assert {total for _, total in heard.advances} == {200}
     again = random_spike_times(9, 150, params)
     n_events = sum(int((x < params.spec.n_steps).sum()) for x in (inputs, again))
     assert counters[Register.EVENTS] == n_events
@@ -81,12 +83,14 @@ def test_training_samples_and_weights_over_the_line(
     inputs, labels = random_spike_times(3, 150, params), np.arange(150) % 4 - 1
     online = OnlineNetwork(params)
     traces = [online.train_sample(*sample) for sample in zip(inputs, labels.tolist(), strict=True)]
-    line = BadLine(SimulatedBoard(library), rate, seed=1)
+    line, heard = BadLine(SimulatedBoard(library), rate, seed=1), Heard()
     with Device(line, params, lanes=lanes) as device:
         for n in layers if spram else ():
             device.fill(n, params.shadows[n])
         got = device.run(inputs, labels)
-        learnt = device.read_weights()
+        learnt = device.read_weights(reporter=heard)
+    # 4 inputs of 2 words of 2 lanes each; 3 inputs of a word of 3.
+    assert {(16, 16), (9, 9)} <= set(heard.advances)
     assert got.decisions.tolist() == [int(trace.decisions[0]) for trace in traces]
     for n in layers:
         assert np.array_equal(learnt.shadows[n], online.shadows(n))

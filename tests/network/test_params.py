@@ -272,8 +272,7 @@ def without(index, field):
         ),
         (
             without(0, "tau_steps"),
-            r"layers\[0\].tau_steps is 0 with psp 'triangle', expected at least 1 with "
-            "'triangle' and 0 with others",
+            r"header: spec: layers\[0\] lacks the field 'tau_steps'; the contract has no default",
         ),
         (layer(2, tau_steps=1), r"layers\[2\].tau_steps is 1 with psp 'ramp', .*"),
         (without(0, "psp"), r"layers\[0\].tau_steps is 2 with psp 'step', .*"),

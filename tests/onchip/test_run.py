@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from reporters import Heard, StopError, StopsAt
 from samples import random_network, random_spike_times
 
 from hwgen import recipe as recipe_file
@@ -38,18 +39,19 @@ def first(sets):
 
 
 def test_from_nothing_to_digits(sets, first):
-    told = []
+    heard = Heard()
     made = run.learn(
         first,
         *sets,
         run.RunConfig(n_samples=3000, n_points=3, seed=2),
-        on_point=lambda *a: told.append(a),
+        reporter=heard,
     )
     accuracies = [point.test_accuracy for point in made.curve]
     assert accuracies[0] < 0.25
     assert accuracies[-1] > 0.88  # seen: 0.90 to 0.93
     assert [point.n_learnt for point in made.curve] == [0, 1000, 2000, 3000]
-    assert [(done, total) for done, total, _ in told] == [(n, 3000) for n in (0, 1000, 2000, 3000)]
+    assert heard.advances == [(n, 3000) for n in (0, 1000, 2000, 3000)]
+    assert heard.notes == [f"test {100 * accuracy:.2f} %" for accuracy in accuracies]
     assert made.params.provenance["parent"] == first.digest != made.params.digest
     made.params.check()
 
@@ -112,23 +114,16 @@ def test_a_course_goes_on_where_it_stopped(sets, first, tmp_path):
     path, options = tmp_path / "half.safetensors", {"n_samples": 400, "n_points": 4, "seed": 2}
     whole = run.learn(first, *sets, run.RunConfig(**options))
 
-    class StopError(Exception):
-        pass
-
-    def stop(done, total, accuracy):
-        if done == 300:
-            raise StopError
-
     with pytest.raises(StopError):
-        run.learn(first, *sets, run.RunConfig(checkpoint=path, **options), on_point=stop)
-    told = []
+        run.learn(first, *sets, run.RunConfig(checkpoint=path, **options), reporter=StopsAt(300))
+    heard = Heard()
     rest = run.learn(
         first,
         *sets,
         run.RunConfig(checkpoint=path, resume=True, **options),
-        on_point=lambda *a: told.append(a[0]),
+        reporter=heard,
     )
-    assert told == [300, 400]
+    assert heard.advances == [(300, 400), (400, 400)]
     assert rest.params.digest == whole.params.digest
     assert [p.n_updates for p in rest.curve] == [p.n_updates for p in whole.curve]
     with pytest.raises(DataError, match=r"of another learning run \(other samples\); delete it"):

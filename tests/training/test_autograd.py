@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from reporters import StopError, StopsAt
 
 from hwgen.data import datasets
 from hwgen.data.encoding import latency
@@ -205,15 +206,8 @@ def test_it_learns_and_resumes(sets, tmp_path, gradient, enough):
     assert whole.history[-1].best_accuracy > enough
     path = tmp_path / "checkpoint.pt"
 
-    class StopError(Exception):
-        pass
-
-    def stop(epoch):
-        if epoch.epoch == 3:
-            raise StopError
-
     with pytest.raises(StopError):
-        train(wanted, *sets, checkpoint=path, on_epoch=stop)
+        train(wanted, *sets, checkpoint=path, reporter=StopsAt(3))
     resumed = train(wanted, *sets, checkpoint=path, resume=True)
     digests = {to_params(x.learner.network, x.input_spec, "x").digest for x in (whole, resumed)}
     assert len(digests) == 1

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from recipes import recipe
+from reporters import Heard, StopError, StopsAt
 
 from hwgen.data import datasets
 from hwgen.data.dataset import Dataset
@@ -31,26 +32,20 @@ def without_speed(history):
     return [dataclasses.replace(epoch, images_per_s=0) for epoch in history]
 
 
-class StopError(Exception):
-    pass
-
-
 @pytest.mark.parametrize("optimiser", ["adam", "sgd"])
 def test_resuming_gives_the_same_bits(sets, tmp_path, optimiser):
     wanted = recipe(optimiser=optimiser, rescue=0.2, learning_rate=0.05)
     whole = train(wanted, *sets)
     path = tmp_path / "checkpoint.pt"
 
-    def stop(epoch):
-        if epoch.epoch in (1, 2):
-            raise StopError
-
     for _ in range(2):
         with pytest.raises(StopError):
-            train(wanted, *sets, checkpoint=path, resume=True, on_epoch=stop)
-    seen = []
-    resumed = train(wanted, *sets, checkpoint=path, resume=True, on_epoch=seen.append)
-    assert [epoch.epoch for epoch in seen] == [3, 4]
+            train(wanted, *sets, checkpoint=path, resume=True, reporter=StopsAt(1, 2))
+    heard = Heard()
+    resumed = train(wanted, *sets, checkpoint=path, resume=True, reporter=heard)
+    assert heard.advances == [(3, 4), (4, 4)]
+    validation = [epoch.validation_accuracy for epoch in resumed.history[2:]]
+    assert heard.notes == [f"validation {100 * accuracy:.2f} %" for accuracy in validation]
     assert without_speed(resumed.history) == without_speed(whole.history)
     assert digest(resumed) == digest(whole)
     for name, tensor in whole.learner.network.state_dict().items():

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
+from reporters import StopError, StopsAt
 
 from hwgen.data import datasets
 from hwgen.data.encoding import latency
@@ -205,10 +206,6 @@ def test_it_learns(bfloat16):
     assert trained.history[-1].best_accuracy > 0.9  # 1 of 10 by chance; seen: 0.93 to 0.96
 
 
-class StopError(Exception):
-    pass
-
-
 @pytest.mark.train
 def test_resuming_gives_the_same_bits_of_all_that_is_random_or_averaged(tmp_path):
     sets = [datasets.load("digits", split, seed=1) for split in ("train", "validation")]
@@ -220,13 +217,9 @@ def test_resuming_gives_the_same_bits_of_all_that_is_random_or_averaged(tmp_path
     whole = train(wanted, *sets)
     path = tmp_path / "checkpoint.pt"
 
-    def stop(epoch):
-        if epoch.epoch in (1, 3, 4):
-            raise StopError
-
     for _ in range(3):
         with pytest.raises(StopError):
-            train(wanted, *sets, checkpoint=path, resume=True, on_epoch=stop)
+            train(wanted, *sets, checkpoint=path, resume=True, reporter=StopsAt(1, 3, 4))
     resumed = train(wanted, *sets, checkpoint=path, resume=True)
     assert resumed.average_accuracy == whole.average_accuracy is not None
     assert resumed.best_epoch == whole.best_epoch

@@ -6,6 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 from jobs import twice
+from reporters import Heard
 from samples import random_network, random_params, random_spike_times
 
 from hwgen.errors import MismatchError, ToolError
@@ -35,18 +36,18 @@ def inputs(net):
 
 @pytest.mark.parametrize("simulator", ["icarus", "verilator"])
 def test_equal(net, inputs, tmp_path, simulator):
-    calls = []
+    heard = Heard()
     result = cosim.run(
         twice(net, inputs, LANES, tmp_path, stall=0.4, seed=1),
         simulator,
-        on_progress=lambda done, total: calls.append((done, total)),
+        reporter=heard,
     )
     result.check()
     assert result.n_mismatches == 0
     # every potential, and every neuron's spike or silence, at least once a sample
     assert result.n_compared > 2 * len(inputs) * (9 + 4)
     assert len(result.decisions) == len(result.latency_cycles) == len(inputs)
-    assert calls[-1][1] == 2 * len(inputs)
+    assert {total for _, total in heard.advances} == {2 * len(inputs)}
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import pytest
 from amaranth.hdl import Const, Module, Signal
 from cores import build
 from jobs import twice
+from reporters import Heard
 from samples import random_network, random_params, random_spike_times
 from stand_ins import needs
 
@@ -327,9 +328,9 @@ def test_memory_contents_take_a_short_cut():
 
 
 def test_cache(net, core, cache, tmp_path):
-    text, layers, phases = to_verilog(Design(net, LANES)), net.spec.layers, []
-    found = compiled_core.library(text, layers, cache=cache, on_phase=phases.append)
-    assert phases == []  # `core` has built it
+    text, layers, heard = to_verilog(Design(net, LANES)), net.spec.layers, Heard()
+    found = compiled_core.library(text, layers, cache=cache, reporter=heard)
+    assert heard.phases == []  # `core` has built it
     assert [path.name for path in found.parent.iterdir()] == [cxxrtl.LIBRARY]
     # Left by builds that were killed, one just now: neither is taken for a core.
     (old, new) = tmp_path / "building-old", tmp_path / "building-new"
@@ -341,9 +342,7 @@ def test_cache(net, core, cache, tmp_path):
 
     def make():
         try:
-            built.append(
-                compiled_core.library(text, layers, cache=tmp_path, on_phase=phases.append)
-            )
+            built.append(compiled_core.library(text, layers, cache=tmp_path, reporter=heard))
         except Exception as error:
             errors.append(error)
 
@@ -355,7 +354,7 @@ def test_cache(net, core, cache, tmp_path):
     assert errors == []
     assert built[0] == built[1]
     assert built[0].parent.name == found.parent.name
-    assert sorted(phases) == sorted(2 * cxxrtl.PHASES)
+    assert sorted(heard.phases) == sorted(2 * cxxrtl.PHASES)
     assert {path.name for path in tmp_path.iterdir()} == {found.parent.name, new.name}
     Compiled(built[0], net, LANES)
 

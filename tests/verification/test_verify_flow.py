@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from commands import model_folder
 from jobs import inference
+from reporters import Heard, StopError, StopsAt
 from samples import random_params, random_spike_times
 from shipped import need_real_data
 from stand_ins import needs
@@ -26,6 +27,7 @@ from hwgen.hdl.verilog import to_verilog
 from hwgen.model.folder import find
 from hwgen.network import params_file
 from hwgen.network.design import Design
+from hwgen.progress import SILENT
 from hwgen.toolchain import cxxrtl
 from hwgen.verification import job, verify, worker
 
@@ -69,12 +71,12 @@ def flipped(net):
 
 @pytest.mark.parametrize("n_processes", [1, 2])
 def test_equal(net, inputs, tmp_path, n_processes):
-    calls = []
+    heard = Heard()
     decisions = Golden(net).run(inputs).decisions
     result = verify.run(
         inference(net, inputs, LANES, tmp_path / "b", truths=decisions),
         n_processes=n_processes,
-        on_progress=lambda done, total: calls.append((done, total)),
+        reporter=heard,
     )
     result.check()
     n = len(inputs)
@@ -86,8 +88,8 @@ def test_equal(net, inputs, tmp_path, n_processes):
     }
     assert result.verdict == f"0 mismatches of {29 * n + 30} compared"
     assert (result.n_samples, result.n_correct, result.speed.n_resumed) == (n, n, 0)
-    assert len(calls) == 3
-    assert calls[-1] == (n, n)
+    assert len(heard.advances) == 3
+    assert heard.advances[-1] == (n, n)
     assert result.speed.core_images_per_s > 0
     assert result.speed.golden_images_per_s > 0
     assert json.loads(json.dumps(result.to_json()))["n_samples"] == n
@@ -124,19 +126,16 @@ def n_resumed(result):
 
 
 def test_resume(net, inputs, tmp_path):
-    def run(resume=True, seed=0, on_progress=None):
+    def run(resume=True, seed=0, reporter=SILENT):
         return verify.run(
             inference(net, inputs, LANES, tmp_path, seed=seed),
             n_processes=1,
             resume=resume,
-            on_progress=on_progress,
+            reporter=reporter,
         )
 
-    def interrupt(done, total):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        run(on_progress=interrupt)
+    with pytest.raises(StopError):
+        run(reporter=StopsAt(verify.CHUNK))
     resumed, again, fresh = run(), run(), run(resume=False)
     n = len(inputs)
     assert (n_resumed(resumed), n_resumed(again), n_resumed(fresh)) == (verify.CHUNK, n, 0)
@@ -277,6 +276,7 @@ sys.path.insert(0, sys.argv[1])
 from kill_points import kill_at
 from hwgen.network import params_file
 from hwgen.network.design import Design
+from hwgen.progress import SILENT
 from hwgen.toolchain import cxxrtl
 from hwgen.verification import verify
 from hwgen.verification.job import Job

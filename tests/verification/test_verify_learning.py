@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from commands import model_folder
 from cores import SHADOWS, EndsEarly, Flickers, build, taught, wrong_core
+from reporters import Heard
 from samples import learning_params, random_spike_times
 from stand_ins import needs
 from typer.testing import CliRunner
@@ -21,6 +22,7 @@ from hwgen.hdl.verilog import to_verilog
 from hwgen.network import params_file
 from hwgen.network.design import Design
 from hwgen.network.learning import NO_LABEL, forward_weights, shadow_limits
+from hwgen.progress import SILENT
 from hwgen.toolchain import cxxrtl
 from hwgen.verification import compiled_core, job, learning_worker, verify
 from hwgen.verification.cxxrtl_session import Compiled, TrainingSamples
@@ -74,19 +76,20 @@ def core(net, cache):
     "options", [{}, {"stall": 0.5}, {"read_every": 7}, {"read_every": None, "stall": 0.2}]
 )
 def test_equal(net, core, training_samples, options):
-    calls = []
+    heard = Heard()
     found = learning_worker.run(
-        net, core, *training_samples, Pass(**options), seed=3, on_sample=calls.append
+        net, core, *training_samples, Pass(**options), seed=3, reporter=heard
     )
     assert (found["mismatch"], found["n_mismatches"]) == (None, 0)
     every, n_shadows = options.get("read_every", 1) or 60, sum(x.size for x in net.shadows)
-    assert calls == sorted({*range(every, 61, every), 60})
+    n_read = len(heard.advances)
+    assert heard.advances == [(n, 60) for n in sorted({*range(every, 61, every), 60})]
     assert found["n_compared"] == {
         "spikes": 60 * 11,
         "potentials": 60 * 11,
         "decisions": 60 * 3,
         "registers": 10 + (8 if "stall" in options else 0),
-        SHADOWS: len(calls) * n_shadows,
+        SHADOWS: n_read * n_shadows,
     }
     # Of a training sample that writes: not faster than the lanes allow.
     waits, written = np.array(found["waits"]), np.array(found["n_written"])
@@ -186,10 +189,10 @@ def test_a_label_too_many_or_too_few_is_found(net, core, training_samples, sampl
 def test_the_run_ends_at_a_mismatch(net, core, training_samples):
     """And what was done until then is whole."""
     wrong = taught(net, seed=2)
-    done = []
-    found = learning_worker.run(wrong, core, *training_samples, Pass(), on_sample=done.append)
+    heard = Heard()
+    found = learning_worker.run(wrong, core, *training_samples, Pass(), reporter=heard)
     n = found["mismatch"]["sample"] + 1
-    assert done == list(range(1, n + 1))
+    assert heard.advances == [(done, 60) for done in range(1, n + 1)]
     assert len(found["decisions"]) == len(found["waits"]) == n
     assert found["n_compared"]["spikes"] == 11 * n
     assert found["n_mismatches"] >= 3  # ID0 and ID1, too, but no other register
@@ -235,10 +238,10 @@ def test_a_faulty_port_is_found(net, training_samples, cache, monkeypatch, fault
 def test_flow(net, core, training_samples, tmp_path):
     inputs, labels = training_samples
     samples = Samples(dataset="random", inputs=inputs, truths=labels.clip(0), labels=labels)
-    calls = []
+    heard = Heard()
     result = verify.run(
         jobs.taught(net, samples, LANES, tmp_path, stall=0.3),
-        on_progress=lambda done, total: calls.append((done, total)),
+        reporter=heard,
     )
     result.check()
     assert (result.n_samples, result.backend) == (60, "cxxrtl")
@@ -247,8 +250,8 @@ def test_flow(net, core, training_samples, tmp_path):
     assert 30 < figures.n_updates <= 54
     assert result.compared[SHADOWS] == 61 * figures.n_shadows == 61 * 91
     assert result.verdict == f"0 mismatches of {result.n_compared} compared"
-    assert calls[0] == (1, 60)
-    assert calls[-1] == (60, 60)
+    assert heard.advances[0] == (1, 60)
+    assert heard.advances[-1] == (60, 60)
     assert 0 < figures.update_cycles_mean <= figures.update_cycles_worst
     assert 0 < figures.weights_per_cycle <= sum(LANES)
     with pytest.raises(ToolError, match=r"^verify: no samples given"):
@@ -257,7 +260,7 @@ def test_flow(net, core, training_samples, tmp_path):
 
 def test_a_process_that_dies_is_an_error(tmp_path):
     with pytest.raises(ToolError, match=r"^the process of verify died \(status 1\); see .*log$"):
-        verify._learning(tmp_path, 5, None)
+        verify._learning(tmp_path, SILENT)
 
 
 @pytest.fixture(scope="module")
