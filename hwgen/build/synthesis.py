@@ -15,7 +15,8 @@ from typing import Any
 from hwgen.boards import pll
 from hwgen.boards.board import BITSTREAM_SUFFIX, Board
 from hwgen.build import origin
-from hwgen.build.utilisation import Resources, Usage, from_cells, from_report
+from hwgen.build.placement import Placed, Router, Seeds, place
+from hwgen.build.utilisation import Resources, Usage, from_cells
 from hwgen.errors import BoardError, ToolError
 from hwgen.estimate import memories
 from hwgen.files import exclusive
@@ -55,6 +56,7 @@ class SynthResult:
     dsps: Usage
     fmax_hz: int
     clock_hz: int
+    seed: int  # of the placer
     seconds: float
     loaded_layers: tuple[int, ...] = ()  # weights in SPRAM, which a host loads
 
@@ -82,16 +84,16 @@ def build(
     early_exit: bool = False,
     divisor: int | None = None,
     clock_hz: int | None = None,
-    seed: int = 1,
+    seeds: Seeds = Seeds(),  # noqa: B008
     reporter: Reporter = SILENT,
 ) -> SynthResult:
     """Make a bitstream in `build_dir`.
 
     divisor: clock cycles a bit of the serial line (default: from the board's baud rate; small ones
     make simulation fast). clock_hz: what a PLL shall make of the board's clock (default: that clock
-    as it is); the result has what it makes. seed: of the placer. reporter: told each of
-    `PHASES`. Raises `BoardError` if the design does not fit the board or its clock, `ToolError` if
-    a tool is missing or fails.
+    as it is); the result has what it makes. seeds: of the placer, which are tried until the clock
+    is met. reporter: told each of `PHASES`. Raises `BoardError` if the design does not fit the
+    board or its clock, `ToolError` if a tool is missing or fails.
 
     early_exit: level of the core's input, for good. Files stay in `build_dir` after a failure, too:
     the messages name its logs. Raises `HwgenError` if another run works in the folder.
@@ -106,39 +108,59 @@ def build(
     with exclusive(build_dir):
         reporter.phase(PHASES[0])
         top = BoardTop(SpikeCore(design), board, divisor=divisor, early_exit=early_exit, pll=clock)
-        commands = _prepare(top, board, build_dir, seed, core_hz)
         subject = f"{board.name}: {params.spec.shape}"
-        reporter.phase(PHASES[1])
-        _run(commands[0], build_dir, f"{NAME}.rpt")
-        counted = from_cells(_read(build_dir / f"{NAME}.stat.json"), board)
-        # Before place and route, which takes minutes, and fails with less to say.
-        counted.check(subject)
-        reporter.phase(PHASES[2])
-        _route(commands[1], build_dir, counted, subject)
-        used, fmax_hz = from_report(_read(build_dir / f"{NAME}.report.json"), board, counted)
-        # nextpnr lets it pass, so that the message can say by how much, and what would help.
-        if fmax_hz < core_hz:
-            raise _too_slow(subject, fmax_hz, core_hz, build_dir, pll=clock is not None)
-
-        reporter.phase(PHASES[3])
-        bitstream = _pack(commands[2:], build_dir, board)
+        placed, bitstream = _implement(top, subject, board, build_dir, core_hz, seeds, reporter)
         origin.write(bitstream, params, board)
-        return SynthResult(
-            digest=params.digest,
-            board=board.name,
-            part=board.part,
-            lanes=design.lanes,
-            early_exit=early_exit,
-            divisor=divisor,
-            bitstream=bitstream,
-            netlist=build_dir / f"{NAME}{_NETLIST[board.family]}",
-            log=build_dir / f"{NAME}.tim",
-            **_counts(used),
-            fmax_hz=fmax_hz,
-            clock_hz=core_hz,
-            seconds=time.monotonic() - start,
-            loaded_layers=() if design.learns else design.loaded_layers,
-        )
+    return SynthResult(
+        digest=params.digest,
+        board=board.name,
+        part=board.part,
+        lanes=design.lanes,
+        early_exit=early_exit,
+        divisor=divisor,
+        bitstream=bitstream,
+        netlist=build_dir / f"{NAME}{_NETLIST[board.family]}",
+        log=build_dir / f"{NAME}.tim",
+        **_counts(placed.used),
+        fmax_hz=placed.fmax_hz,
+        clock_hz=core_hz,
+        seed=placed.seed,
+        seconds=time.monotonic() - start,
+        loaded_layers=() if design.learns else design.loaded_layers,
+    )
+
+
+def _implement(
+    top: BoardTop,
+    subject: str,
+    board: Board,
+    build_dir: Path,
+    core_hz: int,
+    seeds: Seeds,
+    reporter: Reporter,
+) -> tuple[Placed, Path]:
+    """Synthesise, place and route, pack; the placement, and the bitstream."""
+    commands = _prepare(top, board, build_dir, core_hz)
+    reporter.phase(PHASES[1])
+    _run(commands[0], build_dir, f"{NAME}.rpt")
+    counted = from_cells(_read(build_dir / f"{NAME}.stat.json"), board)
+    # Before place and route, which takes minutes, and fails with less to say.
+    counted.check(subject)
+    reporter.phase(PHASES[2])
+    router = Router(
+        subject=subject,
+        board=board,
+        command=commands[1],
+        folder=build_dir,
+        stem=NAME,
+        run=lambda command: _run(command, build_dir, f"{NAME}.tim"),
+    )
+    placed = place(router, seeds, core_hz, counted, reporter)
+    # nextpnr lets it pass, so that the message can say by how much, and what would help.
+    if placed.fmax_hz < core_hz:
+        raise _too_slow(subject, placed, core_hz, build_dir, seeds, pll=core_hz != board.clock_hz)
+    reporter.phase(PHASES[3])
+    return placed, _pack(commands[2:], build_dir, board)
 
 
 def _require_room(params: Params, board: Board) -> None:
@@ -162,12 +184,13 @@ def _counts(used: Resources) -> dict[str, Usage]:
 
 
 def _too_slow(
-    subject: str, fmax_hz: int, core_hz: int, build_dir: Path, *, pll: bool
+    subject: str, placed: Placed, core_hz: int, build_dir: Path, seeds: Seeds, *, pll: bool
 ) -> BoardError:
     whose, slower = ("the PLL's", "a slower clock, ") if pll else ("the board's", "")
+    which = f" with seed {placed.seed}, the best of {seeds.count}" if seeds.count > 1 else ""
     return BoardError(
-        f"{subject} is routed, but reaches {fmax_hz / 1e6:.1f} MHz only, and {whose} clock is "
-        f"{core_hz / 1e6:g} MHz; use {slower}fewer lanes or another seed, see "
+        f"{subject} is routed, but reaches {placed.fmax_hz / 1e6:.1f} MHz only{which}, and {whose} "
+        f"clock is {core_hz / 1e6:g} MHz; use {slower}fewer lanes or more seeds (--seeds), see "
         f"{build_dir / NAME}.tim"
     )
 
@@ -185,11 +208,9 @@ def _pack(commands: Sequence[Sequence[str]], build_dir: Path, board: Board) -> P
     return bitstream
 
 
-def _prepare(
-    top: BoardTop, board: Board, build_dir: Path, seed: int, core_hz: int
-) -> list[list[str]]:
+def _prepare(top: BoardTop, board: Board, build_dir: Path, core_hz: int) -> list[list[str]]:
     """Write the files of the design; return the commands of synthesis, routing and packing."""
-    options = f"--report {NAME}.report.json --timing-allow-fail --seed {seed}"
+    options = f"--report {NAME}.report.json --timing-allow-fail --seed 1"
     if board.family == "gowin":  # no file tells it the clock
         options += f" --freq {core_hz / 1e6:g}"
     plan = board.make_platform().prepare(
@@ -208,19 +229,6 @@ def _prepare(
     plan.extract(build_dir)
     commands: list[list[str]] = json.loads(plan.files[f"{plan.script}.json"])["commands"]
     return [command for command in commands if command[0] not in _NOT_NEEDED]
-
-
-def _route(command: Sequence[str], build_dir: Path, counted: Resources, subject: str) -> None:
-    """Place and route; a part too full to place is the design's fault, not the tool's."""
-    try:
-        _run(command, build_dir, f"{NAME}.tim")
-    except ToolError as error:
-        if "Unable to place" in str(error) or "no BELs" in str(error):
-            raise BoardError(
-                f"{subject} cannot be placed: {counted.lut} LUTs and {counted.bram} block RAMs "
-                f"are too many in practice; use fewer lanes; see {build_dir / NAME}.tim"
-            ) from None
-        raise
 
 
 def _run(command: Sequence[str], build_dir: Path, log: str | None) -> None:

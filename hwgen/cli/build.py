@@ -27,7 +27,11 @@ class BuildOptions:
         bool, typer.Option(help="Stop reading a sample once it is decided; same decisions.")
     ] = True
     clock_mhz: shared.ClockMhz = None
-    seed: Annotated[int, typer.Option(help="Seed of the placer.")] = 1
+    seed: Annotated[int, typer.Option(help="Seed of the placer; the first, with --seeds.")] = 1
+    seeds: Annotated[
+        int,
+        typer.Option(help="How many seeds to try, one after the other, until the clock is met."),
+    ] = 1
     build_dir: shared.BuildDir = None
     record: Record = False
     json: shared.Json = False
@@ -43,7 +47,9 @@ def build(options: BuildOptions) -> Answer:
     """
     from hwgen.boards import board as board_module
     from hwgen.build import synthesis as flow
+    from hwgen.build.placement import Seeds
 
+    seeds = Seeds(first=options.seed, count=options.seeds)
     target = board_module.load(options.board)
     folder = model_module.find(options.model)
     params = folder.params()
@@ -54,7 +60,7 @@ def build(options: BuildOptions) -> Answer:
             build_dir=options.build_dir or free_folder(build_folder(params, target)),
             early_exit=options.early_exit,
             clock_hz=round(options.clock_mhz * 1e6) if options.clock_mhz else None,
-            seed=options.seed,
+            seeds=seeds,
             reporter=reporter,
         )
     return Answer(
@@ -77,6 +83,7 @@ def _print_result(params: Params, target: "Board", result: "SynthResult") -> Non
             ("SPRAM", result.sprams),
             ("DSP", result.dsps),
             ("Fmax", f"{result.fmax_hz / 1e6:.1f} MHz (clock {result.clock_hz / 1e6:g} MHz)"),
+            ("seed of the placer", result.seed),
             ("lanes", ",".join(map(str, result.lanes))),
             ("time", f"{result.seconds:.1f} s"),
             ("bitstream", short(result.bitstream)),

@@ -95,7 +95,7 @@ def test_a_clock_out_of_reach(stand_ins: Path, tmp_path: Path) -> None:
         build(tmp_path)
     assert str(caught.value) == (
         "icebreaker: 12-9-4 is routed, but reaches 11.2 MHz only, and the board's clock is "
-        f"12 MHz; use fewer lanes or another seed, see {tmp_path}/build/top.tim"
+        f"12 MHz; use fewer lanes or more seeds (--seeds), see {tmp_path}/build/top.tim"
     )
 
 
@@ -107,7 +107,7 @@ def test_a_clock_of_a_pll(stand_ins: Path, tmp_path: Path) -> None:
         build(tmp_path, clock_hz=36_000_000)
     assert str(caught.value) == (
         "icebreaker: 12-9-4 is routed, but reaches 25.2 MHz only, and the PLL's clock is 36 MHz; "
-        f"use a slower clock, fewer lanes or another seed, see {tmp_path}/build/top.tim"
+        f"use a slower clock, fewer lanes or more seeds (--seeds), see {tmp_path}/build/top.tim"
     )
     result = build(tmp_path, clock_hz=12_000_000)  # the board's own needs none
     assert (result.clock_hz, result.divisor) == (12_000_000, 12)
@@ -124,7 +124,7 @@ def test_a_clock_of_a_pll(stand_ins: Path, tmp_path: Path) -> None:
 def test_no_programmer_is_needed(name: str, tools: list[str], tmp_path: Path) -> None:
     target = board.load(name)
     top = BoardTop(SpikeCore(Design(random_params(0), (5, 4))), target)
-    commands = synthesis._prepare(top, target, tmp_path, 1, 50_000_000)
+    commands = synthesis._prepare(top, target, tmp_path, 50_000_000)
     assert [command[0] for command in commands] == tools
     # Gowin's clock is in no file.
     assert ("--freq" in commands[1]) == (target.family == "gowin")
