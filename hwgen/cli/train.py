@@ -67,6 +67,8 @@ def train(options: TrainOptions) -> Answer | None:
         )
     if os.environ.get("RANK", "0") != "0":  # of several processes, the first tells
         return None
+    if result.warning:
+        err.print(f"hwgen: warning: {result.warning}", markup=False, soft_wrap=True)
     return Answer(json=result.to_json(), print_result=lambda: _print_result(result))
 
 

@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 TEST = "test, golden"  # the last phase
 
 
+_SILENT_FRACTION = 0.05  # of test images that nothing is said of, at which `train` warns
+
+
 @dataclass(frozen=True, kw_only=True)
 class TrainResult:
     """What came out. Accuracies are fractions, of the validation or the test set."""
@@ -42,8 +45,20 @@ class TrainResult:
         str, ...
     ] = ()  # what integers changed (`hwgen.training.multi_spike.quantisation_error`)
 
+    @property
+    def warning(self) -> str:
+        """What is wrong with a network that says nothing of many images; "" if it does not."""
+        n, n_silent = self.evaluation.n_images, self.evaluation.n_undecided
+        if n_silent <= _SILENT_FRACTION * n:
+            return ""
+        return (
+            f"the network is silent for {n_silent} of {n} test images: no output fires, and all "
+            "potentials are equal; try more steps, a lower learning rate, or more weight bits"
+        )
+
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        """A table of plain values; `warning` is "" or a sentence."""
+        return asdict(self) | {"warning": self.warning}
 
 
 def train(
