@@ -1,8 +1,8 @@
 """Tiers: `make test` runs what a contributor waits for, `make test-all` everything.
 
 `slow.txt` names the tests that only the second runs: a node id a line, or the beginning of one,
-and the seconds it took when it was put there. Of every rung of the evidence some test is not in it
-(`test_tiers.py`).
+and the seconds it took when it was put there. A node id behind `!` is quick, though its beginning
+is slow. Of every rung of the evidence some test is not in it (`test_tiers.py`).
 """
 
 from pathlib import Path
@@ -12,10 +12,12 @@ import pytest
 SLOW = Path(__file__).parent / "slow.txt"
 
 
-def slow_prefixes() -> tuple[str, ...]:
-    """Beginnings of the node ids of slow tests."""
-    lines = [line.partition("#")[0] for line in SLOW.read_text().splitlines()]
-    return tuple(line.rstrip().partition("  ")[0] for line in lines if line.strip())
+def named() -> tuple[tuple[str, ...], frozenset[str]]:
+    """Beginnings of the node ids of slow tests, and node ids that are quick nevertheless."""
+    lines = [line.partition("#")[0].rstrip() for line in SLOW.read_text().splitlines()]
+    names = [line.partition("  ")[0] for line in lines if line]
+    quick = frozenset(name[1:] for name in names if name.startswith("!"))
+    return tuple(name for name in names if not name.startswith("!")), quick
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -31,10 +33,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     tier = config.getoption("--tier")
     if tier == "all":
         return
-    slow = slow_prefixes()
+    slow, quick = named()
     chosen, left = [], []
     for item in items:
-        is_slow = item.nodeid.startswith(slow)
-        (chosen if is_slow == (tier == "rest") else left).append(item)
+        wanted = item.nodeid.startswith(slow) and item.nodeid not in quick
+        (chosen if wanted == (tier == "rest") else left).append(item)
     config.hook.pytest_deselected(items=left)
     items[:] = chosen

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import slow_prefixes
+from conftest import named
 
 ROOT = Path(__file__).resolve().parents[1]
 # Some test of each must be in `make test`.
@@ -18,16 +18,19 @@ RUNGS = {
     "verify": r"tests/verification/test_verify",
     "learning": r"tests/verification/test_\w+_learning",
     "place and route": r"tests/build/test_synthesis.*(real_build|netlist)",
-    "proof": r"tests/formal/test_proofs",
+    "proof, streams": r"tests/formal/test_proofs.py::test_proof\[gate\]",
+    "proof, neurons": r"tests/formal/test_proofs.py::test_proof\[conv, ",
+    "proof, multi-spike": r"tests/formal/test_proofs.py::test_proof\[spike count\]",
+    "proof, progress": r"tests/formal/test_proofs.py::test_proof\[progress, ",
+    "proof, arithmetic": r"tests/formal/test_proofs.py::test_proof\[errors of outputs\]",
+    "proof with a fault": r"tests/formal/test_proofs.py::test_proof\[.*fault",
     "mutant": r"tests/mutation/test_mutate",
-    "soak": r"tests/soak/test_soak",
     "training equals golden": r"tests/training/",
     "bad input": r"tests/robustness/test_fuzz",
     "kills": r"tests/robustness/test_killed",
     "host and board": r"tests/host/test_device",
     "second implementation": r"tests/conformance/test_second_implementation",
     "browser": r"tests/report/test_page",
-    "wheel": r"tests/build/test_wheel",
 }
 
 
@@ -41,10 +44,13 @@ def everything() -> list[str]:
 
 
 def test_each_line_names_a_test(everything: list[str]) -> None:
-    assert [p for p in slow_prefixes() if not any(t.startswith(p) for t in everything)] == []
+    slow, quick = named()
+    assert [p for p in slow if not any(t.startswith(p) for t in everything)] == []
+    assert [name for name in quick if name not in everything or not name.startswith(slow)] == []
 
 
 def test_each_rung_is_in_the_quick_tier(everything: list[str]) -> None:
-    quick = [test for test in everything if not test.startswith(slow_prefixes())]
+    slow, kept = named()
+    quick = [test for test in everything if not test.startswith(slow) or test in kept]
     missing = [rung for rung, where in RUNGS.items() if not any(re.match(where, t) for t in quick)]
     assert missing == []
