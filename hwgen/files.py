@@ -1,6 +1,7 @@
 """Writing files so that what is on disk is either the old content or the new, never half."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import io
@@ -20,14 +21,24 @@ from hwgen.errors import HwgenError
 _SEAL = "sha256"
 _MAX_REASON = 160  # characters
 _LOCK = ".hwgen-lock"
+_PREFIX = ".hwgen-"  # of temporary names; short, as the name of a file may be as long as it can be
 _CLAIMED: dict[Path, IO[bytes]] = {}  # locks of `free_folder`, until `exclusive` takes them
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
-    """Write to a temporary name in the same folder, flush to disk, then rename over `path`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    data = content.encode() if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Write to a temporary name in the same folder, flush to disk, then rename over `path`.
+
+    Raises `HwgenError` if it cannot be written; what was there is there then.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _replace(path, content.encode() if isinstance(content, str) else content)
+    except OSError as error:
+        raise HwgenError(f"{path}: cannot be written: {reason(error)}") from None
+
+
+def _replace(path: Path, data: bytes) -> None:
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_PREFIX)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
@@ -38,6 +49,30 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
+
+
+def require_writable(path: Path) -> None:
+    """Raise `HwgenError` now if a file could not be written there after minutes of work.
+
+    Nothing is made: a file without a name is opened in the folder, or in the one it would be in.
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "is a folder, expected the name of a file")
+        folder = path.parent
+        while not os.path.lexists(folder):
+            folder = folder.parent
+        with tempfile.TemporaryFile(dir=folder, prefix=_PREFIX):
+            for part in path.relative_to(folder).parts:
+                _require_name(folder / part)
+    except OSError as error:
+        raise HwgenError(f"{path}: cannot be written: {reason(error)}") from None
+
+
+def _require_name(path: Path) -> None:
+    """Raise OSError if no file can have this name, as one that is too long."""
+    with contextlib.suppress(FileNotFoundError):
+        path.lstat()
 
 
 @contextlib.contextmanager
@@ -57,21 +92,30 @@ def free_folder(folder: Path) -> Path:
     It is kept for the next `exclusive` of this process, so nobody takes it in between.
     """
     for number in count(2):
-        with contextlib.suppress(HwgenError):
+        with contextlib.suppress(_BusyError):
             _CLAIMED[folder.resolve()] = _lock(folder)
             return folder
         folder = folder.with_name(f"{folder.name.removesuffix(f'-{number - 1}')}-{number}")
     raise AssertionError
 
 
+class _BusyError(HwgenError):
+    """Another run has the folder."""
+
+
 def _lock(folder: Path, *, wait: bool = False) -> IO[bytes]:
-    folder.mkdir(parents=True, exist_ok=True)
-    lock = (folder / _LOCK).open("wb")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / _LOCK).open("wb")
+    except OSError as error:
+        raise HwgenError(
+            f"{folder}: no folder to work in: {reason(error)}; name another one"
+        ) from None
     try:
         fcntl.flock(lock, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.close()
-        raise HwgenError(
+        raise _BusyError(
             f"{folder}: another run of hwgen is at work in this folder; wait for it, or name "
             "another folder"
         ) from None
@@ -106,7 +150,8 @@ def save_array(path: Path, array: NDArray[Any]) -> None:
 
 def reason(error: BaseException) -> str:
     """What an exception of a library says, as a message can show it: a line, not too long."""
-    lines = (str(error) or type(error).__name__).splitlines()
+    told = isinstance(error, OSError) and error.strerror  # without the number and the file
+    lines = (str(told or error) or type(error).__name__).splitlines()
     text = "".join(c if c.isprintable() else "?" for c in (lines[0] if lines else ""))
     return text if len(text) <= _MAX_REASON else f"{text[: _MAX_REASON - 3]}..."
 

@@ -30,12 +30,14 @@ def report(
     Example: `hwgen report mnist-up5k --board icebreaker`
     """
     from hwgen.boards import board as board_module
+    from hwgen.files import require_writable
     from hwgen.report import page as flow
 
     folder = model_module.find(model)
     target = board_module.load(board) if board else None
     name = folder.params().name
     path = output or Path(f"{name}-{target.name}.html" if target else f"{name}.html")
+    require_writable(path)
     with told() as copies, progress("golden") as reporter:
         flow.write(folder, target, path, data_dir=data_dir, sample=sample, reporter=reporter)
     if json:

@@ -103,11 +103,14 @@ def run(options: RunOptions) -> Answer:
     `hwgen run mnist-up5k photos/ --invert --port /dev/ttyUSB1 --board icebreaker`
     """
     from hwgen.boards import board as board_module
+    from hwgen.files import require_writable
     from hwgen.host import Device, Recorder
     from hwgen.host import run as flow
     from hwgen.network.params_file import save
 
     options.check()
+    for path in filter(None, (options.output, options.capture or options.record)):
+        require_writable(path)
     params = model_module.find(options.model).params()
     design = choose(params, options.lanes, options.board)
     batch = _batch(params, options)
