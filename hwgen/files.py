@@ -7,6 +7,8 @@ import hashlib
 import io
 import json
 import os
+import re
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from itertools import count
@@ -21,6 +23,9 @@ from hwgen.errors import HwgenError
 _SEAL = "sha256"
 _MAX_REASON = 160  # characters
 _LOCK = ".hwgen-lock"
+STDOUT = Path("-")  # names standard output, where a file is to be written
+_DESCRIPTOR = re.compile(r"/proc/(?:self|thread-self|\d+)/(?:task/\d+/)?fd/(\d+)")
+_MAX_LINKS = 40  # in turn, as Linux has it
 _PREFIX = ".hwgen-"  # of temporary names; short, as the name of a file may be as long as it can be
 _CLAIMED: dict[Path, IO[bytes]] = {}  # locks of `free_folder`, until `exclusive` takes them
 
@@ -28,13 +33,55 @@ _CLAIMED: dict[Path, IO[bytes]] = {}  # locks of `free_folder`, until `exclusive
 def write_atomic(path: Path, content: bytes | str) -> None:
     """Write to a temporary name in the same folder, flush to disk, then rename over `path`.
 
-    Raises `HwgenError` if it cannot be written; what was there is there then.
+    A link stays: the file behind it is replaced. What is no regular file, as a FIFO, a device, or
+    `STDOUT`, is written into. Raises `HwgenError` if it cannot be written; what was there is there
+    then.
     """
+    data = content.encode() if isinstance(content, str) else content
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        _replace(path, content.encode() if isinstance(content, str) else content)
+        target = _behind(path)
+        if _is_replaced(target):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _replace(target, data)
+        else:
+            with open_output(path) as file:
+                file.write(data)
     except OSError as error:
         raise HwgenError(f"{path}: cannot be written: {reason(error)}") from None
+
+
+def open_output(path: Path) -> IO[bytes]:
+    """To write into what is there, from its beginning; `STDOUT` and descriptors, as /dev/stdout:
+    from where they are. Raises OSError."""
+    descriptor = _descriptor(_behind(path))
+    if descriptor is None:
+        return path.open("wb")
+    sys.stdout.flush()
+    return os.fdopen(os.dup(descriptor), "wb")
+
+
+def _behind(path: Path) -> Path:
+    """Where a link leads to, and links behind it; but not through a descriptor of a process."""
+    for _ in range(_MAX_LINKS):
+        if not path.is_symlink() or _descriptor(path) is not None:
+            return path
+        path = path.parent / path.readlink()
+    raise OSError(errno.ELOOP, "is a link that leads to itself")
+
+
+def _descriptor(path: Path) -> int | None:
+    """Number of a descriptor that a path names."""
+    if path == STDOUT:
+        return 1
+    found = _DESCRIPTOR.fullmatch(str(path.parent.resolve() / path.name))
+    return int(found[1]) if found else None
+
+
+def _is_replaced(path: Path) -> bool:
+    """Whether a file takes the place of what is there: not of a FIFO, nor of a device."""
+    if _descriptor(path) is not None:
+        return False
+    return not path.exists() or path.is_file() or path.is_dir()
 
 
 def _replace(path: Path, data: bytes) -> None:
@@ -57,13 +104,16 @@ def require_writable(path: Path) -> None:
     Nothing is made: a file without a name is opened in the folder, or in the one it would be in.
     """
     try:
-        if path.is_dir():
+        target = _behind(path)
+        if target.is_dir():
             raise IsADirectoryError(errno.EISDIR, "is a folder, expected the name of a file")
-        folder = path.parent
+        if not _is_replaced(target):
+            return
+        folder = target.parent
         while not os.path.lexists(folder):
             folder = folder.parent
         with tempfile.TemporaryFile(dir=folder, prefix=_PREFIX):
-            for part in path.relative_to(folder).parts:
+            for part in target.relative_to(folder).parts:
                 _require_name(folder / part)
     except OSError as error:
         raise HwgenError(f"{path}: cannot be written: {reason(error)}") from None

@@ -21,7 +21,7 @@ from hwgen.cli import (
     verify,
     verilog,
 )
-from hwgen.cli.console import err
+from hwgen.cli.console import claim_stdout, err
 from hwgen.cli.exits import Verbs, leave
 from hwgen.package_data import ensure_cache
 
@@ -71,6 +71,7 @@ def _root(
         False, "--version", callback=_version, is_eager=True, help="Print the version and leave."
     ),
 ) -> None:
+    claim_stdout(False)
     if told := ensure_cache():
         err.print(f"hwgen: {told}", markup=False, soft_wrap=True)
 

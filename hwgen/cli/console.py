@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -27,10 +26,15 @@ out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
 
 
+def claim_stdout(claimed: bool) -> None:
+    """Whether stdout is for a file alone (`-o -`): then results go to stderr."""
+    out.stderr = claimed
+
+
 def print_json(value: Any) -> None:
     """One JSON document on stdout, for scripts. What is no number is null: JSON has no NaN."""
-    json.dump(_finite(value), sys.stdout, indent=1, default=str, allow_nan=False)
-    sys.stdout.write("\n")
+    json.dump(_finite(value), out.file, indent=1, default=str, allow_nan=False)
+    out.file.write("\n")
 
 
 def _finite(value: Any) -> Any:

@@ -17,7 +17,8 @@ def report(
         str, typer.Option(help="Board to show the routed design of (`hwgen boards`), or a .toml.")
     ] = "",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Default: NAME.html, or NAME-BOARD.html.")
+        Path | None,
+        typer.Option("--output", "-o", help="-: stdout. Default: NAME.html, or NAME-BOARD.html."),
     ] = None,
     sample: Annotated[int, typer.Option(help="Which sample to show the spikes of.", min=0)] = 0,
     data_dir: options.DataDir = None,
@@ -30,17 +31,22 @@ def report(
     Example: `hwgen report mnist-up5k --board icebreaker`
     """
     from hwgen.boards import board as board_module
-    from hwgen.files import require_writable
     from hwgen.report import page as flow
 
     folder = model_module.find(model)
     target = board_module.load(board) if board else None
     name = folder.params().name
     path = output or Path(f"{name}-{target.name}.html" if target else f"{name}.html")
-    require_writable(path)
+    options.output(path)
     with told() as copies, progress("golden") as reporter:
         flow.write(folder, target, path, data_dir=data_dir, sample=sample, reporter=reporter)
     if json:
-        print_json({"path": path, "n_bytes": path.stat().st_size, "data_read": copies})
+        print_json(
+            {
+                "path": path,
+                "n_bytes": path.stat().st_size if path.is_file() else None,
+                "data_read": copies,
+            }
+        )
     else:
         out.print(f"{path}: open it in a browser", markup=False)

@@ -126,7 +126,7 @@ def _on_chip_recipe(what: str) -> Recipe | None:
     path = Path(what)
     if path.suffix != ".toml":
         folder = model_folder.find(what)
-        if folder.params_path.is_file():
+        if folder.params_path.exists():
             return None
         path = folder.recipe_path
     recipe = recipe_file.load(path)

@@ -1,12 +1,14 @@
 """What carries bytes to a board and back: three methods. A serial port; a recording; its player."""
 
+import io
 import json
 from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Protocol
 
 from hwgen.errors import LinkError
-from hwgen.files import reason
+from hwgen.files import open_output, reason
+from hwgen.reading import regular
 
 
 class Transport(Protocol):
@@ -74,9 +76,9 @@ class Recorder:
     """Carries bytes over another transport, and writes all that passes to a file: JSON lines."""
 
     def __init__(self, transport: Transport, path: Path) -> None:
-        """transport: carries the bytes. path: is written anew."""
+        """transport: carries the bytes. path: is written anew. Raises OSError if it cannot be."""
         self._transport = transport
-        self._file: IO[str] = path.open("w", encoding="utf-8")
+        self._file: IO[str] = io.TextIOWrapper(open_output(path), encoding="utf-8")
 
     def write(self, data: bytes) -> None:
         """Send bytes over the other transport; they are noted before."""
@@ -105,7 +107,7 @@ class Replay:
         """Raises `LinkError` if there is no such recording."""
         self._path, self._position = path, 0
         try:
-            lines = path.read_text(encoding="utf-8").splitlines()
+            lines = regular(path).read_text(encoding="utf-8").splitlines()
             notes = [next(iter(json.loads(line).items())) for line in lines]
             self._notes: list[tuple[str, bytes]] = [(x, bytes.fromhex(data)) for x, data in notes]
         except (OSError, ValueError, AttributeError, StopIteration, TypeError) as error:

@@ -92,7 +92,7 @@ def find(name_or_path: str) -> ModelFolder:
     Raises `ParamsError` if it is none of them.
     """
     path = Path(name_or_path)
-    if path.is_file():
+    if path.exists() and not path.is_dir():  # what is no regular file is refused as it is read
         if path.suffix == ".toml":
             raise ParamsError(
                 f"{path}: a .toml file, expected a parameter file (.safetensors), a model folder "
@@ -116,7 +116,7 @@ def find_recipe(name_or_path: str) -> Path:
     path = Path(name_or_path)
     if path.is_dir():
         path = path / "recipe.toml"
-    if path.is_file():
+    if path.exists():
         if path.suffix == ".safetensors":
             raise RecipeError(f"{path}: a .safetensors file, expected a recipe (.toml)")
         return path
