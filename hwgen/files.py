@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from hwgen.errors import HwgenError
 
 _SEAL = "sha256"
+_MAX_STEM = 100  # bytes; so two names, and what is put to them, are one
 _MAX_REASON = 160  # characters
 _LOCK = ".hwgen-lock"
 STDOUT = Path("-")  # names standard output, where a file is to be written
@@ -204,6 +205,18 @@ def reason(error: BaseException) -> str:
     lines = (str(told or error) or type(error).__name__).splitlines()
     text = "".join(c if c.isprintable() else "?" for c in (lines[0] if lines else ""))
     return text if len(text) <= _MAX_REASON else f"{text[: _MAX_REASON - 3]}..."
+
+
+def stem(name: str) -> str:
+    """A name of anything as part of a file's name, which has room for 255 bytes.
+
+    As it is; of more than `_MAX_STEM` bytes, its beginning and a sum of all of it.
+    """
+    data = name.encode()
+    if len(data) <= _MAX_STEM:
+        return name
+    beginning = data[: _MAX_STEM - 9].decode(errors="ignore")  # half a character is left out
+    return f"{beginning}-{hashlib.sha256(data).hexdigest()[:8]}"
 
 
 def visible(folder: Path, pattern: str = "*") -> list[Path]:

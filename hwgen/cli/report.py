@@ -8,6 +8,7 @@ import typer
 from hwgen.cli import options
 from hwgen.cli.console import out, print_json, progress
 from hwgen.cli.copies import told
+from hwgen.files import stem
 from hwgen.model import folder as model_module
 
 
@@ -35,8 +36,8 @@ def report(
 
     folder = model_module.find(model)
     target = board_module.load(board) if board else None
-    name = folder.params().name
-    path = output or Path(f"{name}-{target.name}.html" if target else f"{name}.html")
+    name = stem(folder.params().name)
+    path = output or Path(f"{name}-{stem(target.name)}.html" if target else f"{name}.html")
     options.output(path)
     with told() as copies, progress("golden") as reporter:
         flow.write(folder, target, path, data_dir=data_dir, sample=sample, reporter=reporter)

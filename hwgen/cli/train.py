@@ -11,6 +11,7 @@ from hwgen.cli import options as shared
 from hwgen.cli.console import err, facts, percent, progress
 from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
+from hwgen.files import stem
 from hwgen.model import folder as model_module
 from hwgen.schema import MAX_SEED
 
@@ -54,7 +55,7 @@ def train(options: TrainOptions) -> Answer | None:
     if options.device not in ("auto", "cpu", "cuda"):
         raise HwgenError(f"--device is {options.device!r}, expected auto, cpu or cuda")
     path = model_module.find_recipe(options.recipe)
-    folder = options.out or Path("runs") / recipe_module.load(path).name
+    folder = options.out or Path("runs") / stem(recipe_module.load(path).name)
     with progress("train", flow.TEST) as reporter:
         result = flow.train(
             path,

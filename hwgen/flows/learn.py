@@ -12,7 +12,7 @@ from hwgen.data.for_network import data_of, data_of_recipe, doubt
 from hwgen.data.shifts import DistributionShift, select_classes
 from hwgen.errors import DataError, ParamsError
 from hwgen.evaluation.accuracy import evaluate
-from hwgen.files import write_atomic
+from hwgen.files import stem, write_atomic
 from hwgen.model import folder as model_folder
 from hwgen.model.folder import ModelFolder
 from hwgen.network import learning_unit, params_file
@@ -68,7 +68,7 @@ def run(
             f"{params.name}"
         )
     test = options.distribution_shift.apply(test, options.seed + 1)
-    folder = ModelFolder(options.out or Path("runs") / f"{params.name}-learnt")
+    folder = ModelFolder(options.out or Path("runs") / f"{stem(params.name)}-learnt")
     checkpoint = folder.path / "checkpoint.safetensors"
     made = onchip_run.learn(
         params,
