@@ -11,6 +11,7 @@ import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
 from itertools import count
 from pathlib import Path
 from typing import IO, Any
@@ -28,6 +29,7 @@ STDOUT = Path("-")  # names standard output, where a file is to be written
 _DESCRIPTOR = re.compile(r"/proc/(?:self|thread-self|\d+)/(?:task/\d+/)?fd/(\d+)")
 _MAX_LINKS = 40  # in turn, as Linux has it
 _PREFIX = ".hwgen-"  # of temporary names; short, as the name of a file may be as long as it can be
+_OWN: ContextVar[frozenset[Path]] = ContextVar("own", default=frozenset())  # folders of this run
 _CLAIMED: dict[Path, IO[bytes]] = {}  # locks of `free_folder`, until `exclusive` takes them
 
 
@@ -132,9 +134,18 @@ def exclusive(folder: Path, *, wait: bool = False) -> Iterator[None]:
 
     Makes the folder. If another run has it, of this process or another: waits for it, with `wait`;
     else raises `HwgenError`. The lock ends with the process that holds it, however that ends.
+    What is called inside, by the same thread, is of the same run, and may ask for it again.
     """
-    with _CLAIMED.pop(folder.resolve(), None) or _lock(folder, wait=wait):
+    place = folder.resolve()
+    if place in _OWN.get():
         yield
+        return
+    with _CLAIMED.pop(place, None) or _lock(folder, wait=wait):
+        token = _OWN.set(_OWN.get() | {place})
+        try:
+            yield
+        finally:
+            _OWN.reset(token)
 
 
 def free_folder(folder: Path) -> Path:

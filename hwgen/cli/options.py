@@ -33,6 +33,10 @@ def output(*paths: Path | None) -> None:
     claim_stdout(STDOUT in paths)
 
 
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace another model that the folder holds, or its run."),
+]
 Model = Annotated[
     str,
     typer.Argument(

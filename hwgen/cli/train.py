@@ -38,6 +38,7 @@ class TrainOptions:
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")
     ] = False
+    overwrite: shared.Overwrite = False
     json: shared.Json = False
 
 
@@ -64,6 +65,7 @@ def train(options: TrainOptions) -> Answer | None:
             device=options.device,
             seed=options.seed,
             resume=options.resume,
+            overwrite=options.overwrite,
             reporter=reporter,
         )
     if os.environ.get("RANK", "0") != "0":  # of several processes, the first tells

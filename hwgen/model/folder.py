@@ -1,5 +1,6 @@
 """Model folders: where they are, what is in them. A path to a file means that file."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,6 +62,26 @@ class ModelFolder:
     def _beside(self, what: str) -> Path:
         stem = "" if self.has_card else f"{Path(self.params_name).stem}."
         return self.path / f"{stem}{what}.safetensors"
+
+    def require_own(self, is_own: Callable[[Params], bool]) -> None:
+        """Raise `ParamsError` if a parameter file is here that is not of the run that asks.
+
+        is_own: whether params are.
+        """
+        if not self.params_path.exists():
+            return
+        try:
+            found = self.params()
+        except ParamsError:
+            what = f"a {self.params_name} that cannot be read"
+        else:
+            if is_own(found):
+                return
+            what = f"another model, {found.name} ({found.digest[:16]})"
+        raise ParamsError(
+            f"{self.path}: holds {what}, which would be lost; name another folder by --out, or "
+            "give --overwrite"
+        )
 
     def params(self) -> Params:
         """The params, read and checked. Raises `ParamsError`."""
