@@ -22,8 +22,9 @@ from rich.table import Table
 
 from hwgen.progress import Reporter
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# Names of models are a user's: [bold red] and :smile: are letters, here and in all tables.
+out = Console(highlight=False, markup=False, emoji=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def claim_stdout(claimed: bool) -> None:
@@ -62,15 +63,18 @@ class _Drawn:
         self._parts, self._part = parts, parts[0]
         self._bars = _Display(
             stack,
-            TextColumn("{task.description:<24}"),
+            TextColumn("{task.description:<24}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
         )
         self._spinners = _Display(
-            stack, SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+            stack,
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
         )
 
     def phase(self, name: str) -> None:

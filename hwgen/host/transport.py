@@ -8,7 +8,7 @@ from typing import IO, Any, Protocol
 
 from hwgen.errors import LinkError
 from hwgen.files import open_output, reason
-from hwgen.reading import regular
+from hwgen.reading import read_text
 
 
 class Transport(Protocol):
@@ -107,7 +107,7 @@ class Replay:
         """Raises `LinkError` if there is no such recording."""
         self._path, self._position = path, 0
         try:
-            lines = regular(path).read_text(encoding="utf-8").splitlines()
+            lines = read_text(path).splitlines()
             notes = [next(iter(json.loads(line).items())) for line in lines]
             self._notes: list[tuple[str, bytes]] = [(x, bytes.fromhex(data)) for x, data in notes]
         except (OSError, ValueError, AttributeError, StopIteration, TypeError) as error:
