@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 from hwgen.errors import HwgenError
 from hwgen.files import reason
+from hwgen.reading import read_text
 
 T = TypeVar("T")
 
@@ -80,7 +81,7 @@ def read_toml(path: Path, *, missing: str, error: type[HwgenError]) -> dict[str,
     """The tables of a .toml file. Raises `error`; `missing`: the rest of its line if there is no
     such file."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(path))
     except FileNotFoundError:
         raise error(f"{path}: {missing}") from None
     except IsADirectoryError:

@@ -13,7 +13,7 @@ SOURCES = sorted([*ROOT.glob("hwgen/**/*.py"), *ROOT.glob("sim/*.py")])
 # strangers to each other. Names that are no folder yet stand where they will be.
 FLOORS = (
     "errors progress",
-    "files",
+    "files reading",
     "schema package_data",
     "network boards toolchain",
     "golden model protocol recipe exchange",

@@ -18,6 +18,7 @@ from amaranth_boards.resources import UARTResource
 from hwgen.boards.platforms import completed
 from hwgen.errors import BoardError, ToolError
 from hwgen.files import reason
+from hwgen.reading import regular
 
 if TYPE_CHECKING:
     from hwgen.boards.board import Board
@@ -143,7 +144,7 @@ def _module(name: str) -> ModuleType:
     if not name.endswith(".py"):
         return importlib.import_module(name)
     path = Path(name)
-    spec = importlib.util.spec_from_file_location(f"hwgen_own_{path.stem}", path)
+    spec = importlib.util.spec_from_file_location(f"hwgen_own_{path.stem}", regular(path))
     if spec is None or spec.loader is None:
         raise ImportError("it is no Python file")
     module = importlib.util.module_from_spec(spec)

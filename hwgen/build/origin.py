@@ -8,6 +8,7 @@ from hwgen.boards.board import Board
 from hwgen.errors import BoardError
 from hwgen.files import write_atomic
 from hwgen.network.params import Params
+from hwgen.reading import regular
 
 
 def path_of(bitstream: Path) -> Path:
@@ -25,7 +26,7 @@ def check(bitstream: Path, params: Params, board: Board) -> None:
     """Raise `BoardError` unless the bitstream was made of these params, for this board."""
     path = path_of(bitstream)
     try:
-        table = json.loads(path.read_text())
+        table = json.loads(regular(path).read_text())
         digest, of_board, checksum = (str(table[x]) for x in ("digest", "board", "sha256"))
     except FileNotFoundError:
         raise BoardError(

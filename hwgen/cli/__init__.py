@@ -1,7 +1,5 @@
 """The command line: `hwgen VERB`. Errors of the user are one line and exit code 2."""
 
-import sys
-
 import typer
 
 import hwgen
@@ -23,11 +21,13 @@ from hwgen.cli import (
     verify,
     verilog,
 )
-from hwgen.cli.console import err
-from hwgen.errors import HwgenError, MismatchError
+from hwgen.cli.console import claim_stdout, err
+from hwgen.cli.exits import Verbs, leave
+from hwgen.package_data import ensure_cache
 
 app = typer.Typer(
     name="hwgen",
+    cls=Verbs,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -71,19 +71,11 @@ def _root(
         False, "--version", callback=_version, is_eager=True, help="Print the version and leave."
     ),
 ) -> None:
-    pass
+    claim_stdout(False)
+    if told := ensure_cache():
+        err.print(f"hwgen: {told}", markup=False, soft_wrap=True)
 
 
 def main() -> None:
-    """Entry point of the command `hwgen`. Exit codes: 0 fine, 1 mismatch, 2 the user's error."""
-    try:
-        app()
-    except MismatchError as error:
-        err.print(f"hwgen: mismatch: {error}", markup=False, soft_wrap=True)
-        sys.exit(1)
-    except HwgenError as error:
-        err.print(f"hwgen: error: {error}", markup=False, soft_wrap=True)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        err.print("hwgen: interrupted; what was finished is kept", markup=False)
-        sys.exit(130)
+    """Entry point of the command `hwgen`. Exit codes: `hwgen.cli.exits`."""
+    leave(app)

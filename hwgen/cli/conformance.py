@@ -7,6 +7,7 @@ import typer
 
 from hwgen.cli import options
 from hwgen.cli.console import facts, out, print_json, progress, table
+from hwgen.files import stem
 
 KINDS = {  # fields of results, in words
     "spike_times": "spikes",
@@ -95,7 +96,7 @@ def export(
     from hwgen.conformance import json_export, networks
 
     folder = networks.find(model)
-    folder_out = out_dir or Path("build") / f"{folder.params().name}-vectors"
+    folder_out = out_dir or Path("build") / f"{stem(folder.params().name)}-vectors"
     with progress("export") as reporter:
         paths = json_export.export(folder, folder_out, reporter=reporter)
     if json:

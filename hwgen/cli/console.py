@@ -2,7 +2,6 @@
 
 import json
 import math
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
@@ -23,14 +22,20 @@ from rich.table import Table
 
 from hwgen.progress import Reporter
 
-out = Console(highlight=False)
-err = Console(stderr=True, highlight=False)
+# Names of models are a user's: [bold red] and :smile: are letters, here and in all tables.
+out = Console(highlight=False, markup=False, emoji=False)
+err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+
+def claim_stdout(claimed: bool) -> None:
+    """Whether stdout is for a file alone (`-o -`): then results go to stderr."""
+    out.stderr = claimed
 
 
 def print_json(value: Any) -> None:
     """One JSON document on stdout, for scripts. What is no number is null: JSON has no NaN."""
-    json.dump(_finite(value), sys.stdout, indent=1, default=str, allow_nan=False)
-    sys.stdout.write("\n")
+    json.dump(_finite(value), out.file, indent=1, default=str, allow_nan=False)
+    out.file.write("\n")
 
 
 def _finite(value: Any) -> Any:
@@ -58,15 +63,18 @@ class _Drawn:
         self._parts, self._part = parts, parts[0]
         self._bars = _Display(
             stack,
-            TextColumn("{task.description:<24}"),
+            TextColumn("{task.description:<24}", markup=False),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[note]}"),
+            TextColumn("{task.fields[note]}", markup=False),
         )
         self._spinners = _Display(
-            stack, SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+            stack,
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            TimeElapsedColumn(),
         )
 
     def phase(self, name: str) -> None:

@@ -13,7 +13,7 @@ from hwgen.cli.console import facts, out, progress
 from hwgen.cli.design import BoardOption, Record, choose
 from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
-from hwgen.files import free_folder
+from hwgen.files import free_folder, stem
 from hwgen.model import folder as model_module
 from hwgen.model.folder import ModelFolder
 from hwgen.network.params import Params
@@ -87,7 +87,7 @@ def _inference(folder: ModelFolder, options: CosimOptions) -> tuple["Job", str]:
     job = Job(
         design=design.in_memory_blocks(),
         inputs=_inputs(folder, params, options.samples, options.data_dir),
-        build_dir=options.build_dir or free_folder(Path("build") / f"{params.name}-cosim"),
+        build_dir=options.build_dir or free_folder(Path("build") / f"{stem(params.name)}-cosim"),
         passes=stalled_then_fast(options.stall),
         seed=options.seed,
     )
@@ -106,7 +106,8 @@ def _learning(folder: ModelFolder, options: CosimOptions) -> tuple["Job", str]:
     job = Job(
         design=design,
         inputs=samples.inputs,
-        build_dir=options.build_dir or free_folder(Path("build") / f"{params.name}-cosim-learning"),
+        build_dir=options.build_dir
+        or free_folder(Path("build") / f"{stem(params.name)}-cosim-learning"),
         labels=samples.labels,
         truths=samples.truths,
         passes=learning_passes(options.stall),

@@ -12,6 +12,7 @@ from hwgen.cli.copies import told
 
 def demo(
     out: Annotated[Path, typer.Option(help="Folder for all that is made.")] = Path("build/demo"),
+    overwrite: options.Overwrite = False,
     json: options.Json = False,
 ) -> None:
     """Do the whole road once, on 8x8 digits: train, Verilog, co-simulate, place and route.
@@ -23,7 +24,7 @@ def demo(
     from hwgen.flows import demo as flow
 
     with told() as copies, progress(*flow.PARTS) as reporter:
-        result = flow.run(out, reporter=reporter)
+        result = flow.run(out, overwrite=overwrite, reporter=reporter)
     if json:
         print_json(result.to_json() | {"data_read": copies})
     else:

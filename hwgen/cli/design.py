@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from hwgen.errors import HwgenError
+from hwgen.files import stem
 from hwgen.network.design import Design
 from hwgen.network.params import Params
 
@@ -50,4 +51,4 @@ def _parse_lanes(text: str, params: Params) -> tuple[int, ...]:
 
 def build_folder(params: Params, board: "Board") -> Path:
     """Where `build` puts a design, and `flash` looks for it, if nothing else is said."""
-    return Path("build") / f"{params.name}-{board.name}"
+    return Path("build") / f"{stem(params.name)}-{stem(board.name)}"

@@ -72,6 +72,7 @@ class LearnOptions:
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with a run that was interrupted.")
     ] = False
+    overwrite: shared.Overwrite = False
     points: Annotated[int, typer.Option(help="How often to test on the way.", min=1)] = 10
     seed: shared.Seed = 0
     data_dir: shared.DataDir = None
@@ -125,6 +126,7 @@ def learn(options: LearnOptions) -> Answer:
                 n_points=options.points,
                 seed=options.seed,
                 resume=options.resume,
+                overwrite=options.overwrite,
             ),
             data_dir=options.data_dir,
             reporter=reporter,

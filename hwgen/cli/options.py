@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
+from hwgen.cli.console import claim_stdout
 from hwgen.errors import HwgenError
+from hwgen.files import STDOUT, require_writable
 from hwgen.schema import MAX_SEED
 
 
@@ -21,6 +23,20 @@ def within(name: str, low: float, high: float) -> Callable[[float | None], float
     return check
 
 
+def output(*paths: Path | None) -> None:
+    """See, before any work, that files can be written; if one is `-`, stdout is for it alone.
+
+    None: there is no such file. Raises `HwgenError`.
+    """
+    for path in filter(None, paths):
+        require_writable(path)
+    claim_stdout(STDOUT in paths)
+
+
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Replace another model that the folder holds, or its run."),
+]
 Model = Annotated[
     str,
     typer.Argument(

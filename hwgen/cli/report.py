@@ -8,6 +8,7 @@ import typer
 from hwgen.cli import options
 from hwgen.cli.console import out, print_json, progress
 from hwgen.cli.copies import told
+from hwgen.files import stem
 from hwgen.model import folder as model_module
 
 
@@ -17,7 +18,8 @@ def report(
         str, typer.Option(help="Board to show the routed design of (`hwgen boards`), or a .toml.")
     ] = "",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Default: NAME.html, or NAME-BOARD.html.")
+        Path | None,
+        typer.Option("--output", "-o", help="-: stdout. Default: NAME.html, or NAME-BOARD.html."),
     ] = None,
     sample: Annotated[int, typer.Option(help="Which sample to show the spikes of.", min=0)] = 0,
     data_dir: options.DataDir = None,
@@ -34,11 +36,18 @@ def report(
 
     folder = model_module.find(model)
     target = board_module.load(board) if board else None
-    name = folder.params().name
-    path = output or Path(f"{name}-{target.name}.html" if target else f"{name}.html")
+    name = stem(folder.params().name)
+    path = output or Path(f"{name}-{stem(target.name)}.html" if target else f"{name}.html")
+    options.output(path)
     with told() as copies, progress("golden") as reporter:
         flow.write(folder, target, path, data_dir=data_dir, sample=sample, reporter=reporter)
     if json:
-        print_json({"path": path, "n_bytes": path.stat().st_size, "data_read": copies})
+        print_json(
+            {
+                "path": path,
+                "n_bytes": path.stat().st_size if path.is_file() else None,
+                "data_read": copies,
+            }
+        )
     else:
         out.print(f"{path}: open it in a browser", markup=False)

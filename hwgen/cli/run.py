@@ -67,10 +67,13 @@ class RunOptions:
     ] = False
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", help="Parameter file to write what was learnt to."),
+        typer.Option(
+            "--output", "-o", help="Parameter file to write what was learnt to; -: stdout."
+        ),
     ] = None
     capture: Annotated[
-        Path | None, typer.Option(help="Write all that passes over the line to this file.")
+        Path | None,
+        typer.Option(help="Write all that passes over the line to this file; -: stdout."),
     ] = None
     record: Annotated[Path | None, typer.Option(hidden=True)] = None  # its name of before
     replay: Annotated[
@@ -108,6 +111,7 @@ def run(options: RunOptions) -> Answer:
     from hwgen.network.params_file import save
 
     options.check()
+    shared.output(options.output, options.capture or options.record)
     params = model_module.find(options.model).params()
     design = choose(params, options.lanes, options.board)
     batch = _batch(params, options)

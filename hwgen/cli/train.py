@@ -11,6 +11,7 @@ from hwgen.cli import options as shared
 from hwgen.cli.console import err, facts, percent, progress
 from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
+from hwgen.files import stem
 from hwgen.model import folder as model_module
 from hwgen.schema import MAX_SEED
 
@@ -37,6 +38,7 @@ class TrainOptions:
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in the folder.")
     ] = False
+    overwrite: shared.Overwrite = False
     json: shared.Json = False
 
 
@@ -54,7 +56,7 @@ def train(options: TrainOptions) -> Answer | None:
     if options.device not in ("auto", "cpu", "cuda"):
         raise HwgenError(f"--device is {options.device!r}, expected auto, cpu or cuda")
     path = model_module.find_recipe(options.recipe)
-    folder = options.out or Path("runs") / recipe_module.load(path).name
+    folder = options.out or Path("runs") / stem(recipe_module.load(path).name)
     with progress("train", flow.TEST) as reporter:
         result = flow.train(
             path,
@@ -63,6 +65,7 @@ def train(options: TrainOptions) -> Answer | None:
             device=options.device,
             seed=options.seed,
             resume=options.resume,
+            overwrite=options.overwrite,
             reporter=reporter,
         )
     if os.environ.get("RANK", "0") != "0":  # of several processes, the first tells

@@ -1,13 +1,15 @@
 """What all verbs do alike: options as an object, `--record`, `--json` or tables, the verdict."""
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import MISSING, dataclass, fields
 from functools import wraps
 from typing import Any, TypeVar, get_type_hints
 
 from hwgen.cli.console import print_json
 from hwgen.cli.copies import told
+from hwgen.files import require_writable
 from hwgen.model import folder as model_folder
 from hwgen.model.folder import ModelFolder
 
@@ -46,18 +48,18 @@ def verb(function: Callable[[Options], Answer | None]) -> Callable[..., None]:
         if given.get("record"):  # before minutes of work
             from hwgen.report import results
 
-            results.require_card(model_folder.find(given["model"]))
+            folder = model_folder.find(given["model"])
+            results.require_card(folder)
+            require_writable(folder.card_path)
         with told() as copies:
             answer = function(kind(**given))
         if answer is None:
             return
-        if given.get("record") and answer.folder:
-            results.record(answer.folder, answer.result)
-        if given["json"]:
-            print_json(answer.json | ({"data_read": copies} if copies else {}))
-        else:
-            answer.print_result()
-        answer.check()
+        with ExitStack() as last:  # all of it, whatever fails: a verdict is never lost
+            last.callback(answer.check)
+            last.callback(_print, answer, copies, as_json=given["json"])
+            if given.get("record") and answer.folder:
+                results.record(answer.folder, answer.result)
 
     # typer reads these two, and nothing of the function inside.
     call.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
@@ -73,3 +75,10 @@ def verb(function: Callable[[Options], Answer | None]) -> Callable[..., None]:
     )
     call.__annotations__ = hints
     return call
+
+
+def _print(answer: Answer, copies: Mapping[str, str], *, as_json: bool) -> None:
+    if as_json:
+        print_json(answer.json | ({"data_read": dict(copies)} if copies else {}))
+    else:
+        answer.print_result()

@@ -12,7 +12,7 @@ from hwgen.cli.console import err, facts, out, progress
 from hwgen.cli.design import BoardOption, Record, choose
 from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
-from hwgen.files import free_folder
+from hwgen.files import free_folder, stem
 from hwgen.model import folder as model_module
 from hwgen.model.folder import ModelFolder
 
@@ -100,7 +100,7 @@ def _inference(folder: ModelFolder, options: VerifyOptions) -> Answer:
     job = Job(
         design=design.in_memory_blocks(),
         inputs=encoded(dataset, params.spec, slice(options.samples)),
-        build_dir=options.build_dir or free_folder(Path("build") / f"{params.name}-verify"),
+        build_dir=options.build_dir or free_folder(Path("build") / f"{stem(params.name)}-verify"),
         truths=dataset.labels[: options.samples],
         passes=(Pass(stall=options.stall, early_exit=options.early_exit),),
         seed=options.seed,
@@ -151,7 +151,7 @@ def _learning(folder: ModelFolder, options: VerifyOptions) -> Answer:
         design=design,
         inputs=samples.inputs,
         build_dir=options.build_dir
-        or free_folder(Path("build") / f"{params.name}-verify-learning"),
+        or free_folder(Path("build") / f"{stem(params.name)}-verify-learning"),
         labels=samples.labels,
         truths=samples.truths,
         passes=learning_passes(options.stall, read_every=options.every or 1),

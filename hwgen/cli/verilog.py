@@ -17,7 +17,8 @@ from hwgen.protocol.register_map import BUSES, TOPS, Bus
 def verilog(
     model: options.Model,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write. Default: NAME.v here.")
+        Path | None,
+        typer.Option("--output", "-o", help="File to write; -: stdout. Default: NAME.v here."),
     ] = None,
     lanes: options.Lanes = "",
     board: BoardOption = "",
@@ -33,14 +34,15 @@ def verilog(
 
     Example: `hwgen verilog mnist-binary --lanes 32,10 -o core.v`
     """
-    from hwgen.files import write_atomic
+    from hwgen.files import stem, write_atomic
     from hwgen.hdl.verilog import TOP, to_verilog
 
     if wrapper and wrapper not in BUSES:
         raise HwgenError(f"--wrapper is {wrapper!r}, expected axi or wishbone")
     params = model_module.find(model).params()
     design = choose(params, lanes, board)
-    path = output or Path(f"{params.name}.v")
+    path = output or Path(f"{stem(params.name)}.v")
+    options.output(path)
     if wrapper:
         # On a bus, only weights that learn can be in SPRAM.
         _wrapped(design if design.learns else Design(params, design.lanes), wrapper, path, json)

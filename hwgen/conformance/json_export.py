@@ -11,7 +11,7 @@ from typing import Any
 from hwgen.conformance import results, verified
 from hwgen.conformance.check import Expected
 from hwgen.conformance.results import Header
-from hwgen.files import write_atomic
+from hwgen.files import exclusive, write_atomic
 from hwgen.model.folder import ModelFolder
 from hwgen.model.vectors import NO_LABEL_BYTE, Vectors
 from hwgen.network.params import KINDS, Params
@@ -25,8 +25,13 @@ def export(folder: ModelFolder, out: Path, *, reporter: Reporter = SILENT) -> li
     learning, too. Each file appears whole or not at all.
 
     out: a folder. Returns the paths written, in order. Raises `ParamsError` if golden does not say
-    what the vectors say.
+    what the vectors say, `HwgenError` if another run is at work in the folder.
     """
+    with exclusive(out):
+        return _export(folder, out, reporter)
+
+
+def _export(folder: ModelFolder, out: Path, reporter: Reporter) -> list[Path]:
     params = folder.params()
     files: dict[str, Iterable[Any]] = {"params.json": [_params(params)]}
     files |= _vectors(params, verified.vectors(folder, params), learning=False)

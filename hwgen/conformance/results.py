@@ -17,6 +17,7 @@ from hwgen.errors import ResultsError
 from hwgen.files import reason
 from hwgen.model.vectors import spikes_field
 from hwgen.network.params import Params
+from hwgen.reading import open_text
 from hwgen.schema import Line, short_repr
 
 FORMAT: Literal["hwgen-results-1"] = "hwgen-results-1"
@@ -143,7 +144,7 @@ def _short(value: Any) -> str:
 def _lines(path: Path) -> Iterator[tuple[int, Any]]:
     """Numbers, from 1, and values of all lines that are not empty."""
     try:
-        with path.open(encoding="utf-8-sig") as file:
+        with open_text(path) as file:
             for number, line in enumerate(file, start=1):
                 if line.strip():
                     try:
@@ -159,5 +160,7 @@ def _lines(path: Path) -> Iterator[tuple[int, Any]]:
         ) from None
     except UnicodeDecodeError as error:
         raise ResultsError(f"{path}: is not text in UTF-8: {reason(error)}") from None
+    except ValueError as error:  # in another encoding
+        raise ResultsError(f"{path}: {reason(error)}") from None
     except OSError as error:
         raise ResultsError(f"{path}: cannot be read: {error.strerror}") from None

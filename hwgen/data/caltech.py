@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hwgen.data.locate import find_files
 from hwgen.errors import DataError
 from hwgen.files import reason
+from hwgen.reading import regular
 
 CALTECH = "caltech-face-motorbike"
 _CALTECH_FILE = "caltech101_faces_motorbikes.npz"
@@ -42,7 +43,7 @@ def load_caltech(data_dir: Path | None) -> tuple[NDArray[np.uint8], NDArray[np.i
     """
     (path,) = find_files(CALTECH, [_CALTECH_FILE], data_dir)
     try:
-        with path.open("rb") as stream, np.load(stream) as file:
+        with regular(path).open("rb") as stream, np.load(stream) as file:
             images, labels = file["x"], file["y"]
             if not isinstance(images, np.ndarray) or not isinstance(labels, np.ndarray):
                 raise ValueError("x or y is no array")  # numpy gives the bytes of what is none

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from hwgen.errors import DataError
 from hwgen.files import reason
+from hwgen.reading import regular
 
 FOLDER = "cifar-10-batches-bin"
 _RECORD = 1 + 3 * 32 * 32  # label; red, green, blue, each row by row
@@ -38,7 +39,7 @@ def _grey(colours: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _read(path: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
     """Colours uint8 [n, 32, 32, 3] and labels int64 [n]."""
     try:
-        content = path.read_bytes()
+        content = regular(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {reason(error)}") from None
     if not content or len(content) % _RECORD:

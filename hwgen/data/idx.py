@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from hwgen.data.locate import find_files
 from hwgen.errors import DataError
 from hwgen.files import reason
+from hwgen.reading import regular
 
 _FILES = {
     ("train", "images"): "train-images-idx3-ubyte.gz",
@@ -45,7 +46,7 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     Returns uint8 [n] or [n, height, width]. Raises `DataError`.
     """
     try:
-        content = path.read_bytes()
+        content = regular(path).read_bytes()
         if content[:3] != _MAGIC:  # it may have been unpacked already
             content = gzip.decompress(content)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:

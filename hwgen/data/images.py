@@ -11,6 +11,7 @@ from hwgen.data.decode import BACKGROUND, colour, decode
 from hwgen.errors import DataError
 from hwgen.files import reason, visible
 from hwgen.network.spec import InputSpec
+from hwgen.reading import regular
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".pgm", ".tif", ".tiff", ".webp")
 
@@ -62,7 +63,7 @@ def _shown(paths: Sequence[Path], spec: InputSpec, background: str) -> Iterator[
     behind = colour(background or BACKGROUND)
     for path in paths:
         try:  # a stream: of a name, Pillow 13 maps an uncompressed TIFF, and turns it wrongly
-            with path.open("rb") as stream, Image.open(stream) as image:
+            with regular(path).open("rb") as stream, Image.open(stream) as image:
                 whole = decode(image, "RGB" if spec.channels == 3 else "L", behind)
         except DataError as error:
             raise DataError(f"{path}: {error}") from None

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from hwgen.data.recordings import CHANNELS, Recordings
 from hwgen.errors import DataError
 from hwgen.files import reason, visible
+from hwgen.reading import regular
 
 _LOG = logging.getLogger(__name__)
 N_MNIST = "NMNIST"  # name of its folder
@@ -73,7 +74,7 @@ def read(path: Path, height: int, width: int) -> FileEvents:
     reader counts them, and events are sorted by time.
     """
     try:
-        content = path.read_bytes()
+        content = regular(path).read_bytes()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {reason(error)}") from None
     n_whole, rest = divmod(len(content), _EVENT_BYTES)

@@ -25,6 +25,7 @@ from hwgen.network.layers.kinds import WeightedSpec
 from hwgen.network.spec import NetworkSpec
 from hwgen.protocol.memory import n_blocks, n_sprams
 from hwgen.protocol.words import VERSION
+from hwgen.reading import regular
 
 _ROW_WORDS: dict[Family, int] = {"ice40": 512, "ecp5": 2048, "gowin": 2048}
 
@@ -141,7 +142,7 @@ def _shipped() -> list[_Row]:
     for name in model_folder.shipped():
         folder = model_folder.find(name)
         try:
-            entries = json.loads((folder.path / "results.json").read_text())
+            entries = json.loads(regular(folder.path / "results.json").read_text())
             params = folder.params()
             spec = params.spec.to_json()
             for key, entry in entries.items():

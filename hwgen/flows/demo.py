@@ -11,7 +11,7 @@ from hwgen.build.synthesis import SynthResult
 from hwgen.data.for_network import data_of
 from hwgen.data.inputs import encoded
 from hwgen.estimate.design import for_board
-from hwgen.files import short, write_atomic
+from hwgen.files import exclusive, short, write_atomic
 from hwgen.flows import train
 from hwgen.flows.train import TrainResult
 from hwgen.hdl.verilog import to_verilog
@@ -68,15 +68,22 @@ class DemoResult:
         ]
 
 
-def run(out: Path, *, reporter: Reporter = SILENT) -> DemoResult:
+def run(out: Path, *, overwrite: bool = False, reporter: Reporter = SILENT) -> DemoResult:
     """Train, write Verilog, co-simulate the whole test set, place and route; all below `out`.
 
-    reporter: told each of `PARTS`, and what is done in it.
+    overwrite: as of `hwgen.flows.train.train`. reporter: told each of `PARTS`, and what is done in
+    it. Raises `HwgenError` if another run is at work in `out`.
     """
+    with exclusive(out):
+        return _run(out, overwrite, reporter)
+
+
+def _run(out: Path, overwrite: bool, reporter: Reporter) -> DemoResult:
     training, _, cosimulation, synth = PARTS
     reporter.phase(training)
-    trained = train.train(model_folder.find_recipe(RECIPE), out / "model", reporter=reporter)
     folder = ModelFolder(out / "model")
+    recipe = model_folder.find_recipe(RECIPE)
+    trained = train.train(recipe, folder.path, overwrite=overwrite, reporter=reporter)
     params = folder.params()
     target = board_module.load(BOARD)
     design = for_board(params, target)

@@ -12,15 +12,16 @@ from hwgen.data.for_network import data_of, data_of_recipe, doubt
 from hwgen.data.shifts import DistributionShift, select_classes
 from hwgen.errors import DataError, ParamsError
 from hwgen.evaluation.accuracy import evaluate
-from hwgen.files import write_atomic
+from hwgen.files import exclusive, stem, write_atomic
 from hwgen.model import folder as model_folder
 from hwgen.model.folder import ModelFolder
 from hwgen.network import learning_unit, params_file
 from hwgen.network.learning import LearningSpec
 from hwgen.network.params import Params
+from hwgen.onchip import checkpoint
 from hwgen.onchip import run as onchip_run
 from hwgen.onchip.initial import initial_params
-from hwgen.onchip.run import LearningRun
+from hwgen.onchip.run import LearningRun, RunConfig
 from hwgen.progress import SILENT, Reporter
 from hwgen.recipe import OnChipRecipe, Recipe
 from hwgen.report import curves, results
@@ -45,6 +46,7 @@ class LearnOptions:
     n_points: int = 10
     seed: int = 0
     resume: bool = False
+    overwrite: bool = False  # another model that the folder holds, or its run
 
 
 def run(
@@ -56,7 +58,9 @@ def run(
 ) -> tuple[LearningRun, Path]:
     """A learning run for a model (its folder or name) or a recipe of rule "on-chip".
 
-    Returns the run and the model folder, with curve.json and curve.svg besides.
+    Returns the run and the model folder, with curve.json and curve.svg besides. Raises
+    `ParamsError` if the folder holds another model, `DataError` if another run's checkpoint, unless
+    `overwrite`; `HwgenError` if another run is at work there.
     """
     params, train, test = _start(what, options.data, data_dir)
     rule = _rule(params.spec.learning, options.layers, options.shift)
@@ -67,25 +71,47 @@ def run(
             f"labels {sorted(unknown)} are not among the {params.spec.n_classes} classes of "
             f"{params.name}"
         )
-    test = options.distribution_shift.apply(test, options.seed + 1)
-    folder = ModelFolder(options.out or Path("runs") / f"{params.name}-learnt")
-    checkpoint = folder.path / "checkpoint.safetensors"
-    made = onchip_run.learn(
-        params,
-        select_classes(options.distribution_shift.apply(train, options.seed), options.labels),
-        test,
-        onchip_run.RunConfig(
+    folder = ModelFolder(options.out or Path("runs") / f"{stem(params.name)}-learnt")
+    with exclusive(folder.path):
+        config = onchip_run.RunConfig(
             n_samples=options.n_samples or int(params.origin.get("n_samples", _N_SAMPLES)),
             n_points=options.n_points,
             seed=options.seed,
-            checkpoint=checkpoint,
+            checkpoint=folder.path / "checkpoint.safetensors",
             resume=options.resume,
-        ),
-        reporter=reporter,
-    )
-    _write(folder, made, test)
-    checkpoint.unlink(missing_ok=True)
+        )
+        test = options.distribution_shift.apply(test, options.seed + 1)
+        train = options.distribution_shift.apply(train, options.seed)
+        train = select_classes(train, options.labels)
+        if not options.overwrite:
+            _require_own(folder, config, params, train, test)
+        made = onchip_run.learn(params, train, test, config, reporter=reporter)
+        _write(folder, made, test)
+        if config.checkpoint:
+            config.checkpoint.unlink(missing_ok=True)
     return made, folder.path
+
+
+def _require_own(
+    folder: ModelFolder, config: RunConfig, params: Params, train: Dataset, test: Dataset
+) -> None:
+    """Raise `HwgenError` if a model, or another run's learning, would be lost.
+
+    A file does not say all that a run was told, as how images were turned: only a run that goes on
+    takes a model of the same parent, data set, number of samples and seed for its own.
+    """
+
+    def is_own(found: Params) -> bool:
+        course = found.provenance.get("course")
+        if not config.resume or not isinstance(course, dict):
+            return False
+        known = (course.get("dataset"), course.get("n_samples"), course.get("seed"))
+        parent = found.provenance.get("parent")
+        return (parent, *known) == (params.digest, train.name, config.n_samples, config.seed)
+
+    folder.require_own(is_own)
+    if config.checkpoint:
+        checkpoint.load(config.checkpoint, config.identity(params, train, test))
 
 
 def _write(folder: ModelFolder, made: LearningRun, test: Dataset) -> None:
@@ -126,7 +152,7 @@ def _on_chip_recipe(what: str) -> Recipe | None:
     path = Path(what)
     if path.suffix != ".toml":
         folder = model_folder.find(what)
-        if folder.params_path.is_file():
+        if folder.params_path.exists():
             return None
         path = folder.recipe_path
     recipe = recipe_file.load(path)

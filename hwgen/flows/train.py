@@ -1,6 +1,8 @@
 """From a recipe to a model folder: train, quantize, evaluate by golden, write everything."""
 
+import json
 import platform
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
@@ -11,7 +13,7 @@ from hwgen.conformance.make_vectors import write_vectors
 from hwgen.data.dataset import Dataset, Split
 from hwgen.data.for_network import check_alike, data_of_recipe
 from hwgen.evaluation.accuracy import Evaluation, evaluate
-from hwgen.files import write_atomic
+from hwgen.files import exclusive, write_atomic
 from hwgen.model.folder import ModelFolder
 from hwgen.network import learning_unit, params_file
 from hwgen.network.params import Params
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 
 TEST = "test, golden"  # the last phase
+CHECKPOINT = "checkpoint.pt"  # its name in the folder
 
 
 _SILENT_FRACTION = 0.05  # of test images that nothing is said of, at which `train` warns
@@ -69,6 +72,7 @@ def train(
     device: str = "auto",
     seed: int | None = None,
     resume: bool = False,
+    overwrite: bool = False,
     reporter: Reporter = SILENT,
 ) -> TrainResult:
     """Train a recipe and write `out`/{recipe.toml, params, vectors, results.json, card.md}.
@@ -77,9 +81,11 @@ def train(
     hears of epochs, and, in the phase `TEST`, of test images. The test set is loaded and checked
     before training, and measured on after it. Of several processes, as `torchrun` starts them, the
     first alone writes.
+
+    Raises `ParamsError` if `out` holds another model, `DataError` if a checkpoint of another run,
+    unless `overwrite`; `HwgenError` if another run is at work there.
     """
-    from hwgen.training import accuracy as training_accuracy
-    from hwgen.training import distributed, loop  # torch takes seconds to import
+    from hwgen.training import distributed  # torch takes seconds to import
 
     recipe = recipe_file.load(recipe_path)
     recipe = replace(recipe, seed=recipe.seed if seed is None else seed)
@@ -87,13 +93,42 @@ def train(
         split: data_of_recipe(recipe, split, data_dir=data_dir) for split in get_args(Split)
     }
     check_alike(parts["train"], parts["validation"], parts["test"])
+    with ExitStack() as stack:
+        if distributed.will_be_first():
+            stack.enter_context(exclusive(out))
+        if not overwrite:
+            _require_own(ModelFolder(out), recipe)
+        return _train(recipe_path, recipe, parts, out, device, resume, reporter)
+
+
+def _require_own(folder: ModelFolder, recipe: Recipe) -> None:
+    """Raise `HwgenError` if another recipe's model, or hours of its training, would be lost."""
+    from hwgen.training import checkpoint
+
+    own = json.loads(json.dumps(asdict(recipe)))  # as a file has it: lists for tuples
+    folder.require_own(lambda params: params.provenance.get("recipe") == own)
+    checkpoint.load(folder.path / CHECKPOINT, recipe)
+
+
+def _train(
+    recipe_path: Path,
+    recipe: Recipe,
+    parts: dict[Split, Dataset],
+    out: Path,
+    device: str,
+    resume: bool,
+    reporter: Reporter,
+) -> TrainResult:
+    from hwgen.training import accuracy as training_accuracy
+    from hwgen.training import distributed, loop
+
     device = distributed.join(training_accuracy.choose_device(device))
     trained = loop.train(
         recipe,
         parts["train"],
         parts["validation"],
         device=device,
-        checkpoint=out / "checkpoint.pt",
+        checkpoint=out / CHECKPOINT,
         resume=resume,
         reporter=reporter,
     )

@@ -1,5 +1,6 @@
 """Model folders: where they are, what is in them. A path to a file means that file."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,6 +63,26 @@ class ModelFolder:
         stem = "" if self.has_card else f"{Path(self.params_name).stem}."
         return self.path / f"{stem}{what}.safetensors"
 
+    def require_own(self, is_own: Callable[[Params], bool]) -> None:
+        """Raise `ParamsError` if a parameter file is here that is not of the run that asks.
+
+        is_own: whether params are.
+        """
+        if not self.params_path.exists():
+            return
+        try:
+            found = self.params()
+        except ParamsError:
+            what = f"a {self.params_name} that cannot be read"
+        else:
+            if is_own(found):
+                return
+            what = f"another model, {found.name} ({found.digest[:16]})"
+        raise ParamsError(
+            f"{self.path}: holds {what}, which would be lost; name another folder by --out, or "
+            "give --overwrite"
+        )
+
     def params(self) -> Params:
         """The params, read and checked. Raises `ParamsError`."""
         return params_file.load(self.params_path)
@@ -92,7 +113,7 @@ def find(name_or_path: str) -> ModelFolder:
     Raises `ParamsError` if it is none of them.
     """
     path = Path(name_or_path)
-    if path.is_file():
+    if path.exists() and not path.is_dir():  # what is no regular file is refused as it is read
         if path.suffix == ".toml":
             raise ParamsError(
                 f"{path}: a .toml file, expected a parameter file (.safetensors), a model folder "
@@ -116,7 +137,7 @@ def find_recipe(name_or_path: str) -> Path:
     path = Path(name_or_path)
     if path.is_dir():
         path = path / "recipe.toml"
-    if path.is_file():
+    if path.exists():
         if path.suffix == ".safetensors":
             raise RecipeError(f"{path}: a .safetensors file, expected a recipe (.toml)")
         return path

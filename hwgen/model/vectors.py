@@ -27,6 +27,7 @@ from hwgen.files import reason, write_atomic
 from hwgen.network import params_header
 from hwgen.network.params import Params
 from hwgen.network.params_header import VECTORS_KEY
+from hwgen.reading import regular
 from hwgen.schema import short_repr
 
 MAX_CLASSES = 255  # labels are bytes; what is left says that there is none
@@ -100,7 +101,7 @@ def _unpacked(bits: NDArray[np.uint8], n: int, name: str) -> NDArray[np.uint8]:
 def digest_of(path: Path) -> str:
     """Of which params a file is; "" if it cannot be read."""
     try:
-        with safe_open(path, framework="np") as file:
+        with safe_open(regular(path), framework="np") as file:
             return str((file.metadata() or {}).get(VECTORS_KEY, ""))
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError):
         return ""
@@ -116,7 +117,7 @@ def load(path: Path, params: Params, *, learns: bool = False) -> Vectors:
     multi_spike = params.spec.multi_spike
     field = spikes_field(multi_spike)
     try:
-        with safe_open(path, framework="np") as file:
+        with safe_open(regular(path), framework="np") as file:
             digest = (file.metadata() or {}).get(VECTORS_KEY, "")
             labels = file.get_tensor("labels")
             n = len(labels) if labels.ndim == 1 else 0

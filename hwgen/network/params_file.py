@@ -16,6 +16,7 @@ from hwgen.network import params_header
 from hwgen.network.params import FORMAT, KINDS, Params
 from hwgen.network.params_header import HEADER_KEY
 from hwgen.network.spec import NetworkSpec
+from hwgen.reading import regular
 
 
 def to_bytes(params: Params) -> bytes:
@@ -56,7 +57,7 @@ def load(path: Path) -> Params:
     1).
     """
     try:
-        with safe_open(path, framework="np") as file:
+        with safe_open(regular(path), framework="np") as file:
             metadata = file.metadata() or {}
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except FileNotFoundError:

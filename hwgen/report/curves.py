@@ -28,10 +28,15 @@ def draw(
     with matplotlib.rc_context({"svg.hashsalt": "hwgen", "font.size": 9}):
         axes = figure.subplots()
         plot(axes, curves, part=part)
-        axes.set_title(title)
+        axes.set_title(_plain(title))
         image = io.BytesIO()
         figure.savefig(image, format=path.suffix[1:], metadata={"Date": None})
     write_atomic(path, image.getvalue())
+
+
+def _plain(name: str) -> str:
+    """A name as matplotlib takes it for what it is: between two $ is a formula."""
+    return name.replace("$", r"\$")
 
 
 def new_figure(width: float, height: float, *, what: str) -> "Figure":
@@ -51,7 +56,7 @@ def plot(axes: "Axes", curves: Mapping[str, Sequence[CurvePoint]], *, part: str 
         samples = [point.n_learnt for point in curve]
         wrong = [max(_LEAST, 100 * (1 - point.test_accuracy)) for point in curve]
         accuracy = 100 * curve[-1].test_accuracy
-        axes.plot(samples, wrong, marker=".", label=f"{name}: {accuracy:.2f} % right")
+        axes.plot(samples, wrong, marker=".", label=f"{_plain(name)}: {accuracy:.2f} % right")
     axes.set_xlabel("samples learnt")
     axes.set_ylabel(f"wrong, % of the {part} set")
     axes.set_yscale("log")

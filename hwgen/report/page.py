@@ -22,6 +22,7 @@ from hwgen.model.folder import ModelFolder
 from hwgen.network.params import Params
 from hwgen.onchip.checkpoint import CurvePoint
 from hwgen.progress import SILENT, Reporter
+from hwgen.reading import regular
 from hwgen.report import card, figures
 from hwgen.report import results as report_results
 
@@ -152,7 +153,7 @@ def _answers(
 def _curve(folder: ModelFolder, params: Params) -> str:
     """Of what was learnt on chip, if these params were."""
     try:
-        table = json.loads((folder.path / "curve.json").read_text())
+        table = json.loads(regular(folder.path / "curve.json").read_text())
         if table["digest"] != params.digest:
             return ""
         points = [CurvePoint(**point) for point in table["curve"]]

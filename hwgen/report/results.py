@@ -13,6 +13,7 @@ from hwgen.files import exclusive, reason, write_atomic
 from hwgen.model.folder import PARAMS_NAME, ModelFolder
 from hwgen.network.params import Params
 from hwgen.protocol.words import VERSION
+from hwgen.reading import regular
 from hwgen.report.card import lanes_text, render
 from hwgen.verification.result import EqualityResult
 
@@ -93,7 +94,7 @@ def _is_of(entry: Any, params: Params) -> bool:
 
 def _read(path: Path) -> dict[str, Any]:
     try:
-        table = json.loads(path.read_text())
+        table = json.loads(regular(path).read_text())
     except (OSError, ValueError, RecursionError):  # absent or damaged: it is made anew
         return {}
     return table if isinstance(table, dict) else {}

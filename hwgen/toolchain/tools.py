@@ -30,6 +30,12 @@ _PORTABLE = {
     "gowin_pll": "gowin_pll",
 }
 _N_LINES = 3  # of a failed tool's output, in the message
+_MAX_LINE = 300  # characters of each
+_ERROR = re.compile(
+    r"^%?(fatal |internal )?error\b|: (fatal |internal )?error: |: syntax error"
+    r"|: undefined reference to|: \*\*\* ",
+    re.IGNORECASE,
+)
 
 
 def find(name: str) -> str:
@@ -87,9 +93,14 @@ def run(command: Sequence[str | Path], *, cwd: Path, log: Path) -> None:
 def last_lines(text: str) -> str:
     """The errors of a log, else its end, as one line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if line.upper().startswith("ERROR")]
-    chosen = errors[:_N_LINES] or lines[-_N_LINES:]
-    return " | ".join(chosen) if chosen else "no output"
+    chosen = error_lines(text)[:_N_LINES] or lines[-_N_LINES:]
+    return " | ".join(line[:_MAX_LINE] for line in chosen) if chosen else "no output"
+
+
+def error_lines(text: str) -> list[str]:
+    """Lines in which yosys, nextpnr, simulators, compilers or make say what is wrong, in order."""
+    lines = [line.strip() for line in text.splitlines()]
+    return [line for line in lines if _ERROR.search(line)]
 
 
 def _yosys_version(command: str) -> tuple[int, int]:

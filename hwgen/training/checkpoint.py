@@ -12,6 +12,7 @@ from torch import Tensor
 
 from hwgen.errors import DataError
 from hwgen.files import reason, write_atomic
+from hwgen.reading import regular
 from hwgen.recipe import Recipe
 
 _FORMAT = 1
@@ -60,7 +61,7 @@ def load(path: Path, recipe: Recipe) -> State | None:
     if not path.exists():
         return None
     try:
-        content = path.read_bytes()
+        content = regular(path).read_bytes()
         own_sum, content = content[:_SUM_BYTES], content[_SUM_BYTES:]
         if own_sum != _sum(content):
             raise ValueError("its check sum is wrong")

@@ -38,6 +38,11 @@ def world() -> int:
     return dist.get_world_size() if dist.is_available() and dist.is_initialized() else 1
 
 
+def will_be_first() -> bool:
+    """Of this process, before `join`: whether it is the one that writes."""
+    return os.environ.get("RANK", "0") == "0"
+
+
 def is_first() -> bool:
     """Whether this is the process that writes files and talks."""
     return rank() == 0

@@ -18,6 +18,7 @@ import numpy as np
 from hwgen.errors import ToolError
 from hwgen.files import exclusive, verify_checksum, with_checksum, write_atomic
 from hwgen.progress import SILENT, Reporter
+from hwgen.reading import regular
 from hwgen.verification import compiled_core
 from hwgen.verification import worker as work
 from hwgen.verification.job import Job
@@ -80,7 +81,7 @@ class _Done:
         self.results: list[dict[str, Any]] = []
         if resume:  # else what is kept is written over by the first new result
             try:
-                kept = verify_checksum(json.loads(path.read_text()))
+                kept = verify_checksum(json.loads(regular(path).read_text()))
                 self.results = kept["results"] if kept["job"] == job else []
             except (OSError, ValueError, KeyError, RecursionError):  # none yet, or damaged
                 self.results = []
