@@ -259,7 +259,7 @@ def test_refused(lines, tmp_path, what, message):
         (b"[" * 100_000, "1: is not JSON ("),
         (b"9" * 5000, "1: is not JSON ("),
         (b"3", "1 must be a table, not 3"),
-        (b"\x80\x00\x00\x00", "is not text in UTF-8: "),
+        (b"\x80abc", "is not text in UTF-8: "),
     ],
 )
 def test_what_is_no_file_of_results(tmp_path, content, message):
