@@ -7,8 +7,25 @@ import numpy as np
 
 from hwgen.golden import Golden, Trace
 from hwgen.network.params import Params
-from hwgen.network.spikes import fire
+from hwgen.network.spikes import fire, n_spikes
+from hwgen.protocol.words import Register
 from hwgen.verification.mismatch import HELD, Mismatch
+
+
+def expected_registers(params: Params, inputs: np.ndarray, trace: Trace, early_exit: bool) -> dict:
+    """What golden says of registers after all samples, of which the core has dropped nothing."""
+    n_steps = params.spec.n_steps
+    expected = {
+        Register.SHAPE: n_steps << 16 | params.spec.n_classes,
+        Register.SAMPLES: len(inputs),
+        Register.DROPPED: 0,
+    }
+    if not early_exit:
+        expected[Register.EVENTS] = int(n_spikes(inputs, n_steps).sum())
+        spikes = [int(n_spikes(layer, n_steps).sum()) for layer in trace.spike_times]
+        expected[Register.SPIKES] = sum(spikes)
+        expected[Register.SYNAPTIC_OPS] = int(trace.synaptic_ops.sum()) % 2**32
+    return expected
 
 
 class BrokenError(Exception):

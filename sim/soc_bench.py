@@ -14,7 +14,7 @@ import cocotb
 import numpy as np
 import outcome
 from cocotb.triggers import ClockCycles, Event, First, RisingEdge, SimTimeoutError, with_timeout
-from tb_top import Comparison, expected_registers
+from scoreboard import expected_registers
 
 from hwgen.golden.network import Golden, joined
 from hwgen.golden.online import OnlineNetwork
@@ -35,16 +35,19 @@ OKAY = 0
 END_OF_STEP = Token(Kind.END_OF_STEP)
 
 
-class Verdict(Comparison):
-    """Also says when there is a difference: then there is no need to go on."""
+class Verdict:
+    """Counts what was compared, keeps the first difference, and says when there is one: then there
+    is no need to go on."""
 
     def __init__(self) -> None:
-        super().__init__()
+        self.n_compared = 0
+        self.mismatch: dict[str, object] | None = None
         self.found = Event()
 
-    def __call__(self, what, sample, expected, got) -> None:
-        super().__call__(what, sample, expected, got)
-        if self.mismatch:
+    def __call__(self, what: str, sample: int, expected: int, got: int) -> None:
+        self.n_compared += 1
+        if expected != got and self.mismatch is None:
+            self.mismatch = {"what": what, "sample": sample, "expected": expected, "got": got}
             self.found.set()
 
 

@@ -16,10 +16,9 @@ import numpy as np
 import outcome
 from cocotb.clock import Clock
 from cocotb.triggers import RisingEdge
-from scoreboard import BrokenError, Scoreboard
+from scoreboard import BrokenError, Scoreboard, expected_registers
 
 from hwgen.network import params_file
-from hwgen.network.spikes import n_spikes
 from hwgen.protocol.tokens import Kind, Token, sample_tokens
 from hwgen.protocol.words import VERSION, Register
 from hwgen.verification.mismatch import HANG, UNKNOWN
@@ -259,21 +258,15 @@ async def interrupt(dut, params, inputs, rng) -> None:
 
 
 async def check_registers(dut, params, inputs, board, busy_cycles) -> None:
-    digest, n_steps = params.digest, params.spec.n_steps
+    digest = params.digest
     expected = {
         Register.ID0: int(digest[:8], 16),
         Register.ID1: int(digest[8:16], 16),
         Register.VERSION: VERSION,
-        Register.SHAPE: n_steps << 16 | params.spec.n_classes,
-        Register.SAMPLES: len(inputs),
         Register.CYCLES: busy_cycles,
-        Register.DROPPED: board.n_dropped,
     }
-    if not board.first_only:
-        expected[Register.EVENTS] = int(n_spikes(inputs, n_steps).sum())
-        spikes = [int(n_spikes(layer, n_steps).sum()) for layer in board.trace.spike_times]
-        expected[Register.SPIKES] = sum(spikes)
-        expected[Register.SYNAPTIC_OPS] = int(board.trace.synaptic_ops.sum()) % 2**32
+    expected |= expected_registers(params, inputs, board.trace, board.first_only)
+    expected[Register.DROPPED] = board.n_dropped
     for register, value in expected.items():
         got = await read_register(dut, register)
         board.compare("registers", value, got, index=int(register))

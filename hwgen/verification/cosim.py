@@ -31,6 +31,7 @@ def run(
     the simulator fails or compares nothing, `HwgenError` if another run works in the folder.
     """
     job.require_samples("cosim")
+    job.require_no_fill("cosim")
     with exclusive(job.build_dir):
         job.write(job.text())
         started = time.monotonic()

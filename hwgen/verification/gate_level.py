@@ -6,28 +6,22 @@ this also proves that the tools kept each of them.
 """
 
 import re
-import time
-from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
-
-import numpy as np
-from numpy.typing import NDArray
+from time import monotonic
 
 from hwgen.boards.board import Board, Family
 from hwgen.build.synthesis import NAME, SynthResult
-from hwgen.errors import MismatchError, ToolError
-from hwgen.files import exclusive, write_atomic
+from hwgen.errors import ToolError
+from hwgen.files import exclusive
 from hwgen.hdl.top import TOP, uart_verilog
-from hwgen.network.design import Design
-from hwgen.network.params import Params
 from hwgen.package_data import package_data
 from hwgen.toolchain import tools
-from hwgen.toolchain.simulator import run_bench
-from hwgen.verification.job import write_folder
+from hwgen.toolchain.simulator import Simulator, run_bench
+from hwgen.verification.job import Job
+from hwgen.verification.result import EqualityResult, Level, verdict
 
-Level = Literal["rtl", "netlist", "bitstream"]
+_SIMULATOR: Simulator = "icarus"
 # Models of yosys without function, or not of Verilog-2005 and never in a netlist.
 _NOT_SIMULATED: dict[Family, tuple[str, ...]] = {
     "ice40": ("SB_PLL40_PAD", "SB_PLL40_CORE"),
@@ -37,129 +31,111 @@ _NOT_SIMULATED: dict[Family, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class GateSimResult:
-    """All equal: a difference is raised as `MismatchError`."""
-
-    digest: str
-    level: Level
-    n_samples: int
-    n_compared: int
-    seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True, kw_only=True)
 class _Pins:
-    """Ports of the simulated module. No `reset`: it resets itself at power-on."""
+    """Ports of the simulated module, and cycles a bit of its serial line. No `reset`: it resets
+    itself at power-on."""
 
     clock: str
     rx: str
     tx: str
     reset: str | None
-
-
-@dataclass(frozen=True)
-class _Job:
-    """A design to simulate; `divisor`: cycles a bit of its serial line."""
-
-    level: Level
-    top: str
-    sources: tuple[Path, ...]
-    pins: _Pins
     divisor: int
-    early_exit: bool
-    lanes: tuple[int, ...]
 
 
-def run_rtl(
-    params: Params,
-    inputs: NDArray[np.uint8],
-    *,
-    lanes: Sequence[int],
-    job_dir: Path,
-    divisor: int = 4,
-    early_exit: bool = False,
-) -> GateSimResult:
-    """Simulate `UartTop` as Verilog on input spike times uint8 [n, n_inputs]."""
-    source = job_dir / "top.v"
-    write_atomic(source, uart_verilog(Design(params, tuple(lanes)), divisor, early_exit=early_exit))
-    pins = _Pins(clock="clk", rx="rx", tx="tx", reset="rst")
-    job = _Job("rtl", TOP, (source,), pins, divisor, early_exit, tuple(lanes))
-    return _run(params, inputs, job, job_dir)
+def run_rtl(job: Job, *, divisor: int = 4) -> EqualityResult:
+    """Compare `UartTop`, as Verilog, with golden.
+
+    divisor: cycles a bit of its serial line. The job has one pass, of inference; it gives
+    `early_exit`. A host fills the core if it waits for its weights. A mismatch is reported, not
+    raised: see `check`. Raises ValueError of another job, `ToolError` if the simulator fails or
+    there is nothing to compare, `HwgenError` if another run works in the folder.
+    """
+    _require_inference(job)
+    early_exit = job.passes[0].early_exit
+    text = job.verilog or uart_verilog(job.design, divisor, early_exit=early_exit)
+    pins = _Pins(clock="clk", rx="rx", tx="tx", reset="rst", divisor=divisor)
+    return _run("rtl", job, text, TOP, pins)
 
 
-def run_netlist(
-    params: Params,
-    inputs: NDArray[np.uint8],
-    *,
-    built: SynthResult,
-    board: Board,
-    job_dir: Path,
-) -> GateSimResult:
-    """Simulate the netlist of a build on input spike times uint8 [n, n_inputs].
+def run_netlist(job: Job, *, built: SynthResult, board: Board) -> EqualityResult:
+    """Compare the netlist of a build with golden; the job as that of `run_rtl`, without `verilog`.
 
     A small divisor at build time keeps it short: a sample takes some 20 * divisor cycles a word.
+    Raises as `run_rtl` does, `ToolError` if the build is that of another design.
     """
+    _require_inference(job)
+    _require_same(job, built)
     build_dir, stem = built.netlist.parent, f"{built.netlist.stem}.gates.v"
-    _same_params(params, built)
     script = f"read_json {built.netlist.name}; write_verilog -noattr {stem}"
     tools.run([tools.find("yosys"), "-q", "-p", script], cwd=build_dir, log=build_dir / "gates.log")
-    return _run_gates("netlist", build_dir / stem, params, inputs, built, board, job_dir)
+    gates = (build_dir / stem).read_text(encoding="utf-8")
+    return _run_gates("netlist", job, gates, built, board)
 
 
-def run_bitstream(
-    params: Params,
-    inputs: NDArray[np.uint8],
-    *,
-    built: SynthResult,
-    board: Board,
-    job_dir: Path,
-) -> GateSimResult:
-    """Simulate what is in the bitstream itself: tables, routing and memories as the part sees them.
+def run_bitstream(job: Job, *, built: SynthResult, board: Board) -> EqualityResult:
+    """Compare with golden what is in the bitstream itself: tables, routing and memories as the part
+    sees them.
 
-    An iCE40 only: there is a tool that turns its configuration back into Verilog.
+    An iCE40 only: there is a tool that turns its configuration back into Verilog. The job, and what
+    is raised, as of `run_netlist`.
     """
     if board.family != "ice40":
         raise ToolError(f"gatesim: a bitstream for {board.family} cannot be read back; use netlist")
+    _require_inference(job)
+    _require_same(job, built)
     build_dir, image = built.bitstream.parent, built.bitstream.name
-    _same_params(params, built)
     unpack = [tools.find("iceunpack"), image, "back.asc"]
     tools.run(unpack, cwd=build_dir, log=build_dir / "iceunpack.log")
     # It writes the Verilog to its console.
     text_path = build_dir / "back.log"
     back = [tools.find("icebox_vlog"), "-p", f"{NAME}.pcf", "back.asc"]
     tools.run(back, cwd=build_dir, log=text_path)
-    text = text_path.read_text(encoding="utf-8")
-    write_atomic(build_dir / "back.v", text.replace("module chip", f"module {NAME}", 1))
-    return _run_gates("bitstream", build_dir / "back.v", params, inputs, built, board, job_dir)
+    gates = text_path.read_text(encoding="utf-8").replace("module chip", f"module {NAME}", 1)
+    return _run_gates("bitstream", job, gates, built, board)
 
 
-def _same_params(params: Params, built: SynthResult) -> None:
-    if built.digest != params.digest:
-        raise MismatchError(
-            f"{built.bitstream}: built from params {built.digest[:16]!r}, expected "
-            f"{params.digest[:16]!r}; build it again"
-        )
+def _require_inference(job: Job) -> None:
+    """Raise for a job that the serial bench does not do as it says."""
+    job.require_samples("gatesim")
+    if job.learns:
+        raise ValueError("gatesim: labels given, but this bench trains no core; give none")
+    if len(job.passes) != 1 or job.passes[0].stall:
+        raise ValueError(f"gatesim: expected one pass without stalls, got {list(job.passes)!r}")
+
+
+def _require_same(job: Job, built: SynthResult) -> None:
+    """Raise `ToolError` if the build is not what the verdict will be about."""
+    design = job.design
+    if job.verilog is not None:
+        raise ValueError("gatesim: verilog given, but a build is compared as it is; give none")
+    said = {
+        "params": (built.digest, design.params.digest),
+        "lanes": (built.lanes, design.lanes),
+        # Of a core that learns, `build` names none.
+        "loaded layers": (built.loaded_layers, () if design.learns else design.loaded_layers),
+        "early exit": (built.early_exit, job.passes[0].early_exit),
+    }
+    for what, (found, expected) in said.items():
+        if found != expected:
+            raise ToolError(
+                f"{built.bitstream}: built with {what} {found!r}, expected {expected!r}; "
+                "build it again"
+            )
 
 
 def _run_gates(
-    level: Level,
-    source: Path,
-    params: Params,
-    inputs: NDArray[np.uint8],
-    built: SynthResult,
-    board: Board,
-    job_dir: Path,
-) -> GateSimResult:
-    models = job_dir / "cells.v"
-    write_atomic(models, cell_models(board.family))
+    level: Level, job: Job, gates: str, built: SynthResult, board: Board
+) -> EqualityResult:
     clock = board.make_platform().default_clk
     line = f"uart_{board.uart.resource}"
-    pins = _Pins(clock=f"{clock}_0__io", rx=f"{line}__rx__io", tx=f"{line}__tx__io", reset=None)
-    job = _Job(level, NAME, (source, models), pins, built.divisor, built.early_exit, built.lanes)
-    return _run(params, inputs, job, job_dir)
+    pins = _Pins(
+        clock=f"{clock}_0__io",
+        rx=f"{line}__rx__io",
+        tx=f"{line}__tx__io",
+        reset=None,
+        divisor=built.divisor,
+    )
+    return _run(level, job, gates + cell_models(board.family), NAME, pins)
 
 
 def cell_models(family: Family) -> str:
@@ -184,35 +160,17 @@ def _with_includes(path: Path, seen: set[str]) -> str:
     return re.sub(r'`include "([^"]+)"', included, path.read_text(encoding="utf-8"))
 
 
-def _run(params: Params, inputs: NDArray[np.uint8], job: _Job, job_dir: Path) -> GateSimResult:
-    if not len(inputs):
-        raise ToolError("gatesim: no samples given: nothing would be compared; give at least one")
-    start = time.monotonic()
-    bench_job = asdict(job.pins) | {
-        "divisor": job.divisor,
-        "early_exit": job.early_exit,
-        "lanes": job.lanes,
-    }
-    with exclusive(job_dir):
-        write_folder(job_dir, params, inputs, bench_job)
+def _run(level: Level, job: Job, text: str, top: str, pins: _Pins) -> EqualityResult:
+    """Simulate module `top` of a Verilog text."""
+    with exclusive(job.build_dir):
+        job.write(text, pins=asdict(pins))
+        started = monotonic()
         result = run_bench(
             "tb_top",
-            top=job.top,
-            sources=job.sources,
-            job_dir=job_dir,
+            top=top,
+            sources=[job.build_dir / "core.v"],
+            job_dir=job.build_dir,
+            simulator=_SIMULATOR,
         )
-    if result["mismatch"] is not None:
-        found = result["mismatch"]
-        raise MismatchError(
-            f"{found['what']} differs: sample {found['sample']}, expected {found['expected']}, "
-            f"got {found['got']}; see {job_dir / 'sim.log'}"
-        )
-    if result["n_compared"] < 3 * len(inputs):
-        raise ToolError(f"gatesim: {result['n_compared']} comparisons only: not a verdict")
-    return GateSimResult(
-        digest=params.digest,
-        level=job.level,
-        n_samples=len(inputs),
-        n_compared=result["n_compared"],
-        seconds=time.monotonic() - start,
-    )
+        seconds = monotonic() - started
+        return verdict(job, _SIMULATOR, result["passes"], seconds=seconds, level=level)

@@ -28,8 +28,7 @@ class Job:
     that learns, whose weights are compared, too; None: inference. `truths`: int [n], to count right
     decisions. `verilog` replaces the generated text (to plant a fault).
 
-    Raises ValueError of labels for a core that cannot learn, and of inference in one that a host
-    must fill, which no bench does.
+    Raises ValueError of labels for a core that cannot learn.
     """
 
     design: Design
@@ -47,8 +46,6 @@ class Job:
         object.__setattr__(self, "passes", tuple(one.of(n) for one in self.passes))
         if self.learns and not self.design.learns:
             raise ValueError("labels are for a core with a learning unit")
-        if self.design.is_filled and not self.learns:
-            raise ValueError("no bench fills a core that does not learn: give no loaded_layers")
 
     @property
     def params(self) -> Params:
@@ -71,15 +68,29 @@ class Job:
                 f"{verb}: no samples given: nothing would be compared; give at least one"
             )
 
+    def require_no_fill(self, verb: str) -> None:
+        """Raise ValueError of inference in a core that waits for a host to fill it.
+
+        The benches of the core itself fill one that is to learn, and no other.
+        """
+        if self.design.is_filled and not self.learns:
+            raise ValueError(
+                f"{verb}: layers {list(self.design.loaded_layers)!r} wait for a host to load their "
+                "weights, which this bench does not do; give a design without loaded_layers"
+            )
+
     def text(self) -> str:
         """The Verilog of the core; to generate it may take seconds."""
         return self.verilog or to_verilog(self.design)
 
-    def write(self, text: str, *, library: Path | None = None) -> dict[str, Any]:
+    def write(
+        self, text: str, *, library: Path | None = None, pins: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Write the folder: core.v, params.safetensors, inputs.npy, labels.npy, job.json.
 
-        `text`: that of `text`; `library`: what it was compiled to. Returns what is in job.json,
-        which is the same only of the same job; its `id` is a sum of all that the job is.
+        `text`: what is simulated, mostly that of `text`; `library`: what it was compiled to;
+        `pins`: how a bench reaches a core that is not simulated by itself. Returns what is in
+        job.json, which is the same only of the same job; its `id` is a sum of all that the job is.
         """
         labels = None if self.labels is None else np.asarray(self.labels, np.int64)
         job = {
@@ -90,21 +101,14 @@ class Job:
             "seed": self.seed,
             "passes": [asdict(one) for one in self.passes],
             "inputs": hashlib.sha256(self.inputs.tobytes()).hexdigest(),
-        }
+        } | dict(pins or {})
         asked = json.dumps(job, sort_keys=True).encode() + text.encode()
         asked += b"" if labels is None else labels.tobytes()
         job["id"] = hashlib.sha256(asked).hexdigest()
         write_atomic(self.build_dir / "core.v", text)
-        write_folder(self.build_dir, self.params, self.inputs, job)
+        write_atomic(self.build_dir / "job.json", json.dumps(job))
+        params_file.save(self.params, self.build_dir / "params.safetensors")
+        save_array(self.build_dir / "inputs.npy", self.inputs)
         if labels is not None:
             save_array(self.build_dir / "labels.npy", labels)
         return job
-
-
-def write_folder(
-    folder: Path, params: Params, inputs: NDArray[np.uint8], job: Mapping[str, Any]
-) -> None:
-    """Write what every bench reads: job.json, params.safetensors, inputs.npy."""
-    write_atomic(folder / "job.json", json.dumps(job))
-    params_file.save(params, folder / "params.safetensors")
-    save_array(folder / "inputs.npy", inputs)

@@ -1,4 +1,4 @@
-"""The verdict on a core, common to all benches: is it equal to golden, and how fast?"""
+"""The verdict on a core, common to all benches and levels: is it equal to golden, and how fast?"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +14,9 @@ from hwgen.verification.mismatch import Mismatch
 from hwgen.verification.passes import Pass
 
 Backend = Simulator | Literal["cxxrtl"]
+# What was simulated: the core itself; or, behind its serial line, its Verilog, the netlist of a
+# board, what a bitstream holds.
+Level = Literal["core", "rtl", "netlist", "bitstream"]
 SHADOWS = "shadow weights"
 KINDS = ("spikes", "potentials", "decisions", SHADOWS, "registers")
 # What is told to others, by verb; in this order.
@@ -81,7 +84,8 @@ class EqualityResult:
 
     Cycles are of the last pass: of samples back to back; latency is from the first token in to the
     decision out. `options` are those of the first pass. `learning` has its own figures; of a
-    compiled core that was given none, `speed`.
+    compiled core that was given none, `speed`. At a `level` behind a serial line, cycles are those
+    of register CYCLES, in which a sample was inside, and there is no latency.
     """
 
     digest: str
@@ -101,6 +105,7 @@ class EqualityResult:
     seconds: float
     learning: LearningFigures | None = None
     speed: Speed | None = None
+    level: Level = "core"
 
     @property
     def n_compared(self) -> int:
@@ -140,6 +145,8 @@ class EqualityResult:
             keys, values = _LEARNING_KEYS, values | asdict(self.learning)
         elif self.speed:
             keys, values = _VERIFY_KEYS, values | asdict(self.speed)
+        elif self.level != "core":
+            keys = ("level", *_COSIM_KEYS)
         return {key: values[key] for key in keys}
 
     def rows(self) -> list[tuple[str, Any]]:
@@ -156,7 +163,7 @@ class EqualityResult:
             return [
                 ("verdict", self.verdict),
                 ("samples", self.n_samples),
-                ("cycles to decision", decision),
+                *([("cycles to decision", decision)] if self.level == "core" else []),
                 ("cycles per sample", cycles),
                 ("time", f"{self.seconds:.1f} s"),
             ]
@@ -205,6 +212,7 @@ def verdict(
     *,
     seconds: float,
     speed: Speed | None = None,
+    level: Level = "core",
 ) -> EqualityResult:
     """Of what all benches report of each pass, until the first mismatch:
 
@@ -222,13 +230,10 @@ def verdict(
     kinds = KINDS if job.learns else tuple(named)
     compared = {kind: sum(done["n_compared"].get(kind, 0) for done in outcome) for kind in kinds}
     n_compared, n_passes = sum(compared.values()), len(job.passes)
-    if not n_compared or (not last["mismatch"] and len(outcome) < n_passes):
-        raise ToolError(
-            f"the bench ended after {len(outcome)} of {n_passes} passes: not a verdict"
-            if job.learns
-            else f"cosim: the simulator ended after {n_compared} comparisons: not a verdict"
-        )
-    n, decisions = len(job.inputs), np.array(last["decisions"], int)
+    n, decisions = job.passes[-1].n_samples or 0, np.array(last["decisions"], int)
+    n_whole = len(outcome) - (len(outcome) == n_passes and len(decisions) < n)
+    if not n_compared or (not last["mismatch"] and n_whole < n_passes):
+        raise ToolError(f"the bench ended after {n_whole} of {n_passes} passes: not a verdict")
     samples = np.array(last.get("samples", range(len(decisions))), int)
     if job.learns:
         n = min(len(decisions), len(last["n_written"]), len(last["waits"]))
@@ -237,7 +242,7 @@ def verdict(
     n_correct, undecided = None, np.array(last["undecided"][:n], bool)
     if job.truths is not None:
         right = np.asarray(job.truths)[samples[:n]] == decisions[:n]
-        n_correct = int((right & ~undecided).sum())
+        n_correct = int((right & ~undecided[: len(right)]).sum())  # not all, after a mismatch
     found = last["mismatch"]
     return EqualityResult(
         digest=job.params.digest,
@@ -257,6 +262,7 @@ def verdict(
         seconds=seconds,
         learning=_figures(job, last, n) if job.learns else None,
         speed=speed,
+        level=level,
     )
 
 

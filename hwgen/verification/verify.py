@@ -42,6 +42,7 @@ def run(
     not raised: see `check`. Raises `ToolError`, `HwgenError` if another run works in the folder.
     """
     job.require_samples("verify")
+    job.require_no_fill("verify")
     with exclusive(job.build_dir):
         started = time.monotonic()
         reporter.phase("Verilog")

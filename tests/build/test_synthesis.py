@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from jobs import inference
 from reporters import Heard
 from samples import random_network, random_params, random_spike_times
 from stand_ins import hide_tools, needs, put_tools, script
@@ -14,7 +15,6 @@ from tool_output import ICE40_CELLS, ICE40_REPORT
 from hwgen.boards import board
 from hwgen.build import synthesis
 from hwgen.build.synthesis import PHASES, SynthResult
-from hwgen.build.utilisation import Usage
 from hwgen.errors import BoardError, MismatchError, ToolError
 from hwgen.estimate import memories
 from hwgen.estimate.design import for_board
@@ -194,6 +194,17 @@ def built(request, params: Params, tmp_path_factory) -> SynthResult:
     return synthesis.build(for_board(params, target, lanes), target, build_dir=folder, divisor=4)
 
 
+# A decision has three parts. Registers: SHAPE, SAMPLES, DROPPED, EVENTS, SPIKES, SYNAPTIC_OPS, and
+# that CYCLES is not 0. (The ID is asked for, too.)
+OF_THREE_SAMPLES = {
+    "spikes": 0,
+    "potentials": 0,
+    "decisions": 3 * 3,
+    "registers": 7,
+    "frames dropped": 1,
+}
+
+
 @pytest.mark.synth
 def test_a_real_build(built: SynthResult, params: Params) -> None:
     size = {"icebreaker": 104_090, "ulx3s_25f": 100_000, "tang_nano_9k": 3_500_000}[built.board]
@@ -225,26 +236,27 @@ def test_the_netlist_equals_golden(built: SynthResult, params: Params, tmp_path:
     needs("iverilog")
     target = FAMILIES[built.board][0]
     inputs = random_spike_times(3, 3, params)
-    result = gate_level.run_netlist(params, inputs, built=built, board=target, job_dir=tmp_path)
+    job = inference(params, inputs, built.lanes, tmp_path)
+    result = gate_level.run_netlist(job, built=built, board=target)
+    result.check()
     assert (result.level, result.n_samples) == ("netlist", 3)
-    # Three decisions of three parts, six registers, two more. (The ID is asked for, too.)
-    assert result.n_compared == 9 + 6 + 2
+    assert result.compared == OF_THREE_SAMPLES
 
 
 @pytest.mark.synth
 @pytest.mark.cosim
 def test_the_bitstream_equals_golden(built: SynthResult, params: Params, tmp_path: Path) -> None:
-    inputs = random_spike_times(7, 3, params)
+    job = inference(params, random_spike_times(7, 3, params), built.lanes, tmp_path)
     if built.board != "icebreaker":
         target = FAMILIES[built.board][0]
         with pytest.raises(ToolError, match=r"^gatesim: a bitstream for .* cannot be read back"):
-            gate_level.run_bitstream(params, inputs, built=built, board=target, job_dir=tmp_path)
+            gate_level.run_bitstream(job, built=built, board=target)
         return
     needs("iverilog", "iceunpack", "icebox_vlog")
-    result = gate_level.run_bitstream(
-        params, inputs, built=built, board=ICEBREAKER, job_dir=tmp_path
-    )
-    assert (result.level, result.n_samples, result.n_compared) == ("bitstream", 3, 17)
+    result = gate_level.run_bitstream(job, built=built, board=ICEBREAKER)
+    result.check()
+    assert (result.level, result.n_samples) == ("bitstream", 3)
+    assert result.compared == OF_THREE_SAMPLES
 
 
 @pytest.mark.synth
@@ -263,14 +275,14 @@ def test_a_flipped_weight_bit_in_the_netlist_is_caught(
     values[first] = "".join(flipped.get(bit, bit) for bit in values[first])
     wrong = tmp_path / "wrong.json"
     wrong.write_text(json.dumps(netlist))
-    with pytest.raises(MismatchError, match=r"^(label|step|SPIKES|SYNAPTIC_OPS) differs: sample "):
-        gate_level.run_netlist(
-            params,
-            random_spike_times(3, 3, params),
-            built=dataclasses.replace(built, netlist=wrong),
-            board=target,
-            job_dir=tmp_path,
-        )
+    result = gate_level.run_netlist(
+        inference(params, random_spike_times(3, 3, params), built.lanes, tmp_path),
+        built=dataclasses.replace(built, netlist=wrong),
+        board=target,
+    )
+    assert (result.n_mismatches, result.level) == (1, "netlist")
+    with pytest.raises(MismatchError, match=r"^(decisions|registers) differ: sample "):
+        result.check()
 
 
 @pytest.mark.synth
@@ -290,10 +302,10 @@ def test_the_netlist_behind_a_pll_equals_golden(params: Params, tmp_path: Path) 
     (clock,) = report["fmax"].values()
     assert clock["constraint"] == pytest.approx(18, abs=0.01)  # nextpnr's own figure of the PLL
     inputs = random_spike_times(3, 2, params)
-    result = gate_level.run_netlist(
-        params, inputs, built=built, board=ICEBREAKER, job_dir=tmp_path / "job"
-    )
-    assert result.n_compared == 6 + 6 + 2
+    job = inference(params, inputs, (8, 4), tmp_path / "job")
+    result = gate_level.run_netlist(job, built=built, board=ICEBREAKER)
+    result.check()
+    assert result.compared == OF_THREE_SAMPLES | {"decisions": 2 * 3}
 
 
 @pytest.mark.synth
@@ -307,48 +319,7 @@ def test_the_netlist_of_pictures_equals_golden(pictures: Params, tmp_path: Path)
     estimate = memories.memory_blocks(for_board(pictures, ICEBREAKER, PICTURE_LANES), ICEBREAKER)
     assert built.brams.used == sum(estimate) + 1
     inputs = random_spike_times(5, 2, pictures)
-    result = gate_level.run_netlist(
-        pictures, inputs, built=built, board=ICEBREAKER, job_dir=tmp_path / "job"
-    )
-    assert result.n_compared == 6 + 6 + 2
-
-
-@pytest.mark.cosim
-def test_the_rtl_of_pictures_equals_golden(pictures: Params, tmp_path: Path) -> None:
-    needs("iverilog")
-    inputs = random_spike_times(5, 3, pictures)
-    result = gate_level.run_rtl(pictures, inputs, lanes=PICTURE_LANES, job_dir=tmp_path)
-    assert result.n_compared == 17
-
-
-def test_a_netlist_of_other_params_is_refused(params: Params, tmp_path: Path) -> None:
-    other = random_params(6, (64, 48, 4))
-    none = Usage(0, 0)
-    built = SynthResult(
-        digest=other.digest, board="", part="", lanes=(), early_exit=False, divisor=4,
-        bitstream=tmp_path / "top.bin", netlist=tmp_path / "top.json", log=tmp_path,
-        luts=none, ffs=none, brams=none, sprams=none, dsps=none, fmax_hz=0, clock_hz=0, seed=1,
-        seconds=0.0,
-    )  # fmt: skip
-    inputs = random_spike_times(3, 1, params)
-    with pytest.raises(MismatchError, match=r"^.*/top\.bin: built from params '.*', expected '"):
-        gate_level.run_netlist(params, inputs, built=built, board=ICEBREAKER, job_dir=tmp_path)
-
-
-@pytest.mark.cosim
-@pytest.mark.parametrize(("early_exit", "divisor", "n_compared"), [(False, 5, 17), (True, 4, 14)])
-def test_the_rtl_equals_golden(
-    params: Params, tmp_path: Path, early_exit: bool, divisor: int, n_compared: int
-) -> None:
-    needs("iverilog")
-    inputs = random_spike_times(4, 3, params)
-    result = gate_level.run_rtl(
-        params, inputs, lanes=(7, 4), job_dir=tmp_path, divisor=divisor, early_exit=early_exit
-    )
-    assert (result.level, result.n_compared) == ("rtl", n_compared)
-
-
-def test_no_samples_is_no_verdict(params: Params, tmp_path: Path) -> None:
-    inputs = random_spike_times(4, 0, params)
-    with pytest.raises(ToolError, match=r"^gatesim: no samples given: nothing would be compared"):
-        gate_level.run_rtl(params, inputs, lanes=(7, 4), job_dir=tmp_path)
+    job = inference(pictures, inputs, PICTURE_LANES, tmp_path / "job")
+    result = gate_level.run_netlist(job, built=built, board=ICEBREAKER)
+    result.check()
+    assert result.compared == OF_THREE_SAMPLES | {"decisions": 2 * 3}

@@ -85,7 +85,10 @@ def test_a_fault_of_hwgen_shows_its_traceback_and_is_no_mismatch(capfd) -> None:
         (["cosim", "m", "--build-dir", "file"], "file: no folder to work in: File exists; name "),
         (["verify", "m", "--build-dir", "file/b"], "file/b: no folder to work in: Not a dir"),
         (["build", "m", "--board", "icebreaker", "--build-dir", "file"], "file: no folder to "),
-        (["conformance", "export", "m", "-o", "file"], "file: no folder to work in: File exists; name another one"),
+        (
+            ["conformance", "export", "m", "-o", "file"],
+            "file: no folder to work in: File",
+        ),
         (["info", "b" * 300], "File name too long"),
     ],
 )

@@ -30,6 +30,7 @@ from hwgen.protocol import words as protocol_words
 from hwgen.protocol.memory import loaded_words, n_sprams
 from hwgen.protocol.words import Register
 from hwgen.verification import gate_level
+from hwgen.verification.job import Job
 
 ICEBREAKER = board_module.load("icebreaker")
 ULX3S = board_module.load("ulx3s_85f")
@@ -129,10 +130,10 @@ def test_a_netlist_loads_its_weights(tmp_path: Path) -> None:
     built = synthesis.build(for_board(params, small, lanes), small, build_dir=tmp_path, divisor=4)
     assert (built.loaded_layers, built.sprams.used) == ((0,), 1)
     inputs = random_spike_times(2, 3, params)
-    found = gate_level.run_netlist(
-        params, inputs, built=built, board=small, job_dir=tmp_path / "sim"
-    )
-    assert found.n_samples == 3
+    job = Job(design=for_board(params, small, lanes), inputs=inputs, build_dir=tmp_path / "sim")
+    found = gate_level.run_netlist(job, built=built, board=small)
+    found.check()
+    assert (found.n_samples, found.compared["decisions"]) == (3, 9)
 
 
 def test_without_weights_it_refuses(library: Path, params: Params) -> None:
