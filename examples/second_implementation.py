@@ -54,7 +54,7 @@ class Pool:
 class Neurons:
     """Section 4: a dense or a conv2d layer."""
 
-    def __init__(self, spec, n_steps, weights, thresholds, drives):
+    def __init__(self, spec, n_steps, weights, thresholds, drives, biases=()):
         self.spec, self.n_steps, self.weights = spec, n_steps, weights
         self.psp, self.phased = spec.get("psp", "step"), spec.get("phased", False)
         n_places = 1
@@ -65,6 +65,7 @@ class Neurons:
             )
             n_places = self.rows * self.columns
         self.thresholds, self.drives = thresholds * n_places, drives * n_places
+        self.biases = list(biases) * n_places
         self.n = len(self.thresholds)
 
     def synapses(self, i):
@@ -155,7 +156,7 @@ class Network:
         text = json.dumps(self.spec, sort_keys=True, separators=(",", ":"))
         digest = hashlib.sha256(f"hwgen-params-1\n{text}\n".encode())
         for index, spec in enumerate(self.spec["layers"]):
-            names = [f"{index}.{kind}" for kind in ("weights", "thresholds", "drives")]
+            names = [f"{index}.{kind}" for kind in ("weights", "thresholds", "drives", "biases")]
             for name in (*names, f"{index}.shadows"):
                 digest.update(raw.get(name, b""))
             if spec["kind"] == "pool2d":

@@ -26,15 +26,24 @@ class Neurons(single.Neurons):
                 for first, weights in self.synapses(i):
                     past = first + len(weights)
                     added[first:past] = map(add, added[first:past], weights)
+        shift, biases = self.spec.get("fraction_bits", 0), self.biases or [0] * self.n
+        added = [(sum_ << shift) + bias for sum_, bias in zip(added, biases, strict=True)]
         potentials = self.potentials = list(map(add, self.potentials, added))
-        spikes = [int(v > limit) for v, limit in zip(potentials, self.thresholds, strict=True)]
+        least = 0 if self.spec.get("fires") == "at" else 1  # above the threshold
+        spikes = [
+            int(v >= limit + least) for v, limit in zip(potentials, self.thresholds, strict=True)
+        ]
         if "reset" not in self.spec:
             return spikes
         for j, limit in enumerate(self.thresholds):
+            full = potentials[j]
             if spikes[j]:
-                potentials[j] = 0 if self.spec["reset"] == "zero" else potentials[j] - limit
+                potentials[j] = 0 if self.spec["reset"] == "zero" else full - limit
             if self.spec["leak_shift"]:
-                potentials[j] -= potentials[j] // 2 ** self.spec["leak_shift"]
+                first = self.spec.get("order") == "leak, reset" and self.spec["reset"] == "subtract"
+                of = full if first else potentials[j]
+                times = self.spec.get("leak_times", 1)
+                potentials[j] -= of * times // 2 ** self.spec["leak_shift"]
         return spikes
 
 

@@ -122,7 +122,8 @@ def all_memories(design: Design) -> Iterator[list["MemorySpec"]]:
     params, lanes = design.params, design.lanes
     spec = params.spec
     for index, layer in enumerate(spec.layers):
-        constants = params.thresholds[index], params.drives[index]
+        moves = params.biases[index] if layer.n_biases else params.drives[index]
+        constants = params.thresholds[index], moves
         memories = _memories(layer, *constants, lanes[index], spec.n_steps)
         if index == 0 and not layer.takes_vector:
             pixels = layer.pre._replace(channels=1)
@@ -148,11 +149,11 @@ class MemorySpec(NamedTuple):
 def _memories(
     layer: LayerSpec,
     thresholds: NDArray[np.int32],
-    drives: NDArray[np.int32],
+    moves: NDArray[np.int32],
     lanes: int,
     n_steps: int,
 ) -> list[MemorySpec]:
-    """Those of a layer that may be large."""
+    """Those of a layer that may be large. moves: drives or biases."""
     n_positions = layer.post.n_positions
     if not layer.has_weights:
         return [MemorySpec(n_positions * tags_per_window(layer), TAG_BITS, written=True)]
@@ -176,8 +177,9 @@ def _memories(
     # A lane with one threshold for all its neurons has it as a constant (`read_constants`).
     if any(len(np.unique(thresholds[lane::lanes])) > 1 for lane in range(lanes)):
         memories.append(MemorySpec(blocks, lanes * potential, written=False))
-    if any(len(np.unique(drives[lane::lanes])) > 1 for lane in range(lanes)):
-        memories.append(MemorySpec(blocks, lanes * layer.slope_bits, written=False))
+    if any(len(np.unique(moves[lane::lanes])) > 1 for lane in range(lanes)):
+        width = layer.bias_bits or layer.slope_bits
+        memories.append(MemorySpec(blocks, lanes * width, written=False))
     if isinstance(neuron, SingleSpike) and neuron.has_knee and neuron.tau_steps < n_steps:
         width = 1 + _place_bits(layer.pre)  # the first: a step ends here
         memories.append(MemorySpec(layer.n_pre + n_steps, width, written=True))

@@ -6,7 +6,7 @@ from hwgen.errors import ParamsError
 from hwgen.network.layers.kinds import LayerSpec
 from hwgen.network.layers.neurons import MAX_NEURONS
 from hwgen.network.layers.shape import Shape
-from hwgen.network.spec import MAX_INPUTS, InputSpec, NetworkSpec
+from hwgen.network.spec import MAX_INPUTS, YOUNGER, InputSpec, NetworkSpec
 
 
 def check_spec(network: NetworkSpec, where: str) -> None:
@@ -108,6 +108,9 @@ def _resets(network: NetworkSpec, index: int, where: str) -> Iterator[str]:
         )
     elif once and layer.leak_shift:
         yield f"{where}.leak_shift is {layer.leak_shift} without a reset, expected 0"
+    more = [name for name, usual in YOUNGER.items() if getattr(layer, name) != usual]
+    if once and more:
+        yield f"{where} has {', '.join(more)} without a reset: a field of neurons that fire again"
     if network.multi_spike and (layer.psp != "step" or layer.phased):
         what = "phased" if layer.phased else f"psp {layer.psp!r}"
         yield f"{where} has {what} with the readout {readout!r}, expected psp 'step'"

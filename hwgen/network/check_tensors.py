@@ -59,3 +59,17 @@ def check_drives(drives: NDArray[Any], layer: LayerSpec, where: str) -> None:
         raise ParamsError(
             f"{where}[{post}] is {drives[post]}, expected 1..{layer.max_slope} (the largest slope)"
         )
+
+
+def check_biases(biases: NDArray[Any], layer: LayerSpec, where: str) -> None:
+    """Raise `ParamsError` unless biases are int32 [n_biases], within plus and minus `max_bias`."""
+    check_tensor(biases, "int32", [layer.n_biases], where)
+    if not layer.has_weights:
+        return
+    bad = np.abs(biases.astype(np.int64)) > layer.max_bias
+    if bad.any():
+        post = int(np.flatnonzero(bad)[0])
+        raise ParamsError(
+            f"{where}[{post}] is {biases[post]}, expected within +-{layer.max_bias} "
+            f"({layer.bias_bits}-bit biases)"
+        )

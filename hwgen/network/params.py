@@ -17,6 +17,7 @@ from hwgen.errors import ParamsError
 from hwgen.network import provenance
 from hwgen.network.check import check_spec
 from hwgen.network.check_tensors import (
+    check_biases,
     check_drives,
     check_tensor,
     check_thresholds,
@@ -26,7 +27,7 @@ from hwgen.network.learning import forward_weights, initial_shadows, shadow_limi
 from hwgen.network.spec import NetworkSpec
 
 FORMAT = 1  # bumped when an old reader would misread a new file
-KINDS = ("weights", "thresholds", "drives", "shadows")  # of tensors, one of each a layer
+KINDS = ("weights", "thresholds", "drives", "biases", "shadows")  # of tensors, one of each a layer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +36,8 @@ class Params:
 
     `weights[l]` is int8, `thresholds[l]` int32, of the shapes in `hwgen.network.spec`; both are
     empty for a pooling layer. `drives[l]` is int32, one a threshold in a two-phase layer, empty in
-    others; given as (), there is none in any layer. `shadows[l]` is int32 [n_pre, n_post] in a
+    others; given as (), there is none in any layer. `biases[l]`, the same in layers that have
+    `bias_bits`. `shadows[l]` is int32 [n_pre, n_post] in a
     layer that learns, empty in others; given as (), they are made from the weights. `provenance` is
     free JSON (recipe, data set, accuracies, parent digest); it is not part of the digest.
     """
@@ -45,13 +47,15 @@ class Params:
     weights: tuple[NDArray[np.int8], ...]
     thresholds: tuple[NDArray[np.int32], ...]
     drives: tuple[NDArray[np.int32], ...] = ()
+    biases: tuple[NDArray[np.int32], ...] = ()
     shadows: tuple[NDArray[np.int32], ...] = ()
     provenance: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         nothing = np.zeros(0, np.int32)
-        if not self.drives:
-            object.__setattr__(self, "drives", tuple(nothing for _ in self.spec.layers))
+        for kind in ("drives", "biases"):
+            if not getattr(self, kind):
+                object.__setattr__(self, kind, tuple(nothing for _ in self.spec.layers))
         if not self.shadows:
             shadows = [nothing] * len(self.spec.layers)
             learning = self.spec.learning
@@ -73,7 +77,7 @@ class Params:
         state = hashlib.sha256(f"hwgen-params-{FORMAT}\n{text}\n".encode())
         for index in range(len(self.spec.layers)):
             state.update(np.ascontiguousarray(self.weights[index], "<i1").tobytes())
-            for tensors in (self.thresholds, self.drives, self.shadows):
+            for tensors in (self.thresholds, self.drives, self.biases, self.shadows):
                 state.update(np.ascontiguousarray(tensors[index], "<i4").tobytes())
         return state.hexdigest()
 
@@ -102,6 +106,7 @@ class Params:
             check_weights(self.weights[index], layer, f"{where}: {index}.weights")
             check_thresholds(self.thresholds[index], layer, f"{where}: {index}.thresholds")
             check_drives(self.drives[index], layer, f"{where}: {index}.drives")
+            check_biases(self.biases[index], layer, f"{where}: {index}.biases")
             self._check_shadows(index, f"{where}: {index}.shadows")
         if self.spec.readout == "potential":
             layer, thresholds = self.spec.weighted[-1], self.thresholds[-1]

@@ -74,6 +74,7 @@ def load(path: Path) -> Params:
         weights=_take(tensors, "weights", np.int8, header.spec, path),
         thresholds=_take(tensors, "thresholds", np.int32, header.spec, path),
         drives=_take(tensors, "drives", np.int32, header.spec, path),
+        biases=_take(tensors, "biases", np.int32, header.spec, path),
         shadows=_take(tensors, "shadows", np.int32, header.spec, path),
         provenance=header.provenance,
     )
@@ -96,6 +97,7 @@ def _take(
         name = f"{index}.{kind}"
         absent = {
             "drives": not layer.n_drives,
+            "biases": not layer.n_biases,
             "shadows": index not in spec.learning_layers,
         }
         if not layer.has_weights or absent.get(kind):

@@ -16,6 +16,14 @@ from hwgen.schema import Range
 
 MAX_INPUTS = 2**14  # an event word has 14 bits of index
 MAX_CHANNELS = 4  # of an input; of events: 2
+# Fields of neurons younger than the format, and where a file leaves them out (contract, section 1).
+YOUNGER = {
+    "leak_times": 1,
+    "fraction_bits": 0,
+    "bias_bits": 0,
+    "order": "reset, leak",
+    "fires": "above",
+}
 Encoding = Literal["latency", "rate", "events"]
 Readout = Literal["first_spike", "spike_count", "potential"]
 
@@ -138,6 +146,9 @@ class NetworkSpec:
                 del layer["phased"]
             if layer.get("reset") == "never":
                 del layer["reset"], layer["leak_shift"]
+            for name, usual in YOUNGER.items():
+                if layer.get(name) == usual:
+                    del layer[name]
         if self.input.encoding == "latency":
             del table["input"]["encoding"]
         if self.input.encoding != "events":

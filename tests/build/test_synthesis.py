@@ -327,7 +327,8 @@ def test_a_netlist_of_other_params_is_refused(params: Params, tmp_path: Path) ->
     built = SynthResult(
         digest=other.digest, board="", part="", lanes=(), early_exit=False, divisor=4,
         bitstream=tmp_path / "top.bin", netlist=tmp_path / "top.json", log=tmp_path,
-        luts=none, ffs=none, brams=none, sprams=none, dsps=none, fmax_hz=0, clock_hz=0, seconds=0.0,
+        luts=none, ffs=none, brams=none, sprams=none, dsps=none, fmax_hz=0, clock_hz=0, seed=1,
+        seconds=0.0,
     )  # fmt: skip
     inputs = random_spike_times(3, 1, params)
     with pytest.raises(MismatchError, match=r"^.*/top\.bin: built from params '.*', expected '"):

@@ -86,6 +86,18 @@ MULTI_SPIKE: dict[str, dict[str, Any]] = {
         "shape": "6x5-4C3-P2-3", "reset": "zero", "leak_shift": 3, "weight_bits": 2,
         "readout": "potential",
     },
+    "neuron-bias": {
+        "shape": "3x4-9-4", "reset": "subtract", "leak_shift": 0, "weight_bits": 3,
+        "neuron": {"bias_bits": 3, "fires": "at"},
+    },
+    "neuron-leak": {
+        "shape": "3x4-9-6-4", "reset": "subtract", "leak_shift": 10, "weight_bits": 4,
+        "neuron": {"leak_times": 102, "fraction_bits": 4, "order": "leak, reset"},
+    },
+    "neuron-conv": {
+        "shape": "9x7x2-3C3p1-P2-4C2s2-5", "reset": "zero", "leak_shift": 5, "weight_bits": 3,
+        "neuron": {"leak_times": 3, "fraction_bits": 3, "bias_bits": 6, "fires": "at"},
+    },
 }
 # fmt: on
 

@@ -83,7 +83,12 @@ def test_kit_has_all_that_the_contract_knows():
     assert {layer.padding for layer in convs} >= {0, 1, 2, 4}
     assert all(layer.height != layer.width for layer in convs if layer.channels == 1)
     assert any(layer.height % layer.size and layer.width % layer.size for layer in pools)
-    assert {layer.leak_shift for layer in weighted} == {0, 1, 2, 3}
+    assert {layer.leak_shift for layer in weighted} == {0, 1, 2, 3, 5, 10}
+    assert {layer.leak_times for layer in weighted} == {1, 3, 102}
+    assert {layer.fraction_bits for layer in weighted} == {0, 3, 4}
+    assert {layer.bias_bits for layer in weighted} == {0, 3, 6}
+    assert {layer.order for layer in weighted} == {"reset, leak", "leak, reset"}
+    assert {layer.fires for layer in weighted} == {"above", "at"}
     assert {layer.weight_bits for layer in weighted} >= {1, 2, 3, 4, 5, 8}
     assert {spec.n_steps for spec in specs} >= {1, 2, 6, 255}
     assert {spec.readout for spec in specs} == {"first_spike", "spike_count", "potential"}

@@ -261,14 +261,19 @@ def test_what_is_harmless_is_not_reported(which, name, old, new, tmp_path, learn
 
 
 SPIKING_FAULTS = [
-    ("> is >=", "reset-zero", "0.spikes", "int(v > limit)", "int(v >= limit)"),
+    ("> is >=", "reset-zero", "0.spikes", "else 1  # above", "else 0  # above"),
     ("no reset", "reset-zero", "0.spikes", "if spikes[j]:", "if False:"),
     ("zero for subtract", "reset-subtract", "0.spikes", 'self.spec["reset"] == "zero"', "True"),
     ("subtract for zero", "reset-zero", "0.spikes", 'self.spec["reset"] == "zero"', "False"),
     ("no leak", "reset-zero", "0.spikes", 'if self.spec["leak_shift"]:', "if False:"),
     ("leak towards zero", "reset-potential", "0.spikes",
-     'potentials[j] -= potentials[j] // 2 ** self.spec["leak_shift"]',
-     'potentials[j] -= int(potentials[j] / 2 ** self.spec["leak_shift"])'),
+     'of * times // 2 ** self.spec["leak_shift"]',
+     'int(of * times / 2 ** self.spec["leak_shift"])'),
+    ("no bias", "neuron-bias", "0.spikes", "+ bias for", "for"),
+    ("above for at", "neuron-bias", "0.spikes", 'self.spec.get("fires") == "at"', "False"),
+    ("a leak of one part", "neuron-leak", "0.spikes", 'self.spec.get("leak_times", 1)', "1"),
+    ("leak behind the reset", "neuron-leak", "0.spikes", "full if first else", ""),
+    ("no fraction", "neuron-leak", "0.spikes", 'self.spec.get("fraction_bits", 0)', "0"),
     ("a sample's state is kept", "reset-zero", "1.spikes",
      "self.potentials = [0] * self.n",
      "self.potentials = getattr(self, 'potentials', [0] * self.n)"),

@@ -143,4 +143,6 @@ def test_the_command_refuses_in_one_line(tmp_path):
     """Labels that none of the digits has."""
     done = hwgen_command("learn", "digits-learn", "--labels", "12", cwd=tmp_path)
     assert done.returncode == 2
-    assert len(done.stderr.splitlines()) == 1
+    read, refused = done.stderr.splitlines()
+    assert read.startswith("hwgen: digits is read from ")
+    assert refused.startswith("hwgen: error: ")

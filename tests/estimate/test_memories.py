@@ -40,6 +40,10 @@ def built(design):
             multi_spike(3, "6x5x2-4C3p1-P2-7-4", reset="zero", weight_bits=3, n_steps=4),
             (2, 1, 3, 4),
         ),
+        (
+            multi_spike(3, "6x5-4C3-9-4", weight_bits=3, n_steps=4, neuron={"bias_bits": 5}),
+            (2, 4, 3),
+        ),
         (learning_params("phased/ramp", 4, "1x12-9-5", shadow_bits=10), (4, 2)),
         (learning_params("step", 4, "1x12-9-5", layers="last"), (3, 2)),
     ],

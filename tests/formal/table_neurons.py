@@ -69,7 +69,7 @@ NEURONS = (
         ),
         (
             "layers/dense",
-            "Mux(touched | drive, Op.COMPARE, Op.PASS)",
+            "Mux(touched | sweeps, Op.COMPARE, Op.PASS)",
             "Mux(touched, Op.COMPARE, Op.PASS)",
         ),
         fault_depth=16,
@@ -114,7 +114,7 @@ MULTI_SPIKE = (
         lambda: layers.dense("zero"),
         "prove",
         2,
-        ("neurons/multi_spike", "before > threshold", "before >= threshold"),
+        ("neurons/multi_spike", "else before > threshold", "else before >= threshold"),
         fault_depth=16,
     ),
     proof(

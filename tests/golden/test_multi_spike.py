@@ -31,6 +31,50 @@ NETWORKS = {
         (3, 1, 2, 2),
         {"reset": "subtract", "weight_bits": 4},
     ),
+    "fraction": (
+        "3x4-9-4",
+        (4, 2),
+        {"leak_shift": 2, "weight_bits": 3, "neuron": {"fraction_bits": 5}},
+    ),
+    "bias": ("3x4-9-4", (4, 3), {"weight_bits": 3, "neuron": {"bias_bits": 4}}),
+    "bias, no leak": (
+        "3x4-9-4",
+        (9, 4),
+        {"reset": "subtract", "leak_shift": 0, "weight_bits": 3, "neuron": {"bias_bits": 3}},
+    ),
+    "a tenth leaks": (
+        "3x4-9-4",
+        (3, 4),
+        {"leak_shift": 10, "weight_bits": 4, "neuron": {"leak_times": 102, "fraction_bits": 4}},
+    ),
+    "seven eighths": (
+        "3x4-9-4",
+        (3, 4),
+        {"reset": "subtract", "leak_shift": 3, "weight_bits": 4, "neuron": {"leak_times": 7}},
+    ),
+    "leak first": (
+        "3x4-9-4",
+        (9, 2),
+        {"reset": "subtract", "weight_bits": 4, "neuron": {"order": "leak, reset"}},
+    ),
+    "at": ("3x4-9-4", (2, 4), {"reset": "subtract", "neuron": {"fires": "at"}}),
+    "at, to zero": ("3x4-9-4", (4, 4), {"neuron": {"fires": "at"}}),
+    "all": (
+        "6x5-4C3p1-P2-7-3",
+        (2, 1, 3, 3),
+        {
+            "reset": "subtract",
+            "leak_shift": 6,
+            "weight_bits": 4,
+            "neuron": {
+                "leak_times": 3,
+                "fraction_bits": 3,
+                "bias_bits": 6,
+                "order": "leak, reset",
+                "fires": "at",
+            },
+        },
+    ),
 }
 
 
@@ -55,15 +99,20 @@ def by_hand(net, sample):
                     if weight is None:
                         out[j] = 1
                     else:
-                        state["v"][j] += weight
+                        state["v"][j] += weight * 2**layer.fraction_bits
             if not isinstance(layer, PoolSpec):
                 for j in range(layer.n_post):
                     limit = int(net.thresholds[number][j % layer.n_thresholds])
-                    if state["v"][j] > limit:
+                    if layer.n_biases:
+                        state["v"][j] += int(net.biases[number][j % layer.n_thresholds])
+                    full = state["v"][j]
+                    if full > limit or (full == limit and layer.fires == "at"):
                         out[j] = 1
-                        state["v"][j] = 0 if layer.reset == "zero" else state["v"][j] - limit
+                        state["v"][j] = 0 if layer.reset == "zero" else full - limit
                     if layer.leak_shift:
-                        state["v"][j] -= state["v"][j] // 2**layer.leak_shift
+                        first = layer.order == "leak, reset" and layer.reset == "subtract"
+                        of = full if first else state["v"][j]
+                        state["v"][j] -= of * layer.leak_times // 2**layer.leak_shift
             spikes = out
     last = layers[-1]
     counts = [sum(step[j] for step in last["fired"]) for j in range(spec.n_classes)]

@@ -19,20 +19,25 @@ def multi_spike(
     reset: str = "zero",
     leak_shift: int = 1,
     readout: str = "spike_count",
+    neuron: dict[str, Any] | None = None,
     **network: Any,
 ) -> Params:
     """As `random_network`, with a reset and a leak; inputs are rates, or, of two channels, as in
-    ``6x5x2-...``, events."""
+    ``6x5x2-...``, events. neuron: more fields of neurons that fire; biases are random."""
     net = random_network(seed, shape, **network)
     n_steps, n_layers = net.spec.n_steps, len(net.spec.layers)
-    layers, thresholds = [], list(net.thresholds)
+    rng = np.random.default_rng(seed)
+    layers, thresholds, biases = [], list(net.thresholds), list(net.biases)
     for index, layer in enumerate(net.spec.layers):
         if isinstance(layer, PoolSpec):
             layers.append(layer)
             continue
         fires = index < n_layers - 1 or readout == "spike_count"
-        own = {"reset": reset, "leak_shift": leak_shift} if fires else {}
+        own = {"reset": reset, "leak_shift": leak_shift} | (neuron or {}) if fires else {}
         layers.append(narrowest(replace(layer, **own), n_steps, multi_spike=True))
+        thresholds[index] = thresholds[index] << layers[-1].fraction_bits
+        n, most = layers[-1].n_biases, layers[-1].max_bias
+        biases[index] = rng.integers(-most, most, n, endpoint=True).astype(np.int32)
         if not fires:
             thresholds[index] = np.full_like(thresholds[index], layers[-1].max_threshold)
     spec = replace(
@@ -45,7 +50,7 @@ def multi_spike(
         ),
         readout=readout,
     )
-    return replace(net, spec=spec, thresholds=tuple(thresholds))
+    return replace(net, spec=spec, thresholds=tuple(thresholds), biases=tuple(biases))
 
 
 def random_spikes(seed: int, n: int, params: Params) -> NDArray[np.uint8]:

@@ -323,7 +323,8 @@ def test_what_is_refused(folder, monkeypatch, capsys, arguments, message):
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == 2
-    (line,) = capsys.readouterr().err.splitlines()
+    line = capsys.readouterr().err.splitlines()[-1]  # others say which data were read
+    assert line.startswith("hwgen: error: ")
     assert message in line
 
 

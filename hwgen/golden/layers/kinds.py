@@ -40,4 +40,4 @@ def multi_spike(params: Params, index: int) -> LeakyNeurons | StepPool:
         made: StepPool = WITHOUT_WEIGHTS_MULTI_SPIKE[type(layer)](layer)
         return made
     connection = CONNECTIONS[type(layer)](params.weights[index], layer)
-    return LeakyNeurons(layer, connection, params.thresholds[index])
+    return LeakyNeurons(layer, connection, params.thresholds[index], params.biases[index])

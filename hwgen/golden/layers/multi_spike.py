@@ -18,20 +18,26 @@ class LeakyNeurons:
     """A dense or convolutional layer. With reset "never", a neuron fires once, as in `Neurons`."""
 
     def __init__(
-        self, layer: WeightedSpec, connection: Dense | Conv, thresholds: NDArray[np.int32]
+        self,
+        layer: WeightedSpec,
+        connection: Dense | Conv,
+        thresholds: NDArray[np.int32],
+        biases: NDArray[np.int32],
     ) -> None:
-        """Shapes as in `hwgen.network.spec`; the neurons of a filter share its threshold.
+        """Shapes as in `hwgen.network.spec`; the neurons of a filter share threshold and bias.
 
-        thresholds: int32 [n_thresholds].
+        thresholds: int32 [n_thresholds]; biases: the same, or [0].
         """
         self._layer = layer
         self._connection = connection
-        self._thresholds = np.tile(thresholds, layer.n_post // layer.n_thresholds)
+        n_sharing = layer.n_post // layer.n_thresholds
+        self._thresholds = np.tile(thresholds, n_sharing)
+        self._biases = np.tile(biases, n_sharing) if len(biases) else np.zeros(1, np.int32)
 
     def run(self, inputs: NDArray[np.uint8]) -> SpikesTrace:
         """Spikes uint8 [n, n_steps, n_pre] -> what this layer does in these steps.
 
-        Points 1 to 5 of the contract's section 4, in this order in each step. Potentials are int32
+        The points of the contract's section 4, in this order in each step. Potentials are int32
         [n, n_post] at the end of the last step.
         """
         n, n_steps, _ = inputs.shape
@@ -41,20 +47,36 @@ class LeakyNeurons:
         spikes = np.zeros((n, n_steps, layer.n_post), np.uint8)
         for step in range(n_steps):
             events = inputs[:, step].astype(np.int8)
-            potential = potential + self._connection.current(events)
-            fires = potential > thresholds
-            if not isinstance(neuron, Lif):
-                fires &= ~fired
-                fired |= fires
-            elif neuron.reset == "zero":
-                potential[fires] = 0
+            if isinstance(neuron, Lif):
+                potential += (
+                    self._connection.current(events) << neuron.fraction_bits
+                ) + self._biases
+                potential, fires = self._fire(potential, neuron)
             else:
-                potential -= np.where(fires, thresholds, 0).astype(np.int32)
-            if isinstance(neuron, Lif) and neuron.leak_shift:
-                potential -= potential >> neuron.leak_shift  # of negative numbers, too, the floor
+                potential = potential + self._connection.current(events)
+                fires = (potential > thresholds) & ~fired
+                fired |= fires
             spikes[:, step] = fires
         n_events = inputs.sum(axis=1, dtype=np.int64)
         return SpikesTrace(spikes, potential, n_events @ self._connection.fan_out)
+
+    def _fire(
+        self, potential: NDArray[np.int32], neuron: Lif
+    ) -> tuple[NDArray[np.int32], NDArray[np.bool_]]:
+        """Who fires, and what reset and leak leave of potentials [n, n_post]."""
+        thresholds = self._thresholds
+        fires = potential >= thresholds if neuron.fires == "at" else potential > thresholds
+        full = potential
+        if neuron.reset == "zero":
+            left = np.where(fires, 0, potential)
+        else:
+            left = potential - np.where(fires, thresholds, 0)
+        # Of a reset to zero nothing is left that could leak, in either order.
+        leaks = full if neuron.order == "leak, reset" and neuron.reset == "subtract" else left
+        if neuron.leak_shift:
+            # 31 bits times 15; of negative numbers, too, the floor.
+            left = left - (leaks.astype(np.int64) * neuron.leak_times >> neuron.leak_shift)
+        return left.astype(np.int32), fires
 
 
 def spike_count(spikes: NDArray[np.uint8], potential: NDArray[np.int32]) -> NDArray[np.int64]:

@@ -216,16 +216,19 @@ class Dense(wiring.Component):
             with m.Case(Kind.SPIKE):
                 m.d.sync += [a.op.eq(Op.ADD), touched.eq(1)]
             with m.Case(Kind.END_OF_STEP):
-                drive = self.i.payload.drive if self._layer.neuron.two_phase else Const(0)
+                neuron = self._layer.neuron
+                drive = self.i.payload.drive if neuron.two_phase else Const(0)
+                # A bias moves potentials, and an equal threshold is reached, before any event.
+                sweeps = Const(1) if neuron.moves_from_rest else drive
                 m.d.sync += [
-                    a.op.eq(Mux(touched | drive, Op.COMPARE, Op.PASS)),
-                    a.last.eq(~(touched | drive)),
+                    a.op.eq(Mux(touched | sweeps, Op.COMPARE, Op.PASS)),
+                    a.last.eq(~(touched | sweeps)),
                     # In the steps of its input a two-phase layer is silent.
-                    a.closing.eq(drive | (not self._layer.neuron.two_phase)),
+                    a.closing.eq(drive | (not neuron.two_phase)),
                 ]
                 # With the step PSP and no leak, a step without events changes no potential, so
                 # nobody can fire in it.
-                if not self._layer.neuron.moves_by_itself:
+                if not neuron.moves_by_itself:
                     m.d.sync += touched.eq(0)
             with m.Default():
                 m.d.sync += [a.op.eq(Op.CLEAR), touched.eq(0)]

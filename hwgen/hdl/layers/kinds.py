@@ -2,6 +2,9 @@
 
 from collections.abc import Callable
 
+import numpy as np
+from numpy.typing import NDArray
+
 from hwgen.hdl.layers.conv import Conv
 from hwgen.hdl.layers.dense import Dense
 from hwgen.hdl.layers.pool import Pool
@@ -11,6 +14,7 @@ from hwgen.network.design import Design
 from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.layers.pool2d import PoolSpec
+from hwgen.network.params import Params
 from hwgen.protocol.memory import n_blocks, words
 
 Layer = Dense | Conv | Pool
@@ -28,10 +32,16 @@ def make(design: Design, index: int) -> Layer:
 def _dense(design: Design, index: int) -> Dense:
     params = design.params
     layer, lanes = params.spec.dense(index), design.lanes[index]
-    tensors = params.weights[index], params.thresholds[index], params.drives[index]
+    tensors = params.weights[index], params.thresholds[index], _moves(params, index)
     is_output = index == len(params.spec.layers) - 1
     store = _store(design, index)
     return Dense(layer, *tensors, lanes=lanes, is_output=is_output, store=store)
+
+
+def _moves(params: Params, index: int) -> NDArray[np.int32]:
+    """What is added to each potential in a step: drives, or biases; no neuron has both."""
+    drives, biases = params.drives[index], params.biases[index]
+    return biases if len(biases) else drives
 
 
 def _store(design: Design, index: int) -> Shadows | None:
@@ -50,7 +60,7 @@ def _store(design: Design, index: int) -> Shadows | None:
 def _conv(design: Design, index: int) -> Conv:
     params, layer = design.params, design.params.spec.layers[index]
     assert isinstance(layer, ConvSpec)
-    tensors = params.weights[index], params.thresholds[index], params.drives[index]
+    tensors = params.weights[index], params.thresholds[index], _moves(params, index)
     return Conv(layer, *tensors, lanes=design.lanes[index])
 
 

@@ -117,6 +117,8 @@ class Walk(wiring.Component):
         # is left out: with few events most steps of a large map are a slot each.
         touched = Signal()
         drive = token.drive if layer.neuron.two_phase else Const(0)
+        # A bias moves potentials, and an equal threshold is reached, before any event has come.
+        sweeps = Const(1) if layer.neuron.moves_from_rest else drive
         _, _, channel = place(token, layer.pre)
         with m.Switch(token.kind):
             with m.Case(Kind.SPIKE):
@@ -135,7 +137,7 @@ class Walk(wiring.Component):
                     m.d.sync += touched.eq(1)
             with m.Case(Kind.END_OF_STEP):
                 m.d.comb += span_valid.eq(valid)
-                with m.If(touched | drive):
+                with m.If(touched | sweeps):
                     m.d.comb += [span.op.eq(Op.COMPARE), *self._everything(span)]
                 with m.Else():
                     m.d.comb += span.op.eq(Op.PASS)

@@ -51,8 +51,8 @@ class Neurons(wiring.Component):
         lanes: int,
         is_output: bool = False,
     ) -> None:
-        """thresholds, and, of a two-phase layer, drives: one a neuron, or, of a convolution, one a
-        filter.
+        """thresholds, and drives, of a two-phase layer, or biases: one a neuron, or, of a
+        convolution, one a filter.
 
         An output layer must have slopes, or a reset.
         """
@@ -61,7 +61,7 @@ class Neurons(wiring.Component):
         self._is_output = is_output
         self._n_blocks = n_blocks(layer.post.channels, lanes)
         self._state: State | LeakyState = (
-            LeakyState(layer, thresholds, lanes=lanes, is_output=is_output)
+            LeakyState(layer, thresholds, drives, lanes=lanes, is_output=is_output)
             if layer.neuron.fires_again
             else State(layer, thresholds, drives, lanes=lanes, is_output=is_output)
         )

@@ -11,6 +11,8 @@ MAX_NEURONS = 2**16  # of a layer
 
 Psp = Literal["step", "ramp", "triangle"]
 Reset = Literal["never", "zero", "subtract"]
+Order = Literal["reset, leak", "leak, reset"]
+Fires = Literal["above", "at"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class SingleSpike:
 
     two_phase: ClassVar[Literal[False]] = False
     fires_again: ClassVar[Literal[False]] = False
+    moves_from_rest: ClassVar[Literal[False]] = False
 
     @property
     def has_slope(self) -> bool:
@@ -71,6 +74,7 @@ class TwoPhase:
     has_slope: ClassVar[Literal[True]] = True
     has_knee: ClassVar[Literal[False]] = False
     moves_by_itself: ClassVar[Literal[True]] = True
+    moves_from_rest: ClassVar[Literal[False]] = False  # but by its drive, in its own steps
 
     def __str__(self) -> str:
         """As a part of a line about a layer."""
@@ -85,12 +89,20 @@ class TwoPhase:
 class Lif:
     """Leaky integrate and fire: fires in each step in which it exceeds its threshold.
 
-    Then its potential is set to zero, or the threshold is subtracted (`reset`). At the end of each
-    step a potential v leaks: ``v -= v >> leak_shift`` (0: not at all).
+    A spike of weight w adds ``w << fraction_bits``. In each step a bias is added, if there is one;
+    then the neuron fires if its potential is "above" its threshold, or "at" or above it. Then its
+    potential is set to zero, or the threshold is subtracted (`reset`), and a potential v leaks:
+    ``v -= v * leak_times >> leak_shift`` (leak_shift 0: not at all). `order` "leak, reset": what
+    leaks is of the potential before the reset, as in snnTorch; by default, of what is left.
     """
 
     reset: Literal["zero", "subtract"]
     leak_shift: int = 0
+    leak_times: int = 1
+    fraction_bits: int = 0
+    has_bias: bool = False
+    order: Order = "reset, leak"
+    fires: Fires = "above"
 
     psp: ClassVar[Literal["step"]] = "step"
     two_phase: ClassVar[Literal[False]] = False
@@ -101,12 +113,26 @@ class Lif:
     @property
     def moves_by_itself(self) -> bool:
         """Whether potentials move, or may fire, in a step without events."""
-        return self.leak_shift > 0 or self.reset == "subtract"
+        return self.leak_shift > 0 or self.reset == "subtract" or self.moves_from_rest
+
+    @property
+    def moves_from_rest(self) -> bool:
+        """Whether they may do so before any event: by a bias, or as 0 is at a threshold of 0."""
+        return self.has_bias or self.fires == "at"
 
     def __str__(self) -> str:
         """As a part of a line about a layer."""
         how = "to zero" if self.reset == "zero" else "by subtraction"
-        return f", reset {how}" + (f", leak 1/{2**self.leak_shift}" if self.leak_shift else "")
+        parts = [f", reset {how}"]
+        if self.leak_shift:
+            parts.append(f", leak {self.leak_times}/{2**self.leak_shift}")
+        if self.order == "leak, reset":
+            parts.append(" before the reset")
+        if self.fires == "at":
+            parts.append(", fires at the threshold")
+        if self.fraction_bits:
+            parts.append(f", {self.fraction_bits} bits below a weight's unit")
+        return "".join(parts) + (", bias" if self.has_bias else "")
 
     def highest_psp(self, n_steps: int) -> int:
         """Of one spike; for all that may come see `Neurons.min_potential_bits`."""
@@ -133,6 +159,11 @@ class Neurons:
     phased: bool = False
     reset: Reset = "never"
     leak_shift: Annotated[int, Range(0, 15)] = 0
+    leak_times: Annotated[int, Range(1, 2**15)] = 1
+    fraction_bits: Annotated[int, Range(0, 12)] = 0
+    bias_bits: Annotated[int, Range(0, 31)] = 0  # signed width of biases; 0: there is none
+    order: Order = "reset, leak"
+    fires: Fires = "above"
     has_weights: ClassVar[Literal[True]] = True
 
     @property
@@ -140,7 +171,15 @@ class Neurons:
         """What the neurons do. Of fields that contradict one another (`problems`), the last of
         reset, phased and psp that says something counts."""
         if self.reset != "never":
-            return Lif(self.reset, self.leak_shift)
+            return Lif(
+                self.reset,
+                self.leak_shift,
+                self.leak_times,
+                self.fraction_bits,
+                self.bias_bits > 0,
+                self.order,
+                self.fires,
+            )
         return TwoPhase() if self.phased else SingleSpike(self.psp, self.tau_steps)
 
     @property
@@ -174,6 +213,16 @@ class Neurons:
         return self.n_thresholds if self.neuron.two_phase else 0
 
     @property
+    def n_biases(self) -> int:
+        """One a threshold in a layer that has `bias_bits`, else 0."""
+        return self.n_thresholds if self.bias_bits else 0
+
+    @property
+    def max_bias(self) -> int:
+        """Largest magnitude of a bias."""
+        return 2 ** (self.bias_bits - 1) - 1 if self.bias_bits else 0
+
+    @property
     def max_threshold(self) -> int:
         """Largest threshold that the width of the potential holds."""
         return int(2 ** (self.potential_bits - 1) - 1)
@@ -189,8 +238,10 @@ class Neurons:
         """
         if multi_spike:
             most = 0
+            gain = (self.max_slope << self.fraction_bits) + self.max_bias
             for _ in range(n_steps):
-                most += self.max_slope - (most >> self.leak_shift if self.leak_shift else 0)
+                leak = most * self.leak_times >> self.leak_shift if self.leak_shift else 0
+                most += gain - leak
             return signed_bits(most)
         return signed_bits(self.max_slope * self.neuron.highest_psp(n_steps))
 
@@ -203,6 +254,13 @@ class Neurons:
             )
         if self.phased and self.psp != "ramp":
             yield f".psp is {self.psp!r} in a two-phase layer, expected 'ramp'"
+        if self.leak_times > 2**self.leak_shift:
+            yield (
+                f".leak_times is {self.leak_times} with leak_shift {self.leak_shift}, expected at "
+                f"most {2**self.leak_shift}: no more leaks than there is"
+            )
+        if self.bias_bits == 1:
+            yield ".bias_bits is 1, expected 0 (no bias) or 2..31"
         yield from self.own_problems()
         needed = self.min_potential_bits(n_steps, multi_spike=multi_spike)
         if self.potential_bits < needed:

@@ -26,6 +26,7 @@ class PoolSpec(FeatureMap):
     weight_shape: ClassVar[tuple[int, ...]] = (0,)
     n_thresholds: ClassVar[int] = 0
     n_drives: ClassVar[int] = 0
+    n_biases: ClassVar[int] = 0
     n_synapses: ClassVar[int] = 0
 
     @property
