@@ -61,8 +61,8 @@ def _calibrated() -> Model:
 
 
 def features(design: Design, inputs: NDArray[np.uint8]) -> tuple[float, float, float]:
-    """Cycles of the slowest layer; of pictures, where layers wait for one another, what it would do
-    more without early exit, and the cycles of all others. The means over samples.
+    """Cycles of the slowest layer; of feature maps, where layers wait for another, what it would
+    do more without early exit, and the cycles of all others. The means over samples.
 
     inputs: uint8, as golden takes them. Three numbers, in cycles, for the regression.
     """

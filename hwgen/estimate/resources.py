@@ -195,7 +195,7 @@ def _period_features(
     spec: NetworkSpec, lanes: Sequence[int], family: Family, spram: Sequence[int]
 ) -> list[float]:
     """Constant; levels of multiplexers behind the weights; the longest carry; bits of a state word
-    that fan out; that weights are learnt; pictures."""
+    that fan out; that weights are learnt; feature maps."""
     weighted = _weighted(spec, lanes)
     rows = (0 if i in spram else _rows(layer, n, family) for i, layer, n in weighted)
     # A multiplexer of n + 1 rows is a tree: its depth is a logarithm, and the path is as long as
@@ -204,8 +204,8 @@ def _period_features(
     carry = max(layer.potential_bits for _, layer, _ in weighted)
     # A control signal that fans out to more bits is buffered in more levels.
     widest = max(log2(n * layer.potential_bits) for _, layer, n in weighted)
-    pictures = any(not layer.takes_vector for _, layer, _ in weighted)
-    return [1, levels, carry, widest, float(bool(spec.learning)), float(pictures)]
+    feature_maps = any(not layer.takes_vector for _, layer, _ in weighted)
+    return [1, levels, carry, widest, float(bool(spec.learning)), float(feature_maps)]
 
 
 def _rows(layer: WeightedSpec, lanes: int, family: Family) -> int:

@@ -131,8 +131,8 @@ class OnlineNetwork:
             errors = stdp.normalise(errors, learning.error_bits)
             pre, post = times[index], times[index + 1]
             reference = stdp.reference_times(post, layer, n_steps)
-            # Inputs that never came change nothing (point 4). In a picture these are most of all
-            # inputs.
+            # Inputs that never came change nothing (point 4). In a feature map these are most of
+            # all inputs.
             came = np.flatnonzero(pre < n_steps)
             is_output = index == len(self._start.spec.layers) - 1
             shift = learning.output_shift if is_output else learning.hidden_shift

@@ -49,8 +49,8 @@ def token_layout(
 ) -> data.StructLayout:
     """A token (`hwgen.protocol.tokens.Kind`) of a layer, from bit 0: kind, then the neuron.
 
-    The neuron is `index`, or, of a picture, `channel`, `column`, `row`. Then its `potential`, if a
-    width is given, or a bit called `mark`.
+    The neuron is `index`, or, of a feature map, `channel`, `column`, `row`. Then its `potential`,
+    if a width is given, or a bit called `mark`.
     """
     fields: dict[str, object] = {"kind": 2}
     if is_feature_map(shape):

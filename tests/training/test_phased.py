@@ -131,7 +131,7 @@ def test_settling_takes_plain_means_over_all_batches():
     first = net.hidden[0]
     assert first.momentum == network("7").hidden[0].momentum
     with torch.no_grad():
-        activations = [(N_STEPS - net.pictures(batch)).float() for batch in batches]
+        activations = [(N_STEPS - net.feature_maps(batch)).float() for batch in batches]
         seen = [plain_moments(first.potentials(g[None])[0]) for g in activations]
     for index, kept in enumerate((first.mean, first.variance)):
         torch.testing.assert_close(kept, torch.stack([moments[index] for moments in seen]).mean(0))

@@ -15,7 +15,7 @@ _Number = TypeVar("_Number", bound=np.generic)
 
 
 class Conv:
-    """Convolution: each neuron sees a patch of the picture, with the weights of its filter.
+    """Convolution: each neuron sees a patch of the feature map, with the weights of its filter.
 
     Every patch is laid out as a row (rows, then columns, then channels, as the weights are), so
     that a step is one product of matrices.
@@ -28,8 +28,8 @@ class Conv:
         """
         self._layer = layer
         self._weights = for_blas(weights.reshape(layer.n_fan_in, layer.filters))
-        # Each input laid out like a picture of its own number: how often it stands in the patches
-        # is how many positions it reaches, padding and stride included.
+        # Each input laid out like a feature map of its own number: how often it stands in the
+        # patches is how many positions it reaches, padding and stride included.
         seen = np.arange(1, layer.n_pre + 1).reshape(1, -1)  # 0 is the padding
         n_patches = np.bincount(self._patches(seen).ravel(), minlength=layer.n_pre + 1)[1:]
         self.fan_out = n_patches.astype(np.int64) * layer.filters  # synapses of each input
@@ -54,7 +54,7 @@ class Conv:
         """[n, n_pre] -> [n * height * width, n_fan_in], of all output positions, row by row."""
         size, stride, padding = self._layer.size, self._layer.stride, self._layer.padding
         edge = (padding, padding)
-        picture = np.pad(values.reshape(-1, *self._layer.pre), ((0, 0), edge, edge, (0, 0)))
-        windows = sliding_window_view(picture, (size, size), axis=(1, 2))
+        feature_map = np.pad(values.reshape(-1, *self._layer.pre), ((0, 0), edge, edge, (0, 0)))
+        windows = sliding_window_view(feature_map, (size, size), axis=(1, 2))
         chosen = windows[:, ::stride, ::stride]  # [n, height, width, channels, size, size]
         return chosen.transpose(0, 1, 2, 4, 5, 3).reshape(-1, self._layer.n_fan_in)

@@ -11,7 +11,7 @@ class Pool:
     """Pooling: a neuron fires when the first of its window does."""
 
     def __init__(self, layer: PoolSpec) -> None:
-        """layer: sizes of picture and window."""
+        """layer: sizes of feature map and window."""
         self._layer = layer
 
     def run(self, inputs: NDArray[np.uint8], n_steps: int) -> LayerTrace:
@@ -23,8 +23,8 @@ class Pool:
         """
         n, layer, size = len(inputs), self._layer, self._layer.size
         height, width, channels = layer.post
-        picture = inputs.reshape(n, *layer.pre)[:, : height * size, : width * size]
-        windows = picture.reshape(n, height, size, width, size, channels)
+        feature_map = inputs.reshape(n, *layer.pre)[:, : height * size, : width * size]
+        windows = feature_map.reshape(n, height, size, width, size, channels)
         times = windows.min(axis=(2, 4)).reshape(n, layer.n_post)
         nothing = np.zeros((n, 0), np.int32)
         return LayerTrace(times, nothing, nothing, np.zeros(n, np.int64))
@@ -34,7 +34,7 @@ class StepPool:
     """Pooling: a neuron fires in each step in which one of its window does."""
 
     def __init__(self, layer: PoolSpec) -> None:
-        """layer: sizes of picture and window."""
+        """layer: sizes of feature map and window."""
         self._layer = layer
 
     def run(self, inputs: NDArray[np.uint8]) -> SpikesTrace:
@@ -45,7 +45,7 @@ class StepPool:
         n, n_steps, _ = inputs.shape
         layer, size = self._layer, self._layer.size
         height, width, channels = layer.post
-        picture = inputs.reshape(n, n_steps, *layer.pre)[:, :, : height * size, : width * size]
-        windows = picture.reshape(n, n_steps, height, size, width, size, channels)
+        feature_map = inputs.reshape(n, n_steps, *layer.pre)[:, :, : height * size, : width * size]
+        windows = feature_map.reshape(n, n_steps, height, size, width, size, channels)
         spikes = windows.max(axis=(3, 5)).reshape(n, n_steps, layer.n_post)
         return SpikesTrace(spikes, np.zeros((n, 0), np.int32), np.zeros(n, np.int64))

@@ -1,4 +1,4 @@
-"""From linear indices to places in a picture, and back; tables instead of arithmetic."""
+"""From linear indices to places in a feature map, and back; tables instead of arithmetic."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
@@ -10,7 +10,7 @@ from hwgen.network.layers.shape import Shape
 
 
 class Unflatten(wiring.Component):
-    """Index to row, column and channel: a picture of one channel or two, as the input of a core is.
+    """Index to row, column and channel, of one channel or two, as the input of a core has.
 
     A table with a row for each pixel, and one register. Of two channels, the lowest bit of the
     index is the channel.

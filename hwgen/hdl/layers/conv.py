@@ -24,9 +24,9 @@ from hwgen.protocol.memory import memory_image
 class Conv(wiring.Component):
     """A convolutional layer of neurons, bit-exact to `hwgen.golden`.
 
-    Members: `i` takes tokens of the picture `layer.pre`, with the mark of the layer, if any; `o`
-    gives those of `layer.post`. For `ops` and the probe see `Neurons`; lane k of `probe_block` is
-    filter ``block * lanes + k`` of a position, with probe_block = position * n_blocks + block.
+    Members: `i` takes tokens of the feature map `layer.pre`, with the mark of the layer, if any;
+    `o` gives those of `layer.post`. For `ops` and the probe see `Neurons`; lane k of `probe_block`
+    is filter ``block * lanes + k`` of a position, with probe_block = position * n_blocks + block.
     """
 
     def __init__(

@@ -29,14 +29,14 @@ from hwgen.protocol.tokens import Kind
 class Pool(wiring.Component):
     """A pooling layer, bit-exact to `hwgen.golden`.
 
-    Members: `i` takes tokens of the picture `layer.pre`, `o` gives those of `layer.post`. It writes
-    all tags before the first sample, and some behind each sample, one a cycle.
+    Members: `i` takes tokens of the feature map `layer.pre`, `o` gives those of `layer.post`. It
+    writes all tags before the first sample, and some behind each sample, one a cycle.
     """
 
     def __init__(self, layer: PoolSpec, *, each_step: bool = False) -> None:
         """each_step: a neuron may fire in each step of a sample.
 
-        layer: its windows do not overlap, and lie wholly in the picture.
+        layer: its windows do not overlap, and lie wholly in the feature map.
         """
         self._layer = layer
         self._end = Kind.END_OF_STEP if each_step else Kind.END_OF_SAMPLE

@@ -11,7 +11,7 @@ def read_constants(
 ):
     """One signed value of `bits` bits a lane: those of `block`, in the cycle after `enable`.
 
-    `values` are those of neurons 0, 1, ... (of a picture: filters), `lanes` of them a block. A
+    `values` are those of neurons 0, 1, ... (of a feature map: filters), `lanes` of them a block. A
     memory is made, as the module's submodule `name`, only if some lane needs several.
 
     lanes: of the layer; values beyond the last neuron are 0. Returns one value a lane, each `Const`

@@ -14,9 +14,9 @@ class Serializer(wiring.Component):
 
     Members: `load` takes the block in a cycle in which `empty` is high (else it is ignored).
     `mask` selects lanes; their tokens are POTENTIAL if `is_potential`, else SPIKE. `close` asks for
-    a token of kind `close_kind` after them. `base` is the index of lane 0, or, of a picture, its
-    channel; the `row` and `column` of the block exist only then. `potentials`, those of the lanes,
-    exist only if `potential_bits` is given.
+    a token of kind `close_kind` after them. `base` is the index of lane 0, or, of a feature map,
+    its channel; the `row` and `column` of the block exist only then. `potentials`, those of the
+    lanes, exist only if `potential_bits` is given.
 
     A block without spikes and without a closing token takes no cycle, so silent blocks cost the
     sweep nothing. `index`, or `channel`, is `base` plus the lane.

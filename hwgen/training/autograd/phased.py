@@ -176,7 +176,7 @@ class PhasedNetwork(Stack):
 
         Hidden layers are computed once, with activations in place of steps (`docs/phased.md`).
         """
-        activations = (self.n_steps - self.pictures(spike_times)).float()
+        activations = (self.n_steps - self.feature_maps(spike_times)).float()
         fired, n_hidden = torch.zeros((), device=activations.device), 0
         narrow = torch.autocast(
             activations.device.type, torch.bfloat16, enabled=self.training and self.recipe.bfloat16

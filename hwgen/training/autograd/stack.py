@@ -68,7 +68,7 @@ class Stack(nn.Module, ABC):
         """ "first_spike": these rules train no other."""
         return "first_spike"
 
-    def pictures(self, spike_times: Tensor) -> Tensor:
+    def feature_maps(self, spike_times: Tensor) -> Tensor:
         """[n, n_inputs] -> [n, channels, height, width], channels last in memory.
 
         Neurons of the contract are numbered channels last, so this copies nothing.

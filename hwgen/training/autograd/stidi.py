@@ -82,7 +82,7 @@ class DeepNetwork(Stack):
         """
         first = self.layers[0].spec
         every = self.n_steps / n_points
-        psp = Kernel.of(first.neuron, every).at(self.pictures(spike_times), n_points)
+        psp = Kernel.of(first.neuron, every).at(self.feature_maps(spike_times), n_points)
         fired, n_hidden = torch.zeros((), device=psp.device), 0
         for layer, after in zip(self._hidden, self.layers[1:], strict=True):
             potentials = layer.potentials(psp)

@@ -136,8 +136,8 @@ class _Pool(Function):
         inside = spikes[..., :height, :width].float()
         count = torch.nn.functional.avg_pool2d(inside, size, divisor_override=1)
 
-        def spread(picture: Tensor) -> Tensor:
-            return picture.repeat_interleave(size, -2).repeat_interleave(size, -1)
+        def spread(feature_map: Tensor) -> Tensor:
+            return feature_map.repeat_interleave(size, -2).repeat_interleave(size, -1)
 
         part = torch.where(spread(count) == 0, torch.ones_like(inside), inside)
         part = part / spread(count.clamp(min=1))

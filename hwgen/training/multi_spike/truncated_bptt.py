@@ -73,8 +73,8 @@ class TruncatedNetwork(nn.Module):
         """0/1 [n, n_steps, n_inputs] -> float32 [window, n, channels, height, width] each."""
         post, n = self.spec.input.post, len(inputs)
         for part in torch.split(inputs, self.window_steps, dim=1):
-            pictures = part.reshape(n, -1, post.height, post.width, post.channels)
-            yield pictures.permute(1, 0, 4, 2, 3).float()
+            feature_maps = part.reshape(n, -1, post.height, post.width, post.channels)
+            yield feature_maps.permute(1, 0, 4, 2, 3).float()
 
     def rest(self, n: int) -> list[list[Tensor]]:
         """Potentials at the start of n samples, by block and layer.
