@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from hwgen.boards.board import Board, Family
-from hwgen.estimate.memories import LINK_BLOCKS, in_spram, memory_blocks, spram_layers
+from hwgen.estimate.memories import LINK_BLOCKS, learning_sprams, memory_blocks, spram_layers
 from hwgen.network.design import Design
 from hwgen.network.layers.kinds import LayerSpec
 from hwgen.network.params import Params
@@ -90,7 +90,7 @@ def _balanced(params: Params, dense: int, conv: int, board: Board) -> tuple[int,
     # Lanes as wide as SPRAM leave no memory half empty.
     if len(learning) == 1 and board.capacity.spram:
         fitting = (n for n in (last, 8, 4, 2, 1) if n <= last)
-        last = next((n for n in fitting if in_spram(params, (*lanes, n), board)), last)
+        last = next((n for n in fitting if learning_sprams(params, (*lanes, n), board)), last)
     return (*lanes, last)
 
 

@@ -33,16 +33,17 @@ LINK_BLOCKS = 1  # of the serial line
 def spram_layers(params: Params, lanes: Sequence[int], board: Board) -> tuple[int, ...]:
     """Layers whose weights are to lie in SPRAM.
 
-    Of a network that learns, those that learn, see `in_spram`. Of any other, none if its weights
-    fit the block RAMs; else dense layers, the one with most blocks of weights first, until the
-    rest fits.
+    Of a network that learns, those that learn, where there is enough of it. Of any other, none if
+    its weights fit the block RAMs; else dense layers, the one with most blocks of weights first,
+    until the rest fits.
 
     lanes: one a layer. Returns numbers of layers, ascending; () where it does not help.
     """
     if not board.capacity.spram:
         return ()
     if params.spec.learning:
-        return tuple(params.spec.learning_layers) if in_spram(params, lanes, board) else ()
+        enough = learning_sprams(params, lanes, board) > 0
+        return tuple(params.spec.learning_layers) if enough else ()
     counted = _counted(Design(params, tuple(lanes)), board)
     over = sum(map(sum, counted)) + LINK_BLOCKS - board.capacity.bram
     left, chosen = board.capacity.spram, []
@@ -55,14 +56,6 @@ def spram_layers(params: Params, lanes: Sequence[int], board: Board) -> tuple[in
             chosen.append(index)
             left, over = left - taken, over - counted[index][0]
     return tuple(sorted(chosen)) if over <= 0 else ()
-
-
-def in_spram(params: Params, lanes: Sequence[int], board: Board) -> bool:
-    """Whether the weights that learn are to lie in SPRAM: where there is enough of it.
-
-    lanes: one a layer. True of a network that learns only.
-    """
-    return learning_sprams(params, lanes, board) > 0
 
 
 def learning_sprams(params: Params, lanes: Sequence[int], board: Board) -> int:

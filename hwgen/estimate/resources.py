@@ -72,7 +72,7 @@ def predict(design: Design, board: Board) -> Prediction:
     speed = speed_of(board)
     # A speed grade that nobody has routed: the slowest known of its family promises nothing too
     # much.
-    if speed not in period.factors:  # the slowest of its family that is known
+    if speed not in period.factors:
         same = [name for name in period.factors if name.startswith(board.family)]
         speed = max(same, key=lambda name: period.factors[name])
     # Of a network that learns shadows lie in SPRAM, not loaded weights; they are counted apart.

@@ -45,7 +45,8 @@ class Network(Protocol):
         """Of the contract, section 6."""
 
     def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Integer weights, thresholds and drives (empty: none) of `layers`."""
+        """Integer weights (axes as `SYNAPSES` says), thresholds and drives (empty: none) of
+        `layers`."""
 
     def state_dict(self) -> dict[str, Tensor]:
         """All tensors that decide what it does, by name."""

@@ -1,43 +1,23 @@
 """Between the network in training and the contract's integers. Nothing is lost either way."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from hwgen.errors import ParamsError
-from hwgen.network.layers.kinds import LayerSpec
 from hwgen.network.layers.neurons import SingleSpike
 from hwgen.network.params import Params
-from hwgen.network.spec import InputSpec, NetworkSpec, Readout
+from hwgen.network.spec import InputSpec, NetworkSpec
 from hwgen.training.layers.kinds import SYNAPSES
+from hwgen.training.learner import Network
 from hwgen.training.sstdp.network import SpikingNetwork
 
 
-class Exportable(Protocol):
-    """What all networks in training give: integers of the layers that have weights.
-
-    `exported`: of each, weights (axes as `SYNAPSES` says), thresholds and drives (empty: none).
-    """
-
-    n_steps: int
-
-    @property
-    def specs(self) -> tuple[LayerSpec, ...]:
-        """Of all layers, in order, pooling included."""
-
-    @property
-    def readout(self) -> Readout:
-        """Of the contract, section 6."""
-
-    def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Weights, thresholds and drives of each layer that has weights."""
-
-
 def to_params(
-    network: Exportable,
+    network: Network,
     input_spec: InputSpec,
     name: str,
     provenance: Mapping[str, Any] | None = None,
@@ -73,7 +53,7 @@ def to_params(
     return params
 
 
-def _tensors(network: Exportable) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def _tensors(network: Network) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
     """Weights, thresholds, drives of every layer, in the order of axes of the contract."""
     weighted = iter(network.exported())
     nothing = torch.zeros(0)

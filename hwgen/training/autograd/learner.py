@@ -1,13 +1,13 @@
 """The learner of rules that torch differentiates."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, TypeVar
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
 
 from hwgen.network.spec import NetworkSpec
-from hwgen.recipe import PhasedRecipe, Recipe, StidiRecipe
+from hwgen.recipe import Recipe
 from hwgen.training.autograd.phased import PhasedNetwork
 from hwgen.training.autograd.stidi import DeepNetwork
 from hwgen.training.learner import Decided, Learnt, SimpleLearner
@@ -17,8 +17,25 @@ from hwgen.training.readout import lowest_threshold
 class _AutogradLearner(SimpleLearner):
     """Any layers, by autograd."""
 
+    network_class: ClassVar[type[Any]]  # which takes the recipe of its own rule
+
     def __init__(self, network: DeepNetwork | PhasedNetwork) -> None:
         self._network = network
+
+    @classmethod
+    def new(
+        cls, recipe: Recipe, spec: NetworkSpec, few: Tensor, generator: torch.Generator
+    ) -> Self:
+        """Initialised at random; `few` says on which device.
+
+        spec: what the network computes. Raises ValueError if pooling follows anything but a
+        convolution.
+        """
+        network = cls.network_class(spec.input, spec.layers, spec.n_steps, recipe.training)
+        network.initialise(generator)
+        network.to(few.device)
+        network.to(memory_format=torch.channels_last)
+        return cls(network)
 
     @property
     def network(self) -> Any:
@@ -64,48 +81,18 @@ class _AutogradLearner(SimpleLearner):
 class StidiLearner(_AutogradLearner):
     """STiDi-BP and its variant by surrogate."""
 
-    @classmethod
-    def new(
-        cls, recipe: Recipe, spec: NetworkSpec, few: Tensor, generator: torch.Generator
-    ) -> "StidiLearner":
-        """Initialised at random; `few` says on which device.
-
-        spec: what the network computes. Raises ValueError if pooling follows anything but a
-        convolution.
-        """
-        assert isinstance(recipe.training, StidiRecipe)
-        network = DeepNetwork(spec.input, spec.layers, spec.n_steps, recipe.training)
-        return cls(_initialised(network, few, generator))
+    network_class = DeepNetwork
 
 
 class PhasedLearner(_AutogradLearner):
     """Two-phase networks."""
 
-    @classmethod
-    def new(
-        cls, recipe: Recipe, spec: NetworkSpec, few: Tensor, generator: torch.Generator
-    ) -> "PhasedLearner":
-        """Initialised at random; `few` says on which device.
+    network_class = PhasedNetwork
 
-        spec: what the network computes. Raises ValueError if pooling follows anything but a
-        convolution.
-        """
-        assert isinstance(recipe.training, PhasedRecipe)
-        network = PhasedNetwork(spec.input, spec.layers, spec.n_steps, recipe.training)
-        learner = cls(_initialised(network, few, generator))
-        learner.n_averaged_epochs = recipe.training.average_epochs
-        return learner
+    def __init__(self, network: DeepNetwork | PhasedNetwork) -> None:
+        super().__init__(network)
+        self.n_averaged_epochs = self.network.recipe.average_epochs
 
     def settle(self, batches: Iterable[Tensor]) -> None:
         """Running means anew, as plain means over these inputs."""
         self.network.settle(batches)
-
-
-_Net = TypeVar("_Net", DeepNetwork, PhasedNetwork)
-
-
-def _initialised(network: _Net, few: Tensor, generator: torch.Generator) -> _Net:
-    network.initialise(generator)
-    network.to(few.device)
-    network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return network
