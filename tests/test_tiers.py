@@ -18,7 +18,7 @@ RUNGS = {
     "verify": r"tests/verification/test_verify",
     "learning": r"tests/verification/test_\w+_learning",
     "place and route": r"tests/build/test_synthesis.*(real_build|netlist)",
-    "proof, streams": r"tests/formal/test_proofs.py::test_proof\[gate\]",
+    "proof, streams": r"tests/formal/test_proofs.py::test_proof\[readout\]",
     "proof, neurons": r"tests/formal/test_proofs.py::test_proof\[conv, ",
     "proof, multi-spike": r"tests/formal/test_proofs.py::test_proof\[spike count\]",
     "proof, progress": r"tests/formal/test_proofs.py::test_proof\[progress, ",
