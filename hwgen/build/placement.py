@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from hwgen.boards.board import Board
-from hwgen.build.utilisation import Resources, from_report
+from hwgen.build.utilisation import Resources, from_report, read_report
 from hwgen.errors import BoardError, ToolError
 from hwgen.progress import SILENT, Reporter
 
@@ -68,11 +68,7 @@ def place(
     for tried in range(seeds.count):
         seed = seeds.first + tried
         _route(router, seed, counted)
-        report = router.folder / f"{router.stem}.report.json"
-        try:
-            text = report.read_text(encoding="utf-8")
-        except FileNotFoundError:
-            raise ToolError(f"{report}: not written; nextpnr with --report is needed") from None
+        text = read_report(router.folder / f"{router.stem}.report.json")
         used, fmax_hz = from_report(text, router.board, counted)
         if best is None or fmax_hz > best.fmax_hz:
             best = Placed(seed=seed, used=used, fmax_hz=fmax_hz)

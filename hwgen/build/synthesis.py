@@ -16,7 +16,7 @@ from hwgen.boards import pll
 from hwgen.boards.board import BITSTREAM_SUFFIX, Board
 from hwgen.build import origin
 from hwgen.build.placement import Placed, Router, Seeds, place
-from hwgen.build.utilisation import Resources, Usage, from_cells
+from hwgen.build.utilisation import Resources, Usage, from_cells, read_report
 from hwgen.errors import BoardError, ToolError
 from hwgen.estimate import memories
 from hwgen.files import exclusive
@@ -143,7 +143,7 @@ def _implement(
     commands = _prepare(top, board, build_dir, core_hz)
     reporter.phase(PHASES[1])
     _run(commands[0], build_dir, f"{NAME}.rpt")
-    counted = from_cells(_read(build_dir / f"{NAME}.stat.json"), board)
+    counted = from_cells(read_report(build_dir / f"{NAME}.stat.json"), board)
     # Before place and route, which takes minutes, and fails with less to say.
     counted.check(subject)
     reporter.phase(PHASES[2])
@@ -240,10 +240,3 @@ def _run(command: Sequence[str], build_dir: Path, log: str | None) -> None:
     except ToolError as error:
         own = build_dir / log if log else console
         raise ToolError(f"{error}" + (f" and {own}" if own.is_file() and log else "")) from None
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        raise ToolError(f"{path}: not written; nextpnr with --report is needed") from None

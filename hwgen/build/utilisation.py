@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from hwgen.boards.board import Board
@@ -44,7 +45,7 @@ class Usage:
 
 @dataclass(frozen=True, kw_only=True)
 class Resources:
-    """Tables, flip-flops, block RAMs, SPRAM blocks (iCE40UP), multipliers."""
+    """Tables, flip-flops, block RAMs, SPRAM blocks (iCE40UP), DSPs."""
 
     lut: Usage
     ff: Usage
@@ -106,6 +107,14 @@ def from_cells(stat_json: str, board: Board) -> Resources:
         spram=Usage(spram, capacity.spram),
         dsp=Usage(dsp, capacity.dsp),
     )
+
+
+def read_report(path: Path) -> str:
+    """What yosys or nextpnr has written. Raises `ToolError` if it has not."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise ToolError(f"{path}: not written; nextpnr with --report is needed") from None
 
 
 def from_report(report_json: str, board: Board, counted: Resources) -> tuple[Resources, int]:

@@ -82,8 +82,7 @@ class OnlineNetwork:
                 changed = self._train_sample(ahead, trace, n_used, int(labels[done + n_used]))
                 n_used += 1
             decisions.append(trace.decisions[:n_used])
-            wanted = labels[done : done + n_used]
-            right.append((wanted == decisions[-1]) & ~trace.undecided[:n_used])
+            right.append(trace.right(labels[done : done + len(ahead)])[:n_used])
             done, n_updates = done + n_used, n_updates + changed
             # As many as the last run got through: where much is learnt, little is run in vain.
             self._run = max(1, n_used) if changed else min(_LONGEST_RUN, 2 * self._run)
