@@ -14,7 +14,6 @@ from jobs import inference
 from reporters import Heard, StopError, StopsAt
 from samples import random_params, random_spike_times
 from shipped import need_real_data
-from stand_ins import needs
 from typer.testing import CliRunner
 
 from hwgen.cli import app, main
@@ -28,22 +27,10 @@ from hwgen.model.folder import find
 from hwgen.network import params_file
 from hwgen.network.design import Design
 from hwgen.progress import SILENT
-from hwgen.toolchain import cxxrtl
 from hwgen.verification import job, verify, worker
 
-pytestmark = pytest.mark.synth
+pytestmark = [pytest.mark.synth, pytest.mark.usefixtures("own_cache")]
 LANES = (4, 3)
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    needs("yosys", "g++")
-    return tmp_path_factory.mktemp("cxxrtl")
-
-
-@pytest.fixture(autouse=True)
-def own_cache(cache, monkeypatch):
-    monkeypatch.setattr(cxxrtl, "_user_cache", lambda: cache)
 
 
 @pytest.fixture(scope="module")

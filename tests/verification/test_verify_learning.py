@@ -12,7 +12,6 @@ from commands import model_folder
 from cores import SHADOWS, EndsEarly, Flickers, build, taught, wrong_core
 from reporters import Heard
 from samples import learning_params, random_spike_times
-from stand_ins import needs
 from typer.testing import CliRunner
 
 from hwgen.cli import app, main
@@ -23,24 +22,12 @@ from hwgen.network import params_file
 from hwgen.network.design import Design
 from hwgen.network.learning import NO_LABEL, forward_weights, shadow_limits
 from hwgen.progress import SILENT
-from hwgen.toolchain import cxxrtl
 from hwgen.verification import compiled_core, job, learning_worker, verify
 from hwgen.verification.cxxrtl_session import Compiled, TrainingSamples
 from hwgen.verification.passes import Pass
 
-pytestmark = pytest.mark.synth
+pytestmark = [pytest.mark.synth, pytest.mark.usefixtures("own_cache")]
 LANES = (2, 4)
-
-
-@pytest.fixture(scope="module")
-def cache(tmp_path_factory):
-    needs("yosys", "g++")
-    return tmp_path_factory.mktemp("cxxrtl")
-
-
-@pytest.fixture(autouse=True)
-def own_cache(cache, monkeypatch):
-    monkeypatch.setattr(cxxrtl, "_user_cache", lambda: cache)
 
 
 @pytest.fixture(scope="module")
