@@ -184,7 +184,7 @@ MULTI_SPIKE = (
     proof(
         "dense, values, bias, one block",
         lambda: layers.dense(
-            "zero", n_post=2, weight_bits=1, input_bits=2, bias_bits=3, fires="at"
+            "zero", n_pre=1, n_post=2, weight_bits=1, input_bits=2, bias_bits=2, fires="at"
         ),
         "prove",
         2,
