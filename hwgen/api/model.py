@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.api.samples import Data, dataset_of
-from hwgen.data.dataset import Dataset, Split
 from hwgen.files import free_folder, stem
 from hwgen.model import folder as model_folder
 from hwgen.model.folder import ModelFolder
@@ -19,7 +17,9 @@ from hwgen.network.params import Params
 from hwgen.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
+    from hwgen.api.samples import Data
     from hwgen.build.synthesis import SynthResult
+    from hwgen.data.dataset import Dataset, Split
     from hwgen.estimate.check import Check
     from hwgen.evaluation.accuracy import Evaluation
     from hwgen.host.run import RunResult
@@ -104,14 +104,16 @@ class Model:
         return Design(self.params, tuple(lanes) if lanes else few)
 
     def dataset(
-        self, data: Data | None = None, *, split: Split = "test", data_dir: Path | None = None
-    ) -> Dataset:
+        self, data: "Data | None" = None, *, split: "Split" = "test", data_dir: Path | None = None
+    ) -> "Dataset":
         """Samples: see `hwgen.api.samples.dataset_of`. Raises `DataError`."""
+        from hwgen.api.samples import dataset_of
+
         return dataset_of(self.params, data, split=split, data_dir=data_dir)
 
     def evaluate(
         self,
-        data: Data | None = None,
+        data: "Data | None" = None,
         *,
         data_dir: Path | None = None,
         reporter: Reporter = SILENT,
@@ -129,7 +131,7 @@ class Model:
         given = self.dataset((images, np.zeros(len(images), np.int64)))
         return Golden(self.params).decide(encode_images(given.images, self.params.spec))
 
-    def verify(self, data: Data | None = None, **options: Unpack[Comparison]) -> "EqualityResult":
+    def verify(self, data: "Data | None" = None, **options: Unpack[Comparison]) -> "EqualityResult":
         """The compiled core against golden: every spike, potential and decision.
 
         data: as of `dataset`. A difference is in the result; its `check()` raises it.
@@ -156,7 +158,7 @@ class Model:
             reporter=options.get("reporter", SILENT),
         )
 
-    def cosim(self, data: Data | None = None, **options: Unpack[Comparison]) -> "EqualityResult":
+    def cosim(self, data: "Data | None" = None, **options: Unpack[Comparison]) -> "EqualityResult":
         """The core in a Verilog simulator against golden: with stalls, then at full speed.
 
         data: as of `dataset`; None: the model's vectors, if they are enough.
@@ -215,7 +217,7 @@ class Model:
 
     def run(
         self,
-        data: Data | None = None,
+        data: "Data | None" = None,
         *,
         port: str = "",
         board: str = "icebreaker",
@@ -236,14 +238,14 @@ class Model:
         """A folder that no other run has."""
         return free_folder(Path("build") / f"{stem(self.params.name)}-{what}")
 
-    def _inputs(self, chosen: Dataset, n: int | None) -> NDArray[np.uint8]:
+    def _inputs(self, chosen: "Dataset", n: int | None) -> NDArray[np.uint8]:
         from hwgen.data.for_network import check_input
         from hwgen.data.inputs import encoded
 
         check_input(self.params, chosen)
         return encoded(chosen, self.params.spec, slice(n))
 
-    def _vectors_or(self, data: Data | None, n: int, data_dir: Path | None) -> NDArray[np.uint8]:
+    def _vectors_or(self, data: "Data | None", n: int, data_dir: Path | None) -> NDArray[np.uint8]:
         """Inputs of the model's vectors if they are enough, and nothing else is said."""
         if data is None and self.folder and self.folder.vectors_path.is_file():
             vectors = self.folder.vectors(self.params)

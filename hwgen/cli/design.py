@@ -44,6 +44,12 @@ def _parse_lanes(text: str, params: Params) -> tuple[int, ...]:
                 f"--lanes is {text!r}: layer {index} has {layer.max_lanes} "
                 f"{layer.lane_word}, so its lanes must be 1..{layer.max_lanes}, not {number}"
             )
+        learns = index in params.spec.learning_layers
+        if learns and number & (number - 1) and number != layer.max_lanes:
+            raise HwgenError(
+                f"--lanes is {text!r}: layer {index} learns, so its lanes must be a power of two, "
+                f"or all {layer.max_lanes}, not {number}"
+            )
     return lanes
 
 
