@@ -24,7 +24,7 @@ YOUNGER = {
     "order": "reset, leak",
     "fires": "above",
 }
-Encoding = Literal["latency", "rate", "events"]
+Encoding = Literal["latency", "rate", "events", "direct"]
 Readout = Literal["first_spike", "spike_count", "potential"]
 
 
