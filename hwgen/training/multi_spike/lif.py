@@ -106,18 +106,21 @@ class _Window(Function):
         by_currents = torch.zeros_like(before[:1]) if same else torch.empty_like(before)
         by_threshold = torch.zeros_like(before[0])
         carried = by_end  # of the potential at the end of the step
+        slope = 2 * width
         for step in reversed(range(len(before))):
             if dynamics.leak_shift:
                 # The floor of the leak has no gradient; the mean slope of a potential that leaks is
                 # what it keeps.
                 carried = carried * dynamics.kept
             over = before[step] - threshold
-            by_spike = by_spikes[step] * (over.abs() < width) / (2 * width)
-            by_threshold -= by_spike
             if dynamics.reset == "zero":
                 # A neuron that was set to zero has forgotten: what came before the reset cannot
                 # have changed later potentials. The reset itself has no gradient (Guo et al. 2023).
                 carried = carried * (over < 0 if dynamics.fires == "at" else over <= 0)
+            # In place: this is most of what training computes beside convolutions.
+            near = torch.lt(over.abs_(), width, out=over)
+            by_spike = near.mul_(by_spikes[step]).div_(slope)
+            by_threshold -= by_spike
             if same:
                 carried = by_spike + carried
                 by_currents[0] += carried
