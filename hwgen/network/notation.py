@@ -40,6 +40,7 @@ def layers(
     n_steps: int,
     weight_bits: int,
     readout: Readout = "first_spike",
+    input_bits: int = 0,
     **neurons: Unpack[NeuronFields],
 ) -> tuple[LayerSpec, ...]:
     """Specs of the hidden layers and of the dense output layer, with the narrowest potentials.
@@ -50,7 +51,8 @@ def layers(
     with stride 2 and padding 1 (1 and 0 if left out), ``P2`` pooling of 2 x 2. Empty: none.
     Raises ValueError on anything else. Shapes that cannot be are refused by `Params.check`.
 
-    first: of the input. Thresholds and weights are no part of it.
+    first: of the input; input_bits: of its values, if it is "direct". Thresholds and weights are no
+    part of it.
     """
     common: dict[str, Any] = {"weight_bits": weight_bits, "potential_bits": 0, **neurons}
     phased = common.pop("phased", False)
@@ -62,6 +64,7 @@ def layers(
         common["phased"] = phased and index < len(words)
         if readout == "potential" and index == len(words):
             common |= {"reset": "never", "leak_shift": 0, **YOUNGER}
+        common["input_bits"] = 0 if index else input_bits
         match = _WORD.fullmatch(word)
         if not match:
             raise ValueError(f"{word!r} is no layer; expected words like '20C5', 'P2' or '1000'")

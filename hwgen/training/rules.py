@@ -52,6 +52,7 @@ def make(
             n_steps=network.n_steps,
             weight_bits=network.weight_bits,
             readout=network.readout,
+            input_bits=input_spec.n_planes if input_spec.encoding == "direct" else 0,
             **neuron_fields(recipe),
         )
         spec = NetworkSpec(

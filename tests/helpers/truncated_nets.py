@@ -28,6 +28,7 @@ def network_spec(
         4,
         reset=reset,
         readout=readout,
+        input_bits=given.n_planes if given.encoding == "direct" else 0,
         **fields,
     )
     if bias:

@@ -12,10 +12,12 @@ from torch.nn.functional import conv2d, cross_entropy, linear
 from truncated_nets import DIRECT, gradients, learnt, network, network_spec, spikes, values
 
 from hwgen.data import datasets
+from hwgen.data.inputs import encoded
 from hwgen.golden import Golden
 from hwgen.network import params_file
 from hwgen.recipe import DataRecipe, NetworkRecipe, Recipe, TruncatedRecipe
 from hwgen.training import loop
+from hwgen.training.accuracy import accuracy
 from hwgen.training.multi_spike import cost, lif, quantisation_error
 from hwgen.training.multi_spike.lif import Dynamics
 from hwgen.training.quantize import to_params
@@ -61,6 +63,24 @@ def test_training_computes_what_golden_computes(options, readout, reset):
     params = to_params(made, spec.input, "small")
     inputs = spikes(40, spec, density=0.25)
     trace = Golden(params).run(inputs.numpy())
+    rasters, potentials = as_golden_sees_it(made, inputs)
+    for found, wanted in zip(rasters, trace.spike_times, strict=True):
+        assert np.array_equal(found, wanted)
+    assert np.array_equal(potentials, trace.potentials[-1])
+    assert np.array_equal(made.decide(inputs)[0].numpy(), heard(trace))
+    assert all(0.01 < layer.mean() < 0.99 for layer in rasters[:-1])
+
+
+@pytest.mark.parametrize("hidden", ["6C3p1-P2-11", "12-9"])
+@pytest.mark.parametrize("x_max", [1, 13, 255])
+@pytest.mark.parametrize("options", [{}, OPTIONS["all"]], ids=["plain", "all"])
+def test_training_takes_values_as_golden_takes_their_bit_planes(options, x_max, hidden):
+    spec = network_spec(hidden, given=DIRECT | {"x_max": x_max}, **options)
+    made = network(spec, truncation_steps=4).eval()
+    params = to_params(made, spec.input, "small")
+    inputs = values(40, spec)
+    places = np.arange(x_max.bit_length())[None, :, None]
+    trace = Golden(params).run((inputs.numpy()[:, None] >> places & 1).astype(np.uint8))
     rasters, potentials = as_golden_sees_it(made, inputs)
     for found, wanted in zip(rasters, trace.spike_times, strict=True):
         assert np.array_equal(found, wanted)
@@ -258,6 +278,19 @@ def test_a_recipe_asks_for_them(sets):
     usual = (output.reset, output.leak_shift, output.leak_times, output.fraction_bits)
     assert usual == ("never", 0, 1, 0)
     assert (output.order, output.fires, output.bias_bits) == ("reset, leak", "above", 0)
+
+
+def test_images_are_values(sets):
+    learner = loop.train(small_recipe("direct", leak_shift=0, leak_times=1), *sets).learner
+    params = to_params(learner.network, learner.network.spec.input, "small")
+    assert params.spec.input.encoding == "direct"
+    # Digits have values 0..16.
+    assert [layer.input_bits for layer in params.spec.layers] == [5, 0]
+    test_set = datasets.load("digits", "test")
+    decided = Golden(params).run(encoded(test_set, params.spec)).decisions
+    right = float((decided == test_set.labels).mean())
+    assert right > 0.7
+    assert accuracy(learner, test_set, params.spec.input) == pytest.approx(right, abs=1e-9)
 
 
 def test_the_mean_of_the_last_epochs_is_tried(sets):
