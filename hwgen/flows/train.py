@@ -1,6 +1,5 @@
 """From a recipe to a model folder: train, quantize, evaluate by golden, write everything."""
 
-import json
 import platform
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -10,10 +9,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import hwgen
 from hwgen import recipe as recipe_file
+from hwgen import schema
 from hwgen.conformance.make_vectors import write_vectors
 from hwgen.data.dataset import Dataset, Split
 from hwgen.data.for_network import check_alike, data_of_recipe
-from hwgen.errors import DataError
+from hwgen.errors import DataError, RecipeError
 from hwgen.evaluation.accuracy import Evaluation, evaluate
 from hwgen.files import exclusive, write_atomic
 from hwgen.model.folder import ModelFolder
@@ -122,9 +122,19 @@ def _require_own(folder: ModelFolder, recipe: Recipe) -> None:
     """Raise `HwgenError` if another recipe's model, or hours of its training, would be lost."""
     from hwgen.training import checkpoint
 
-    own = json.loads(json.dumps(asdict(recipe)))  # as a file has it: lists for tuples
-    folder.require_own(lambda params: params.provenance.get("recipe") == own)
+    folder.require_own(lambda params: _made_by(params, recipe))
     checkpoint.load(folder.path / CHECKPOINT, recipe)
+
+
+def _made_by(params: Params, recipe: Recipe) -> bool:
+    """Whether the file says so. A field that it lacks is younger than it, and was as by default."""
+    try:
+        made = schema.parse(
+            Recipe, params.provenance.get("recipe"), where=params.name, error=RecipeError
+        )
+    except RecipeError:
+        return False
+    return made == recipe
 
 
 def _train(
