@@ -30,6 +30,9 @@ def info(model: options.Model, json: options.Json = False) -> None:
     rows.append(("input", _describe_input(params.spec.input)))
     for index in range(len(params.spec.layers)):
         rows.append((f"layer {index}", _describe(params, index)))
+    classes = params.origin.get("data", {}).get("classes")
+    if classes:
+        rows.append(("classes", ", ".join(classes)))
     accuracies = params.origin.get("accuracy", {})
     rows += [(f"accuracy, {name}", percent(value)) for name, value in accuracies.items()]
     facts(params.name, rows)
