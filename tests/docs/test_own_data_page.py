@@ -41,7 +41,8 @@ def test_the_page(tmp_path: Path) -> None:
     look = next(text for line, text in said.items() if line.startswith("hwgen data"))
     assert "3: bag (120), sneaker (120), trouser (120)" in look
     # Rows of 12 pictures of 42 pixels, 14 enlarged thrice, in frames of 2.
-    assert Image.open(tmp_path / "sheet.png").size == (12 * 46, 3 * 46)
+    with Image.open(tmp_path / "sheet.png") as sheet:
+        assert sheet.size == (12 * 46, 3 * 46)
     assert accuracy(said["hwgen evaluate models/mine"]) > 85
     other = said["hwgen evaluate models/mine --data ./new"]
     assert accuracy(other) > 85
