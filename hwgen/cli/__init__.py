@@ -15,6 +15,7 @@ from hwgen.cli import (
     info,
     learn,
     models,
+    nir,
     report,
     run,
     train,
@@ -53,6 +54,7 @@ for verb in (
     boards.boards,
 ):
     app.command()(verb)
+app.command("import")(nir.import_)
 app.add_typer(conformance.app, name="conformance")
 # Their names of before; nobody is told of them.
 app.command("check", hidden=True)(estimate.estimate)

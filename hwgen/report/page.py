@@ -1,7 +1,7 @@
 """One page, in one file, about a model and a board: what it is, what was measured, and how."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from hwgen.files import write_atomic
 from hwgen.golden import Golden
 from hwgen.model.folder import ModelFolder
 from hwgen.network.params import Params
+from hwgen.nir.verdict import rows as verdict_rows
 from hwgen.onchip.checkpoint import CurvePoint
 from hwgen.progress import SILENT, Reporter
 from hwgen.reading import regular
@@ -73,6 +74,7 @@ def write(
     page = _template().render(
         params=params,
         made=params.origin,
+        verdict=list(_verdict(params)),
         folder=folder.path.name,
         precision=card.precision(params),
         answered=answered,
@@ -89,6 +91,12 @@ def write(
         version=hwgen.__version__,
     )
     write_atomic(path, page)
+
+
+def _verdict(params: Params) -> Iterator[tuple[str, str]]:
+    """Of an imported network: rows of its verdict."""
+    if "nir" in params.origin:
+        yield from verdict_rows(params.origin["nir"]["verdict"])
 
 
 def _template() -> Any:

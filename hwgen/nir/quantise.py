@@ -1,0 +1,249 @@
+"""From layers with real numbers to integers: scales, widths, leaks, and what is lost.
+
+The unit of a neuron is free: potentials, weights, bias and threshold may all be multiplied by one
+scale. It is chosen so that weights are integers, exactly if they are multiples of something, else
+with the least error. `fraction_bits` are below that unit, for leaks, biases and thresholds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.errors import NirError
+from hwgen.network.change import Change
+from hwgen.network.layers.conv2d import ConvSpec
+from hwgen.network.layers.dense import DenseSpec
+from hwgen.network.layers.kinds import WeightedSpec
+from hwgen.network.layers.neurons import signed_bits
+from hwgen.nir import scales
+from hwgen.nir.chain import RealLayer
+from hwgen.nir.dialects import Rule
+
+Reals = NDArray[np.float64]
+
+MAX_SHIFT, MAX_FRACTION_BITS, MAX_POTENTIAL_BITS = 15, 12, 31  # of the contract
+_SAME_KEEP = 1e-9  # of 1 - keep: short numbers are whole before (`dialects.rounded`)
+_WHOLE = 1e-6  # how far from an integer a float32 number times a scale may be, to be one
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wanted:
+    """What the user asks of integers. weight_bits: None: as few as hold integers, else 8.
+
+    tolerance: of what a step's leak may differ, relative.
+    """
+
+    weight_bits: int | None = None
+    fraction_bits: int = MAX_FRACTION_BITS
+    tolerance: float = 0.01
+
+
+class Integers(NamedTuple):
+    """A layer in integers, of the shapes of the contract, and what it has lost."""
+
+    spec: WeightedSpec
+    weights: NDArray[np.int8]
+    thresholds: NDArray[np.int32]
+    biases: NDArray[np.int32]
+    changes: tuple[Change, ...]
+
+
+def layer(
+    real: RealLayer, rule: Rule, n_steps: int, wanted: Wanted, *, where: str, is_last: bool
+) -> Integers:
+    """One layer in integers. Raises `NirError` if the contract cannot hold it.
+
+    where: opens messages, and names of changes. is_last: outputs share one scale, as their
+    potentials are compared with one another.
+    """
+    chosen = scales.choose(real.weights, wanted.weight_bits, together=is_last)
+    spec = _spec(real, rule, chosen.weight_bits)
+    if real.thresholds is not None:
+        shift, times = leak(real.keep)
+        change = _leak_change(where, real.keep, shift, times)
+        _require(change, wanted.tolerance)
+        spec = replace(spec, leak_shift=shift, leak_times=times)
+    else:
+        change = None
+    exact = _Exact(real.biases * chosen.scales, _scaled(real.thresholds, chosen.scales))
+    spec, biases, thresholds = _fit(spec, exact, n_steps, wanted.fraction_bits, where)
+    made = Integers(spec, chosen.weights, thresholds, biases, ())
+    changes = [*([change] if change else []), *_changes(where, real, made, chosen.scales, exact)]
+    return made._replace(changes=tuple(changes))
+
+
+def leak(keep: float) -> tuple[int, int]:
+    """The smallest shift, and times, with 1 - times / 2**shift as near to `keep` as there is.
+
+    keep: 0..1. 0, 1 is no leak.
+    """
+    part = 1 - keep
+    if part <= 0:
+        return 0, 1
+    found: list[tuple[float, int, int]] = []
+    for shift in range(1, MAX_SHIFT + 1):
+        times = max(1, min(2**shift, round(part * 2**shift)))
+        error = abs(times / 2**shift - part)
+        if error <= _SAME_KEEP * part:
+            return shift, times
+        found.append((error, shift, times))
+    _, shift, times = min(found)
+    return shift, times
+
+
+def _leak_change(where: str, keep: float, shift: int, times: int) -> Change:
+    actual = 1 - times / 2**shift if shift else 1.0
+    part = 1 - keep
+    return Change(
+        name=f"{where}, part kept after a step",
+        requested=keep,
+        actual=actual,
+        error=abs(actual - keep) / part if part else 0.0,
+        note="error of what leaks, relative",
+    )
+
+
+def _require(change: Change, tolerance: float) -> None:
+    if change.error > tolerance:
+        raise NirError(
+            f"{change}, above --tolerance {tolerance:g}: leaks are whole 2^-{MAX_SHIFT}; raise the "
+            "tolerance, and look at the spikes that differ"
+        )
+
+
+def _spec(real: RealLayer, rule: Rule, weight_bits: int) -> WeightedSpec:
+    common: dict[str, Any] = {"weight_bits": weight_bits, "potential_bits": 0}
+    if real.thresholds is not None:
+        common["reset"] = rule.reset
+        common["fires"] = rule.dialect.fires
+        if rule.reset == "subtract":  # else the order changes nothing
+            common["order"] = rule.dialect.order
+    if real.sliding is None:
+        return DenseSpec(n_pre=real.pre.n, n_post=real.post.n, **common)
+    size, stride, padding = real.sliding
+    return ConvSpec(
+        **real.pre._asdict(),
+        filters=real.post.channels,
+        size=size,
+        stride=stride,
+        padding=padding,
+        **common,
+    )
+
+
+@dataclass(frozen=True)
+class _Exact:
+    """Numbers of neurons in the unit of their integer weights. thresholds: None: never fires."""
+
+    biases: Reals
+    thresholds: Reals | None
+
+
+def _scaled(values: Reals | None, by: Reals) -> Reals | None:
+    return None if values is None else values * by
+
+
+def _fit(
+    spec: WeightedSpec, exact: _Exact, n_steps: int, most: int, where: str
+) -> tuple[WeightedSpec, NDArray[np.int32], NDArray[np.int32]]:
+    """With as many fraction bits as potentials have room for, or as change anything."""
+    needed = 0
+    for bits in range(min(most, _useful(spec, exact)), -1, -1):
+        made, biases, thresholds = _with_fraction(spec, exact, n_steps, bits)
+        needed = made.potential_bits
+        if needed <= MAX_POTENTIAL_BITS:
+            return made, biases.astype(np.int32), thresholds.astype(np.int32)
+    raise NirError(
+        f"{where}: potentials need {needed} bits, expected at most {MAX_POTENTIAL_BITS}; give "
+        "fewer --weight-bits, or fewer --steps"
+    )
+
+
+def _useful(spec: WeightedSpec, exact: _Exact) -> int:
+    """Fraction bits behind which nothing changes."""
+    if spec.leak_shift and spec.leak_times < 2**spec.leak_shift:
+        return MAX_FRACTION_BITS
+    values = [exact.biases]
+    if spec.reset == "subtract" and exact.thresholds is not None:
+        values.append(exact.thresholds)
+    for bits in range(MAX_FRACTION_BITS):
+        if all(_is_whole(x * 2**bits).all() for x in values):
+            return bits
+    return MAX_FRACTION_BITS
+
+
+def _is_whole(values: Reals) -> NDArray[np.bool_]:
+    near: NDArray[np.bool_] = np.abs(values - np.round(values)) <= _WHOLE * np.maximum(
+        1, np.abs(values)
+    )
+    return near
+
+
+def _with_fraction(
+    spec: WeightedSpec, exact: _Exact, n_steps: int, bits: int
+) -> tuple[WeightedSpec, NDArray[np.int64], NDArray[np.int64]]:
+    biases = np.round(exact.biases * 2**bits).astype(np.int64)
+    largest = int(np.abs(biases).max())
+    bias_bits = max(2, signed_bits(largest)) if largest else 0
+    made = replace(spec, fraction_bits=bits, bias_bits=bias_bits)
+    needed = made.min_potential_bits(n_steps, multi_spike=True)
+    made = replace(made, potential_bits=needed)
+    if exact.thresholds is None:
+        return made, biases[: made.n_biases], np.full(len(biases), made.max_threshold)
+    thresholds = _whole_thresholds(exact.thresholds * 2**bits, spec)
+    # What no potential reaches never fires, wherever it is: it need not be the number that it was.
+    thresholds = np.minimum(thresholds, 2 ** (MAX_POTENTIAL_BITS - 1) - 1)
+    wide = max(made.potential_bits, signed_bits(int(thresholds.max())))
+    return replace(made, potential_bits=wide), biases[: made.n_biases], thresholds
+
+
+def _whole_thresholds(values: Reals, spec: WeightedSpec) -> NDArray[np.int64]:
+    """Thresholds that fire as the real ones do. What is subtracted is as near as can be."""
+    nearest = np.round(values)
+    if spec.reset == "subtract":
+        chosen = nearest
+    else:
+        chosen = np.ceil(values) if spec.fires == "at" else np.floor(values)
+    return np.where(_is_whole(values), nearest, chosen).astype(np.int64)
+
+
+def _changes(where: str, real: RealLayer, made: Integers, by: Reals, exact: _Exact) -> list[Change]:
+    """The worst of each kind."""
+    weights = made.weights / by
+    spread = float(np.sqrt(np.mean(real.weights**2))) or 1.0
+    error = float(np.sqrt(np.mean((weights - real.weights) ** 2)))
+    found = [
+        Change(
+            name=f"{where}, {made.spec.weight_bits}-bit weights, root mean square",
+            requested=spread,
+            actual=float(np.sqrt(np.mean(weights**2))),
+            error=error / spread,
+            note="relative",
+        )
+    ]
+    unit = 2.0**-made.spec.fraction_bits / by
+    if made.biases.size:
+        found.append(_worst(f"{where}, bias", real.biases, made.biases * unit))
+    if real.thresholds is not None:
+        found.append(_worst(f"{where}, threshold", real.thresholds, made.thresholds * unit))
+    return found
+
+
+def _worst(name: str, real: Reals, actual: Reals) -> Change:
+    at = int(np.abs(actual - real).argmax())
+    scale = float(np.abs(real).max()) or 1.0
+    return Change(
+        name=f"{name} {at}, the worst of {len(real)}",
+        requested=float(real[at]),
+        actual=float(actual[at]),
+        error=float(abs(actual[at] - real[at])) / scale,
+        note="relative to the largest",
+    )
+
+
+def all_changes(made: Sequence[Integers]) -> list[Change]:
+    """Of all layers, in order."""
+    return [change for one in made for change in one.changes]
