@@ -92,23 +92,27 @@ class Neurons:
                 first = ((k * size + m) * channels + channel) * filters
                 yield (y * self.columns + x) * filters, self.weights[first : first + filters]
 
-    def sums(self, inputs, step):
-        """Of each neuron, the sum of the weights from inputs that fire in this step."""
+    def sums(self, values):
+        """Of each neuron, the sum of its weights times what inputs bring: 1 of a spike, else 0."""
         sums = [0] * self.n
-        for i, time in enumerate(inputs):
-            if time == step:
+        for i, value in enumerate(values):
+            if value:
                 for first, weights in self.synapses(i):
                     past = first + len(weights)
-                    sums[first:past] = map(add, sums[first:past], weights)
+                    products = (value * weight for weight in weights)
+                    sums[first:past] = map(add, sums[first:past], products)
         return sums
 
     def run(self, inputs):
-        """A sample: spike times [n_pre] in; sets spike times and potentials, [n] both."""
+        """Spike times [n_pre] of a sample in, or values; sets spike times and potentials, [n]."""
         self.inputs, self.potentials, self.decision = inputs, [0] * self.n, None
         self.times = [self.n_steps] * self.n
         slopes, sums, tau = [0] * self.n, [], self.spec.get("tau_steps", 0)
-        for step in range(self.n_steps):
-            sums.append(self.sums(inputs, step))
+        takes_values = "input_bits" in self.spec
+        if takes_values:
+            self.potentials = self.sums(inputs)
+        for step in range(0 if takes_values else self.n_steps):
+            sums.append(self.sums([time == step for time in inputs]))
             added = sums[step]
             if self.psp == "triangle":
                 for ago, factor in ((tau, -2), (2 * tau, 1)):
@@ -169,7 +173,7 @@ class Network:
             raise SystemExit(f"{path}: digest is {self.digest}, not {header['digest']}")
 
     def run(self, inputs):
-        """Spike times [n_inputs] to a line of results: what section 8 lists."""
+        """Spike times, or values, [n_inputs] to a line of results: what section 8 lists."""
         times, answer = inputs, {}
         for index, layer in enumerate(self.layers):
             layer.run(times)
@@ -182,16 +186,40 @@ class Network:
         return {"decision": decision, "decision_step": step, **answer}
 
 
+def bits(data, n):
+    """The first n of a list of bytes, the lowest first."""
+    return [data[i // 8] >> i % 8 & 1 for i in range(n)]
+
+
+def raster(data, spec):
+    """Rows of bits [n_inputs] of a packed tensor: a step each, or a bit plane (section 8)."""
+    sides = [spec[side] - 2 * spec["crop"] for side in ("height", "width")]
+    n_inputs = sides[0] * sides[1] * spec.get("channels", 1)
+    n_bytes = -(-n_inputs // 8)
+    return [bits(data[i : i + n_bytes], n_inputs) for i in range(0, len(data), n_bytes)]
+
+
+def values(data, spec):
+    """Values [n_inputs] of each sample, of their packed bit planes (section 3)."""
+    planes, n = raster(data, spec), spec["x_max"].bit_length()
+    samples = (planes[i : i + n] for i in range(0, len(planes), n))
+    return [[sum(b << p for p, b in enumerate(of_input)) for of_input in zip(*sample, strict=True)]
+            for sample in samples]  # fmt: skip
+
+
 def main(folder, results, n=None):
     network = Network(Path(folder) / "params.safetensors")
     _, _, vectors = read(Path(folder) / "vectors.safetensors")
     n_samples, inputs = len(vectors["labels"]), vectors["inputs"]
     n_inputs = len(inputs) // n_samples
+    samples = [inputs[i : i + n_inputs] for i in range(0, len(inputs), n_inputs)]
+    if network.spec["input"].get("encoding") == "direct":
+        samples = values(inputs, network.spec["input"])
     with Path(results).open("w") as file:
         header = {"format": "hwgen-results-1", "digest": network.digest}
         print(json.dumps(header), file=file)
         for sample in range(min(int(n or n_samples), n_samples)):
-            answer = network.run(inputs[sample * n_inputs : (sample + 1) * n_inputs])
+            answer = network.run(samples[sample])
             print(json.dumps({"sample": sample, **answer}), file=file)
 
 

@@ -19,15 +19,10 @@ class Neurons(single.Neurons):
         self.potentials = [0] * self.n
 
     def step(self, inputs):
-        """Who fires, [n] of 0 and 1, if these inputs do."""
-        added = [0] * self.n
-        for i, fires in enumerate(inputs):
-            if fires:
-                for first, weights in self.synapses(i):
-                    past = first + len(weights)
-                    added[first:past] = map(add, added[first:past], weights)
+        """Who fires, [n] of 0 and 1, if these inputs do, or bring these values."""
         shift, biases = self.spec.get("fraction_bits", 0), self.biases or [0] * self.n
-        added = [(sum_ << shift) + bias for sum_, bias in zip(added, biases, strict=True)]
+        sums = self.sums(inputs)
+        added = [(sum_ << shift) + bias for sum_, bias in zip(sums, biases, strict=True)]
         potentials = self.potentials = list(map(add, self.potentials, added))
         least = 0 if self.spec.get("fires") == "at" else 1  # above the threshold
         spikes = [
@@ -62,7 +57,8 @@ class Network(single.Network):
     layer_kinds = Neurons, Pool
 
     def run(self, steps):
-        """Spikes, a list of [n_inputs] a step, to a line of results: what section 8 lists."""
+        """Spikes, or values, a list of [n_inputs] a step, to a line of results: what section 8
+        lists."""
         all_spikes = [[] for _ in self.layers]
         for layer in self.layers:
             layer.begin()
@@ -84,24 +80,23 @@ class Network(single.Network):
         return {"decision": decision, "decision_step": self.n_steps, **answer}
 
 
-def bits(data, n):
-    """The first n of a list of bytes, the lowest first."""
-    return [data[i // 8] >> i % 8 & 1 for i in range(n)]
+def samples_of(network, vectors):
+    """What comes in, a list of [n_inputs] a step: spikes, or, each time, the same values."""
+    given, n_steps = network.spec["input"], network.n_steps
+    if given.get("encoding") == "direct":
+        return [[sample] * n_steps for sample in single.values(vectors["inputs"], given)]
+    rows = single.raster(vectors["inputs"], given)
+    return [rows[i : i + n_steps] for i in range(0, len(rows), n_steps)]
 
 
 def main(folder, results, n=None):
     network = Network(Path(folder) / "params.safetensors")
     _, _, vectors = single.read(Path(folder) / "vectors.safetensors")
-    n_samples, inputs, shape = len(vectors["labels"]), vectors["inputs"], network.spec["input"]
-    sides = [shape[side] - 2 * shape["crop"] for side in ("height", "width")]
-    n_inputs = sides[0] * sides[1] * shape.get("channels", 1)
-    n_bytes = -(-n_inputs // 8)
-    rows = [bits(inputs[i : i + n_bytes], n_inputs) for i in range(0, len(inputs), n_bytes)]
+    n_samples, samples = len(vectors["labels"]), samples_of(network, vectors)
     with Path(results).open("w") as file:
         print(json.dumps({"format": "hwgen-results-1", "digest": network.digest}), file=file)
         for sample in range(min(int(n or n_samples), n_samples)):
-            first = sample * network.n_steps
-            answer = network.run(rows[first : first + network.n_steps])
+            answer = network.run(samples[sample])
             print(json.dumps({"sample": sample, **answer}), file=file)
 
 

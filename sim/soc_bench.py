@@ -20,6 +20,7 @@ from hwgen.golden.network import Golden, joined
 from hwgen.golden.online import OnlineNetwork
 from hwgen.network import params_file
 from hwgen.network.learning import NO_LABEL
+from hwgen.network.spikes import n_spikes
 from hwgen.protocol import register_map
 from hwgen.protocol import words as protocol_words
 from hwgen.protocol.memory import n_blocks, packed, unpacked
@@ -187,7 +188,7 @@ class Reference:
 
     def words(self, sample, label=None) -> list[int]:
         label = self.labels[sample] if label is None else label
-        tokens = sample_tokens(self.inputs[sample], self.params.spec.n_steps, label=label)
+        tokens = sample_tokens(self.inputs[sample], self.params.spec.n_input_steps, label=label)
         return [protocol_words.token_word(token) for token in tokens]
 
 
@@ -207,7 +208,7 @@ async def run(port, reference, early_exit) -> None:
     port.compare("busy for at least a cycle", -1, True, cycles > 0)
     if early_exit:
         events, _ = await port.read(4 * Register.EVENTS)
-        all_events = int((reference.inputs < reference.params.spec.n_steps).sum())
+        all_events = int(n_spikes(reference.inputs, reference.params.spec.n_steps).sum())
         port.compare("early exit leaves input out", -1, True, events < all_events)
 
 
@@ -236,7 +237,7 @@ async def strays(port, reference) -> None:
     await port.answers(1)
     await reach(port, Register.SAMPLES, before + 1)
     await expect(port, "DROPPED", 4 * Register.DROPPED, len(words))
-    own = int((reference.inputs[0] < port.params.spec.n_steps).sum())
+    own = int(n_spikes(reference.inputs[:1], port.params.spec.n_steps).sum())
     await expect(port, "EVENTS", 4 * Register.EVENTS, events + own)
 
 

@@ -205,7 +205,7 @@ class Bench:
 
     async def run(self, inputs, order, done) -> None:
         for index, times in enumerate(inputs):
-            await self.send(sample_tokens(times, self.params.spec.n_steps, order))
+            await self.send(sample_tokens(times, self.params.spec.n_input_steps, order))
             (JOB / "progress").write_text(str(done + index + 1))
             if self.board.mismatch:
                 return
@@ -246,7 +246,7 @@ async def reset(dut, early_exit: bool) -> None:
 async def interrupt(dut, params, inputs, rng) -> None:
     """Reset that cuts off two other samples, anywhere: nothing of them may be left."""
     pair = [inputs[rng.randrange(len(inputs))] for _ in range(2)]
-    tokens = [token for times in pair for token in sample_tokens(times, params.spec.n_steps)]
+    tokens = [token for times in pair for token in sample_tokens(times, params.spec.n_input_steps)]
     await reset(dut, False)
     dut.i__valid.value = 1
     for token in tokens[: rng.randrange(len(tokens))]:

@@ -106,6 +106,8 @@ def header_text(design: Design, bus: register_map.Bus) -> str:
         "ID1": f"0x{params.digest[8:16].upper()}u",
         "N_INPUTS": f"{spec.input.n_inputs}u",
         "N_STEPS": f"{spec.n_steps}u",
+        # Values come in as bit planes, so many END_OF_STEPs a sample.
+        **({"N_PLANES": f"{spec.n_input_steps}u"} if spec.input.encoding == "direct" else {}),
         "N_CLASSES": f"{spec.n_classes}u",
     }
     lines += [f"#define {prefix}_{name:9} {value}" for name, value in values.items()]

@@ -45,8 +45,10 @@ def info(model: options.Model, json: options.Json = False) -> None:
 def _describe_input(given: InputSpec) -> str:
     if given.encoding == "events":
         return f"{given.height}x{given.width}x{given.channels}, events, {given.step_us} us a step"
-    coding = "" if given.encoding == "latency" else f", as {given.encoding}s"
-    return f"{given.height}x{given.width}, crop {given.crop}, 0..{given.x_max}{coding}"
+    coding = {"latency": "", "rate": ", as rates", "direct": ", as a constant current"}
+    return (
+        f"{given.height}x{given.width}, crop {given.crop}, 0..{given.x_max}{coding[given.encoding]}"
+    )
 
 
 def _describe(params: Params, index: int) -> str:

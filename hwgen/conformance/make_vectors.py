@@ -20,10 +20,10 @@ _MAX_VECTORS, _MIN_VECTORS, _VECTOR_BYTES = 32, 8, 2**20
 
 
 def vectors(params: Params, inputs: NDArray[np.uint8], labels: NDArray[np.integer]) -> Vectors:
-    """Of spike times uint8 [n, n_inputs] and labels [n].
+    """Of spike times uint8 [n, n_inputs], or rasters uint8 0/1 [n, n_input_steps, n_inputs], and
+    labels [n].
 
-    Of a multi-spike network inputs are spikes, uint8 [n, n_steps, n_inputs]. Raises `ParamsError`
-    above `MAX_CLASSES`.
+    Raises `ParamsError` above `MAX_CLASSES`.
     """
     return _vectors(params, inputs, labels, Golden(params).run(inputs))
 

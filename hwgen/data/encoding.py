@@ -1,7 +1,8 @@
 """Grey values and recordings to spikes. Integers only: training, golden and a host agree exactly.
 
 Spike times, where an input fires once: uint8 [n, n_inputs]. Rasters, where it may fire in any
-step: uint8 0/1 [n, n_steps, n_inputs].
+step: uint8 0/1 [n, n_steps, n_inputs]. Values, which are no spikes: uint8 0/1 [n, n_planes,
+n_inputs], bit plane p worth 2 ** p.
 """
 
 import numpy as np
@@ -35,6 +36,18 @@ def rate(images: NDArray[np.uint8], spec: InputSpec, n_steps: int) -> NDArray[np
     steps = np.arange(n_steps, dtype=np.int32)[None, :, None]
     fires = (steps + 1) * values // spec.x_max > steps * values // spec.x_max
     return fires.astype(np.uint8)
+
+
+def planes(images: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
+    """Bit planes of images, which are as in `latency`: uint8 0/1 [n, n_planes, n_inputs].
+
+    Plane p holds bit p of each value, the lowest first. Raises ValueError as `latency` does.
+
+    Contract, section 3.
+    """
+    values = _greys(images, spec)[:, None]
+    places = np.arange(spec.n_planes, dtype=np.int32)[None, :, None]
+    return (values >> places & 1).astype(np.uint8)
 
 
 def once(times: NDArray[np.uint8], n_steps: int) -> NDArray[np.uint8]:

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.data.dataset import Dataset
-from hwgen.data.encoding import events, latency, once, rate
+from hwgen.data.encoding import events, latency, once, planes, rate
 from hwgen.data.recordings import CHANNELS, Recordings
 from hwgen.errors import DataError, RecipeError
 from hwgen.network.spec import InputSpec, NetworkSpec
@@ -41,7 +41,8 @@ def input_spec(dataset: Dataset, recipe: DataRecipe) -> InputSpec:
 
 def encoded(dataset: Dataset, network: NetworkSpec, part: slice = _ALL) -> NDArray[np.uint8]:
     """What a network takes of some samples: spike times uint8 [n, n_inputs], or, if it is a
-    multi-spike network, spikes uint8 0/1 [n, n_steps, n_inputs].
+    multi-spike network, spikes uint8 0/1 [n, n_steps, n_inputs]; with the encoding "direct" bit
+    planes of values, uint8 0/1 [n, n_planes, n_inputs].
 
     Raises `DataError` if these data cannot give it.
 
@@ -59,6 +60,8 @@ def encode_images(images: NDArray[np.uint8], network: NetworkSpec) -> NDArray[np
     spec, n_steps = network.input, network.n_steps
     if spec.encoding == "events":
         raise DataError("the network takes events of a camera, not images")
+    if spec.encoding == "direct":
+        return planes(images, spec)
     if spec.encoding == "rate":
         return rate(images, spec, n_steps)
     times = latency(images, spec, n_steps)

@@ -45,7 +45,7 @@ def predict(folder: ModelFolder, design: Design) -> Cycles | None:
         cycles=round(calibrated(features(design, inputs), "")),
         error=calibrated.typical_error,
         # A word a spike and a step, one that ends the sample, and one back.
-        words=round(events) + params.spec.n_steps + 2,
+        words=round(events) + params.spec.n_input_steps + 2,
     )
 
 
@@ -99,7 +99,12 @@ def _busy_layers(
     if spec.multi_spike:
         spikes = [n_spikes(t, spec.n_steps) for t in times]
     else:
-        spikes = [((t <= last) & (t < spec.n_steps)).sum(axis=1) for t in times]
+        spikes = [
+            n_spikes(t, spec.n_steps)
+            if t.ndim > 2  # bit planes, all of which come in
+            else ((t <= last) & (t < spec.n_steps)).sum(axis=1)
+            for t in times
+        ]
     n_steps = np.minimum(last[:, 0] + 1, spec.n_steps)
     layers = [
         _busy(layer, lanes[index], spikes[index], spikes[index + 1], n_steps, spec.multi_spike)

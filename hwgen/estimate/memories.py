@@ -119,7 +119,9 @@ def all_memories(design: Design) -> Iterator[list["MemorySpec"]]:
         constants = params.thresholds[index], moves
         memories = _memories(layer, *constants, lanes[index], spec.n_steps)
         if index == 0 and not layer.takes_vector:
-            pixels = layer.pre._replace(channels=1)
+            # Of 3 channels each index has a row (`hwgen.hdl.adapters.flatten.Unflatten`).
+            whole = layer.pre.channels & (layer.pre.channels - 1)
+            pixels = layer.pre if whole else layer.pre._replace(channels=1)
             memories.append(MemorySpec(pixels.n, _place_bits(pixels), written=False))
         if index in spec.learning_layers:
             # The first is that of the weights, which shadows take the place of.

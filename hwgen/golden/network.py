@@ -86,7 +86,8 @@ class Golden:
 
     def run(self, spike_times: NDArray[np.uint8]) -> Trace:
         """Run samples to the last step: input spike times uint8 [n, n_inputs], or, of a
-        multi-spike network, spikes uint8 [n, n_steps, n_inputs] -> Trace.
+        multi-spike network, spikes uint8 [n, n_steps, n_inputs]; with the input "direct" bit planes
+        uint8 0/1 [n, n_planes, n_inputs] -> Trace.
 
         The contract takes layers through a step together, unless they are phased. Here each layer
         goes through all its steps at once: the same, as nothing flows back to an earlier layer.
@@ -114,7 +115,7 @@ class Golden:
     def _run_spikes(self, spikes: NDArray[np.uint8]) -> Trace:
         traces = []
         for layer in self._spiking:
-            traces.append(layer.run(spikes))
+            traces.append(layer.run(spikes, self._spec.n_steps))
             spikes = traces[-1].spikes
         last = traces[-1]
         counted = self._spec.readout == "spike_count"

@@ -8,6 +8,7 @@ from amaranth.lib import wiring
 from hwgen.hdl.adapters.fifo import Fifo
 from hwgen.hdl.adapters.flatten import Flatten, Unflatten
 from hwgen.hdl.adapters.phases import Phases
+from hwgen.hdl.adapters.planes import Planes
 from hwgen.hdl.adapters.replay import Replay
 from hwgen.hdl.features import features
 from hwgen.hdl.io.gate import Gate
@@ -16,7 +17,7 @@ from hwgen.hdl.io.registers import Registers
 from hwgen.hdl.io.spike_count import SpikeCount
 from hwgen.hdl.layers import kinds
 from hwgen.hdl.signature import CoreSignature
-from hwgen.hdl.stream import is_feature_map, token_layout, vector
+from hwgen.hdl.stream import is_feature_map, marks_of, token_layout, vector
 from hwgen.network.design import Design
 from hwgen.network.layers.neurons import SingleSpike
 from hwgen.network.layers.shape import Shape
@@ -128,5 +129,7 @@ def _adapters(
     neuron = layer.neuron
     if isinstance(neuron, SingleSpike) and neuron.has_knee:
         yield "replay", Replay(layer.pre, tau_steps=neuron.tau_steps, n_steps=spec.n_steps)
-    if neuron.two_phase:
+    if layer.input_bits:
+        yield "planes", Planes(layer.pre, marks=marks_of(layer), n_steps=spec.n_steps)
+    elif neuron.two_phase:
         yield "phases", Phases(layer.pre, n_steps=spec.n_steps)

@@ -1,6 +1,6 @@
 """Shapes of what flows through the core."""
 
-from typing import Literal
+from collections.abc import Mapping
 
 from amaranth.hdl import Const, signed
 from amaranth.lib import data, stream
@@ -30,27 +30,30 @@ def is_feature_map(shape: Shape) -> bool:
     return shape.height > 1 or shape.width > 1
 
 
-Mark = Literal["knee", "drive"]
+Marks = Mapping[str, int]  # fields that tokens have besides, by name, and their bits
+NO_MARKS: Marks = {}
 
 
-def mark_of(layer: WeightedSpec) -> Mark | None:
-    """The bit that tokens into a layer have besides, if any.
+def marks_of(layer: WeightedSpec) -> Marks:
+    """Those that tokens into a layer have, if any.
 
     `knee`: this kernel event turns the slope of its input's triangle down, and counts -2 times the
-    weight instead of once. `drive`: in this step a two-phase layer fires.
+    weight instead of once. `drive`: in this step a two-phase layer fires. `plane`: this spike is a
+    bit of a value, and counts as so many weights as the bit is worth.
     """
-    if layer.neuron.has_knee:
-        return "knee"
-    return "drive" if layer.neuron.two_phase else None
+    marks = {"knee": 1} if layer.neuron.has_knee else {}
+    if layer.input_bits:
+        marks["plane"] = index_bits(layer.input_bits)
+    return marks | ({"drive": 1} if layer.neuron.two_phase else {})
 
 
 def token_layout(
-    shape: Shape, potential_bits: int | None = None, mark: Mark | None = None
+    shape: Shape, potential_bits: int | None = None, marks: Marks = NO_MARKS
 ) -> data.StructLayout:
     """A token (`hwgen.protocol.tokens.Kind`) of a layer, from bit 0: kind, then the neuron.
 
     The neuron is `index`, or, of a feature map, `channel`, `column`, `row`. Then its `potential`,
-    if a width is given, or a bit called `mark`.
+    if a width is given, and `marks`.
     """
     fields: dict[str, object] = {"kind": 2}
     if is_feature_map(shape):
@@ -61,16 +64,14 @@ def token_layout(
         fields["index"] = index_bits(shape.channels)
     if potential_bits is not None:
         fields["potential"] = signed(potential_bits)
-    if mark:
-        fields[mark] = 1
-    return data.StructLayout(fields)
+    return data.StructLayout(fields | dict(marks))
 
 
 def token_stream(
-    shape: Shape, potential_bits: int | None = None, mark: Mark | None = None
+    shape: Shape, potential_bits: int | None = None, marks: Marks = NO_MARKS
 ) -> stream.Signature:
     """The stream of tokens as `token_layout` has them, with valid and ready."""
-    return stream.Signature(token_layout(shape, potential_bits, mark))
+    return stream.Signature(token_layout(shape, potential_bits, marks))
 
 
 def place(token: data.View, shape: Shape):

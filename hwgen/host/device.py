@@ -150,8 +150,8 @@ class Device:
         *,
         reporter: Reporter = SILENT,
     ) -> Predictions:
-        """Spike times uint8 [n, n_inputs], or, of a multi-spike network, spikes uint8 [n, n_steps,
-        n_inputs] -> answers; see `hwgen.data.inputs` for images and recordings.
+        """Spike times uint8 [n, n_inputs], or rasters uint8 0/1 [n, n_input_steps, n_inputs] ->
+        answers; see `hwgen.data.inputs` for images and recordings.
 
         A core that learns trains on each sample with a label in `labels` [n];
         `NO_LABEL`: none. `reporter` hears how many were answered.
@@ -160,7 +160,7 @@ class Device:
         the line fails or weights are not loaded.
         """
         spec = self._params.spec
-        wanted = (spec.n_steps, spec.input.n_inputs) if spec.multi_spike else (spec.input.n_inputs,)
+        wanted = (*([spec.n_input_steps] if spec.has_raster else []), spec.input.n_inputs)
         if inputs.shape[1:] != wanted:
             sizes = ", ".join(map(str, wanted))
             raise ValueError(f"inputs must be [n, {sizes}], not {list(inputs.shape)}")
@@ -172,7 +172,7 @@ class Device:
             words = []
             for index, times in enumerate(inputs[start : start + _BATCH], start):
                 label = NO_LABEL if labels is None else int(labels[index])
-                tokens = sample_tokens(times, spec.n_steps, label=label)
+                tokens = sample_tokens(times, spec.n_input_steps, label=label)
                 words += [protocol_words.token_word(token) for token in tokens]
             n = min(_BATCH, len(inputs) - start)
             got += self.line.exchange(words, n, Part(reporter, start, len(inputs)))

@@ -6,7 +6,8 @@ int32 [n, n_post] a layer with potentials, `decisions` uint8 [n], `decision_step
 the digest of the params.
 
 Of a multi-spike network, `inputs` and, in place of spike times, `<l>.spikes` are uint8 [n, n_steps,
-ceil(n_neurons / 8)]: a bit a neuron, the lowest first.
+ceil(n_neurons / 8)]: a bit a neuron, the lowest first. Where inputs bring values, `inputs` are
+their bit planes, in the same way.
 
 `lessons.safetensors`, of a network that learns, holds the same of n training samples, in order
 from the params: each label is taught after its sample (`NO_LABEL_BYTE`: none is), and one
@@ -36,8 +37,8 @@ NO_LABEL_BYTE = 255  # in place of a label, in learning vectors
 
 @dataclass(frozen=True, kw_only=True)
 class Vectors:
-    """See the module's text for shapes; spikes of a multi-spike network are here uint8 [n, n_steps,
-    n_neurons] of 0 and 1. The potentials of a pooling layer are [n, 0], the shadows
+    """See the module's text for shapes; what is packed there is here uint8 of 0 and 1, as in
+    [n, n_steps, n_neurons]. The potentials of a pooling layer are [n, 0], the shadows
     of a layer that does not learn [0]; given as (), there are none in any layer."""
 
     digest: str
@@ -67,8 +68,8 @@ def _tensors(vectors: Vectors) -> dict[str, NDArray[Any]]:
         "decisions": vectors.decisions,
         "decision_steps": vectors.decision_steps,
     }
-    multi_spike = vectors.inputs.ndim > 2
-    if multi_spike:
+    multi_spike = vectors.spike_times[0].ndim > 2
+    if vectors.inputs.ndim > 2:
         tensors["inputs"] = _packed(vectors.inputs)
     for index, times in enumerate(vectors.spike_times):
         tensors[f"{index}.{spikes_field(multi_spike)}"] = _packed(times) if multi_spike else times
@@ -123,8 +124,9 @@ def load(path: Path, params: Params, *, learns: bool = False) -> Vectors:
             n = len(labels) if labels.ndim == 1 else 0
             inputs = file.get_tensor("inputs")
             times = [file.get_tensor(f"{i}.{field}") for i in range(len(layers))]
-            if multi_spike:
+            if params.spec.has_raster:
                 inputs = _unpacked(inputs, params.spec.input.n_inputs, "inputs")
+            if multi_spike:
                 times = [
                     _unpacked(x, layers[i].n_post, f"{i}.{field}") for i, x in enumerate(times)
                 ]
@@ -173,8 +175,10 @@ def _check(vectors: Vectors, params: Params, learning: range, path: Path) -> Non
         )
     multi_spike = params.spec.multi_spike
     rows = [n, params.spec.n_steps] if multi_spike else [n]
+    spec = params.spec
+    input_rows = [n, spec.n_input_steps] if spec.has_raster else [n]
     expected: dict[str, tuple[NDArray[Any], list[int], str]] = {
-        "inputs": (vectors.inputs, [*rows, params.spec.input.n_inputs], "uint8")
+        "inputs": (vectors.inputs, [*input_rows, spec.input.n_inputs], "uint8")
     }
     for index, layer in enumerate(params.spec.layers):
         shape = [n, layer.n_post]
@@ -204,7 +208,7 @@ def _check(vectors: Vectors, params: Params, learning: range, path: Path) -> Non
     _check_potentials(vectors, params, path)
     n_steps = params.spec.n_steps
     highest = {name: n_steps for name in expected if name.endswith(".spike_times")}
-    highest |= {"inputs": 1 if multi_spike else n_steps, "decision_steps": n_steps}
+    highest |= {"inputs": 1 if spec.has_raster else n_steps, "decision_steps": n_steps}
     for name, most in (highest | {"decisions": params.spec.n_classes - 1}).items():
         found = int(expected[name][0].max())
         if found > most:

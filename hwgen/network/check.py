@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from hwgen.errors import ParamsError
-from hwgen.network.layers.kinds import LayerSpec
+from hwgen.network.layers.kinds import LayerSpec, WeightedSpec
 from hwgen.network.layers.neurons import MAX_NEURONS
 from hwgen.network.layers.shape import Shape
 from hwgen.network.spec import MAX_INPUTS, YOUNGER, InputSpec, NetworkSpec
@@ -34,6 +34,7 @@ def problems(network: NetworkSpec) -> Iterator[str]:
     for index, layer in enumerate(network.layers):
         yield from _layer(layer, post, network, f"layers[{index}]")
         post = layer.post
+    yield from _values(network)
     yield from _learning(network)
     last = network.layers[-1]
     if not last.takes_vector:
@@ -61,6 +62,26 @@ def _input(shape: InputSpec) -> Iterator[str]:
         yield f"input.channels is {shape.channels} with events, expected 1 or 2"
 
 
+def _values(network: NetworkSpec) -> Iterator[str]:
+    """Who takes values, and not spikes: the first layer of an input "direct", and no other."""
+    is_direct, first = network.input.encoding == "direct", network.layers[0]
+    neuron = first.neuron if first.has_weights else None
+    if is_direct and not (neuron and (neuron.fires_again or neuron.two_phase)):
+        yield (
+            f"layers[0] is {first.kind} with input 'direct', expected a dense or conv2d layer that "
+            "is phased, or whose neurons have a reset"
+        )
+    for index, layer in enumerate(network.layers):
+        wanted = network.input.n_planes if is_direct and index == 0 else 0
+        if layer.has_weights and layer.input_bits != wanted:
+            yield (
+                f"layers[{index}].input_bits is {layer.input_bits} with input "
+                f"{network.input.encoding!r} and x_max {network.input.x_max}, expected {wanted}"
+            )
+    if is_direct and 0 in network.learning_layers:
+        yield "layers[0] learns, expected a later layer only: it takes values, and no spike times"
+
+
 def _layer(layer: LayerSpec, feeding: Shape, network: NetworkSpec, where: str) -> Iterator[str]:
     yield from (f"{where}{text}" for text in layer.misfits(feeding))
     if not 0 < layer.n_post <= MAX_NEURONS:
@@ -86,7 +107,7 @@ def _learning(network: NetworkSpec) -> Iterator[str]:
 
 
 def _readout(network: NetworkSpec) -> Iterator[str]:
-    if network.input.encoding != "latency" and not network.multi_spike:
+    if network.input.encoding in ("rate", "events") and not network.multi_spike:
         yield (
             f"readout is {network.readout!r} with input {network.input.encoding!r}, whose "
             "neurons fire more than once; expected 'spike_count' or 'potential'"
@@ -96,11 +117,16 @@ def _readout(network: NetworkSpec) -> Iterator[str]:
 
 
 def _resets(network: NetworkSpec, index: int, where: str) -> Iterator[str]:
-    """Who may fire more than once: all neurons of hidden layers, or none."""
+    """Who may fire more than once: all neurons of hidden layers, or none. With the readout
+    "potential" the last layer only integrates; it has a reset if its potentials leak, or have a
+    bias."""
     layer, readout = network.layers[index], network.readout
     assert layer.has_weights
-    is_last = index == len(network.layers) - 1
-    once = not network.multi_spike or (is_last and readout == "potential")
+    integrates = index == len(network.layers) - 1 and readout == "potential"
+    if integrates and layer.reset != "never":
+        yield from _integrator(layer, where)
+        return
+    once = not network.multi_spike or integrates
     if once == layer.neuron.fires_again:
         yield (
             f"{where}.reset is {layer.reset!r} with the readout {readout!r}, expected "
@@ -108,9 +134,25 @@ def _resets(network: NetworkSpec, index: int, where: str) -> Iterator[str]:
         )
     elif once and layer.leak_shift:
         yield f"{where}.leak_shift is {layer.leak_shift} without a reset, expected 0"
-    more = [name for name, usual in YOUNGER.items() if getattr(layer, name) != usual]
+    own = [name for name in YOUNGER if name != "input_bits"]
+    more = [name for name in own if getattr(layer, name) != YOUNGER[name]]
     if once and more:
         yield f"{where} has {', '.join(more)} without a reset: a field of neurons that fire again"
     if network.multi_spike and (layer.psp != "step" or layer.phased):
         what = "phased" if layer.phased else f"psp {layer.psp!r}"
         yield f"{where} has {what} with the readout {readout!r}, expected psp 'step'"
+
+
+def _integrator(layer: WeightedSpec, where: str) -> Iterator[str]:
+    """The one form of an output layer that never fires, but leaks, or has a bias."""
+    if (layer.reset, layer.order, layer.fires) != ("zero", "reset, leak", "above"):
+        yield (
+            f"{where} has reset {layer.reset!r}, order {layer.order!r} and fires {layer.fires!r} "
+            "with the readout 'potential', expected 'zero', 'reset, leak' and 'above': it never "
+            "fires"
+        )
+    if not layer.leak_shift and not layer.bias_bits:
+        yield (
+            f"{where}.reset is {layer.reset!r} with the readout 'potential', without leak_shift or "
+            "bias_bits; expected 'never'"
+        )

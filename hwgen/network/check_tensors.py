@@ -48,16 +48,20 @@ def check_thresholds(thresholds: NDArray[Any], layer: LayerSpec, where: str) -> 
         )
 
 
-def check_drives(drives: NDArray[Any], layer: LayerSpec, where: str) -> None:
-    """Raise `ParamsError` unless drives are int32 [n_drives], within 1..`max_slope`."""
+def check_drives(drives: NDArray[Any], layer: LayerSpec, n_steps: int, where: str) -> None:
+    """Raise `ParamsError` unless drives are int32 [n_drives], within 1..`max_drive`.
+
+    n_steps: of a sample.
+    """
     check_tensor(drives, "int32", [layer.n_drives], where)
     if not layer.has_weights:
         return
-    bad = (drives < 1) | (drives > layer.max_slope)
+    most = layer.max_drive(n_steps)
+    bad = (drives < 1) | (drives > most)
     if bad.any():
         post = int(np.flatnonzero(bad)[0])
         raise ParamsError(
-            f"{where}[{post}] is {drives[post]}, expected 1..{layer.max_slope} (the largest slope)"
+            f"{where}[{post}] is {drives[post]}, expected 1..{most} (the largest slope)"
         )
 
 

@@ -105,7 +105,7 @@ class Params:
         for index, layer in enumerate(self.spec.layers):
             check_weights(self.weights[index], layer, f"{where}: {index}.weights")
             check_thresholds(self.thresholds[index], layer, f"{where}: {index}.thresholds")
-            check_drives(self.drives[index], layer, f"{where}: {index}.drives")
+            check_drives(self.drives[index], layer, self.spec.n_steps, f"{where}: {index}.drives")
             check_biases(self.biases[index], layer, f"{where}: {index}.biases")
             self._check_shadows(index, f"{where}: {index}.shadows")
         if self.spec.readout == "potential":

@@ -20,11 +20,12 @@ MAX_CHANNELS = 4  # of an input; of events: 2
 YOUNGER = {
     "leak_times": 1,
     "fraction_bits": 0,
+    "input_bits": 0,
     "bias_bits": 0,
     "order": "reset, leak",
     "fires": "above",
 }
-Encoding = Literal["latency", "rate", "events"]
+Encoding = Literal["latency", "rate", "events", "direct"]
 Readout = Literal["first_spike", "spike_count", "potential"]
 
 
@@ -36,6 +37,8 @@ class InputSpec:
     "latency": once, at step ``(x_max - x) * n_steps // x_max``: brighter is earlier, 0 never;
     "rate": at each step t with ``(t + 1) * x // x_max > t * x // x_max``, x * n_steps // x_max
     times in all;
+    "direct": not at all: the first layer takes x itself, its weight times x in every step of the
+    sample. To a core it is said in bit planes, bit p of all values after bit p - 1;
     "events": of an event camera, whose pixels have `channels` neurons, one a polarity: at each step
     t in which it gave an event, from ``t * step_us`` to ``(t + 1) * step_us`` microseconds.
     """
@@ -58,6 +61,11 @@ class InputSpec:
         """The input's neurons."""
         return self.post.n
 
+    @property
+    def n_planes(self) -> int:
+        """Bits of a value."""
+        return self.x_max.bit_length()
+
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkSpec:
@@ -78,6 +86,16 @@ class NetworkSpec:
     def multi_spike(self) -> bool:
         """Whether neurons may fire in each step of a sample."""
         return self.readout != "first_spike"
+
+    @property
+    def has_raster(self) -> bool:
+        """Whether inputs are rasters, uint8 0/1 [n, n_input_steps, n_inputs], and not times."""
+        return self.multi_spike or self.input.encoding == "direct"
+
+    @property
+    def n_input_steps(self) -> int:
+        """Steps in which a sample comes in: those of the sample, or, of values, bit planes."""
+        return self.input.n_planes if self.input.encoding == "direct" else self.n_steps
 
     @property
     def n_classes(self) -> int:

@@ -43,8 +43,8 @@ def sample_tokens(
     order: np.random.Generator | None = None,
     label: int = NO_LABEL,
 ) -> Iterator[Token]:
-    """Tokens of one sample: spike times uint8 [n] (`n_steps` = never), or, of a multi-spike
-    network, spikes uint8 [n_steps, n] of 0 and 1 -> tokens.
+    """Tokens of one sample: spike times uint8 [n] (`n_steps` = never), or a raster uint8 [n_steps,
+    n] of 0 and 1 -> tokens. n_steps: those in which the sample comes in (`n_input_steps`).
 
     Spikes of a step come in ascending index, or shuffled if a generator is given. The index of
     END_OF_SAMPLE is `label` + 1, so 0 without one (`docs/learning.md`).

@@ -60,14 +60,16 @@ def write(
     answered = _answers(params, inputs, labels, source, reporter)
     results = report_results.of(folder, params)
     trace = Golden(params).run(inputs[sample : sample + 1])
+    # Values are no spikes: the image itself shows them.
+    came = [] if params.spec.input.encoding == "direct" else [inputs[sample]]
     shown = {
         "label": int(labels[sample]),
         "decision": int(trace.decisions[0]),
         "step": int(trace.decision_steps[0]),
         "raster": figures.raster(
             images[sample],
-            [inputs[sample], *(times[0] for times in trace.spike_times)],
-            ["input", *(f"{i}: {x.kind}" for i, x in enumerate(params.spec.layers))],
+            [*came, *(times[0] for times in trace.spike_times)],
+            ["input"] * len(came) + [f"{i}: {x.kind}" for i, x in enumerate(params.spec.layers)],
             params.spec.n_steps,
         ),
     }
@@ -127,7 +129,11 @@ def _samples(
     vectors = folder.vectors(params)
     spec = params.spec
     side = spec.input.height - 2 * spec.input.crop, spec.input.width - 2 * spec.input.crop
-    if spec.multi_spike:  # how often each has fired, the channels of a pixel together
+    if spec.input.encoding == "direct":  # the values themselves
+        worth = 1 << np.arange(spec.n_input_steps, dtype=np.int64)
+        values = (vectors.inputs * worth[:, None]).sum(axis=1)
+        grey = values.reshape(len(values), *spec.input.post).mean(axis=3) * 255 // spec.input.x_max
+    elif spec.multi_spike:  # how often each has fired, the channels of a pixel together
         n_fired = vectors.inputs.sum(axis=1).reshape(len(vectors.labels), *spec.input.post)
         grey = n_fired.sum(axis=3) * 255 // (spec.n_steps * spec.input.channels)
     else:

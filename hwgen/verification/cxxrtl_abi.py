@@ -85,8 +85,11 @@ OnShadows = ctypes.CFUNCTYPE(c_int64, c_int64)
 JOB = (
     Fields("int64_t", "n n_inputs n_steps label_bits"),
     Fields(
-        "const uint8_t *", "inputs", "[n, n_inputs], times; multi_spike: [n, n_steps, n_inputs]"
+        "const uint8_t *",
+        "inputs",
+        "[n, n_inputs], times; is_raster: [n, n_input_steps, n_inputs] of 0 and 1",
     ),
+    Fields("int64_t", "is_raster n_input_steps", "how samples come in"),
     Fields("int64_t", "multi_spike", "neurons may fire in each step"),
     Fields("int64_t", "early_exit"),
     Fields("int64_t", "quiet_cycles", "nothing moves for so long: the core hangs"),

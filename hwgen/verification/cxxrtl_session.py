@@ -84,8 +84,8 @@ class Compiled:
         training: TrainingSamples | None = None,
         cuts: Sequence[int] | None = None,
     ) -> Recording:
-        """Samples, back to back: spike times uint8 [n, n_inputs], or, of a multi-spike network,
-        spikes uint8 [n, n_steps, n_inputs] -> Recording.
+        """Samples, back to back, as golden takes them: spike times uint8 [n, n_inputs], or rasters
+        uint8 0/1 [n, n_input_steps, n_inputs] -> Recording.
 
         Other samples go in before, which a reset cuts off at a random moment; with `cuts`, as many
         resets, behind so many cycles each. Spikes of a step go in in random order. `stall` is the
@@ -106,6 +106,8 @@ class Compiled:
             n_steps=spec.n_steps,
             label_bits=max(1, (spec.n_classes - 1).bit_length()),
             inputs=inputs.ctypes.data,
+            is_raster=spec.has_raster,
+            n_input_steps=spec.n_input_steps,
             multi_spike=spec.multi_spike,
             early_exit=early_exit,
             quiet_cycles=int(_quiet_cycles(spec) * stall_burst / (1 - stall)),

@@ -72,7 +72,7 @@ public:
         begins_ = false;
         if (kind_ == SPIKE) {
             kind_ = ++next_ < indices_.size() ? SPIKE : END_OF_STEP;
-        } else if (kind_ == END_OF_STEP && ++step_ == job_.n_steps) {
+        } else if (kind_ == END_OF_STEP && ++step_ == job_.n_input_steps) {
             kind_ = END_OF_SAMPLE;
         } else if (kind_ == END_OF_STEP) {
             begin_step();
@@ -100,11 +100,11 @@ private:
         return is_read_after(job_, sample_) && asked_ < job_.n_layers;
     }
     int64_t row(int64_t sample) const {
-        return job_.multi_spike ? sample * job_.n_steps + step_ : sample;
+        return job_.is_raster ? sample * job_.n_input_steps + step_ : sample;
     }
     void begin_step() {
         const uint8_t *times = job_.inputs + row(sample_) * job_.n_inputs;
-        int64_t fires = job_.multi_spike ? 1 : step_;
+        int64_t fires = job_.is_raster ? 1 : step_;
         indices_.clear();
         for (int64_t i = 0; i < job_.n_inputs; ++i)
             if (times[i] == fires) indices_.push_back(uint32_t(i));

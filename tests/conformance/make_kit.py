@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from multi_spike_nets import multi_spike, random_spikes
+from direct_nets import direct, random_planes
+from multi_spike_nets import integrator, multi_spike, random_spikes
 from samples import learning_params, random_network, random_spike_times
 
 from hwgen.conformance import make_vectors
@@ -99,12 +100,31 @@ MULTI_SPIKE: dict[str, dict[str, Any]] = {
         "neuron": {"leak_times": 3, "fraction_bits": 3, "bias_bits": 6, "fires": "at"},
     },
 }
+# Input "direct": of neurons that fire again, and of two-phase layers.
+DIRECT_AGAIN: dict[str, dict[str, Any]] = {
+    "values-dense": {
+        "shape": "3x4-9-4", "reset": "subtract", "leak_shift": 2, "weight_bits": 3,
+        "neuron": {"bias_bits": 10, "fraction_bits": 2},
+    },
+    "values-conv": {
+        "shape": "7x6x3-3C3p1-P2-5-4", "reset": "zero", "leak_shift": 0, "weight_bits": 1,
+        "readout": "potential",
+    },
+}
+DIRECT_PHASED: dict[str, dict[str, Any]] = {
+    "values-phased": {"shape": "9x8x3-3C3p1-P2-6-3", "psp": "phased/phased/ramp", "weight_bits": 3},
+}
 # fmt: on
 
 
 def main() -> None:
+    for name, how in DIRECT_AGAIN.items():
+        write(replace(direct(multi_spike(**{"seed": SEED} | how)), name=name))
+    for name, how in DIRECT_PHASED.items():
+        write(replace(direct(random_network(**{"seed": SEED} | how), x_max=100), name=name))
     for name, how in MULTI_SPIKE.items():
         write(replace(multi_spike(**{"seed": SEED} | how), name=name))
+    write(replace(integrator("output, both"), name="output-leak"))
     for name, how in FORWARD.items():
         write(replace(random_network(**{"seed": SEED} | how), name=name))
     for name, how in LEARNING.items():
@@ -121,7 +141,8 @@ def write(params: Params) -> None:
     folder = ModelFolder(KIT / params.name)
     params_file.save(params, folder.params_path)
     spikes = random_spikes if params.spec.multi_spike else random_spike_times
-    inputs = spikes(SEED, N_SAMPLES, params)
+    is_direct = params.spec.input.encoding == "direct"
+    inputs = (random_planes if is_direct else spikes)(SEED, N_SAMPLES, params)
     if params.spec.n_steps == 1:  # those leave one step empty
         inputs = np.random.default_rng(SEED).integers(0, 2, inputs.shape, np.uint8)
     labels = np.random.default_rng(SEED).integers(0, params.spec.n_classes, N_SAMPLES)

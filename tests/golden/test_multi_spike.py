@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from direct_nets import direct, random_planes
 from jobs import inference, twice
-from multi_spike_nets import multi_spike, random_spikes
+from multi_spike_nets import OUTPUT, integrator, multi_spike, random_spikes
 from stand_ins import needs
 
 from hwgen.errors import ParamsError
@@ -78,9 +79,50 @@ NETWORKS = {
 }
 
 
+DIRECT = {
+    "values": ("3x4-9-4", (4, 2), {"weight_bits": 1}),
+    "values, subtract": (
+        "3x4-9-4",
+        (9, 4),
+        {"reset": "subtract", "leak_shift": 0, "weight_bits": 4},
+    ),
+    "colours": (
+        "6x5x3-4C3p1-P2-7-3",
+        (2, 1, 3, 3),
+        {"leak_shift": 3, "weight_bits": 2, "readout": "potential"},
+    ),
+    "values, all": (
+        "6x5-4C3s2-5-3",
+        (3, 2, 3),
+        {
+            "reset": "subtract",
+            "leak_shift": 6,
+            "weight_bits": 3,
+            "neuron": {
+                "leak_times": 3,
+                "fraction_bits": 3,
+                "bias_bits": 10,
+                "order": "leak, reset",
+                "fires": "at",
+            },
+        },
+    ),
+    "one layer": ("3x4-5", (2,), {"weight_bits": 3}),
+}
+
+
 def network(name):
-    shape, lanes, how = NETWORKS[name]
-    return multi_spike(3, shape, n_steps=7, **how), lanes
+    if name in OUTPUT:
+        return integrator(name), (4, 3)
+    shape, lanes, how = (NETWORKS | DIRECT)[name]
+    net = multi_spike(3, shape, n_steps=7, **how)
+    x_max = 16 if name == "values" else 255
+    return direct(net, x_max) if name in DIRECT else net, lanes
+
+
+def inputs_for(seed, n, net):
+    take = random_planes if net.spec.input.encoding == "direct" else random_spikes
+    return take(seed, n, net)
 
 
 def by_hand(net, sample):
@@ -90,16 +132,17 @@ def by_hand(net, sample):
         {"v": [0] * layer.n_post, "fired": [[0] * layer.n_post for _ in range(spec.n_steps)]}
         for layer in spec.layers
     ]
+    values = [sum(int(bit) << p for p, bit in enumerate(bits)) for bits in sample.T]
     for t in range(spec.n_steps):
-        spikes = sample[t].tolist()
+        spikes = values if spec.input.encoding == "direct" else sample[t].tolist()
         for number, (layer, state) in enumerate(zip(spec.layers, layers, strict=True)):
             out = state["fired"][t]
-            for i in (i for i, s in enumerate(spikes) if s):
+            for i, value in ((i, s) for i, s in enumerate(spikes) if s):
                 for j, weight in synapses(net, number, i):
                     if weight is None:
                         out[j] = 1
                     else:
-                        state["v"][j] += weight * 2**layer.fraction_bits
+                        state["v"][j] += value * weight * 2**layer.fraction_bits
             if not isinstance(layer, PoolSpec):
                 for j in range(layer.n_post):
                     limit = int(net.thresholds[number][j % layer.n_thresholds])
@@ -143,11 +186,11 @@ def synapses(net, number, i):
                     yield (y * width + x) * filters + f, weight
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [*NETWORKS, *DIRECT, *OUTPUT])
 def test_golden_is_as_written(name):
     net, _ = network(name)
     net.check()
-    samples = random_spikes(1, 25, net)
+    samples = inputs_for(1, 25, net)
     trace = Golden(net).run(samples)
     for n, sample in enumerate(samples):
         fired, potentials, decision = by_hand(net, sample)
@@ -179,10 +222,10 @@ def test_potentials_are_as_wide_as_they_must_be(leak_shift, weight):
 
 
 @pytest.mark.cosim
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [*NETWORKS, *DIRECT, *OUTPUT])
 def test_the_core_equals_golden(name, tmp_path):
     net, lanes = network(name)
-    samples = random_spikes(2, 12, net)
+    samples = inputs_for(2, 12, net)
     done = cosim.run(twice(net, samples, lanes, tmp_path))
     assert done.mismatch is None
     n_spikes_seen = 12 * net.spec.n_steps * sum(layer.n_post for layer in net.spec.layers)
@@ -191,11 +234,11 @@ def test_the_core_equals_golden(name, tmp_path):
 
 
 @pytest.mark.synth
-@pytest.mark.parametrize("name", ["subtract", "pictures"])
+@pytest.mark.parametrize("name", ["subtract", "pictures", "values, all"])
 def test_the_compiled_core_equals_golden(name, tmp_path):
     needs("yosys", "g++")
     net, lanes = network(name)
-    samples = random_spikes(2, 40, net)
+    samples = inputs_for(2, 40, net)
     found = verify.run(inference(net, samples, lanes, tmp_path, passes=(Pass(stall=0.2),)))
     assert found.mismatch is None
     assert found.compared["spikes"] == 40 * 7 * sum(layer.n_post for layer in net.spec.layers)
@@ -289,9 +332,15 @@ def test_an_output_that_only_integrates_has_no_threshold():
         lower.check()
     with pytest.raises(ParamsError, match="leak_shift is 1 without a reset"):
         changed(net, 1, leak_shift=1).check()
+    with pytest.raises(ParamsError, match="without leak_shift or bias_bits; expected 'never'"):
+        changed(net, 1, reset="zero").check()
+    leaks, _ = network("output leaks")
+    for fields in ({"reset": "subtract"}, {"order": "leak, reset"}, {"fires": "at"}):
+        with pytest.raises(ParamsError, match="expected 'zero', 'reset, leak' and 'above'"):
+            changed(leaks, 1, **fields).check()
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", [*NETWORKS, *DIRECT, *OUTPUT])
 def test_the_file_keeps_it(name, tmp_path):
     net, _ = network(name)
     params_file.save(net, tmp_path / "p.safetensors")

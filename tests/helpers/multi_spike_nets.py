@@ -53,6 +53,31 @@ def multi_spike(
     return replace(net, spec=spec, thresholds=tuple(thresholds), biases=tuple(biases))
 
 
+# Output layers that never fire, but leak, or have biases.
+OUTPUT: dict[str, dict[str, Any]] = {
+    "output leaks": {"leak_shift": 4, "leak_times": 3, "fraction_bits": 4},
+    "output has biases": {"bias_bits": 6},
+    "output, both": {"leak_shift": 1, "bias_bits": 6},
+}
+
+
+def integrator(name: str) -> Params:
+    """A network with the readout "potential" and an output layer of `OUTPUT`."""
+    net = multi_spike(3, "3x4-9-4", leak_shift=3, weight_bits=2, readout="potential", n_steps=7)
+    wide = replace(net.spec.layers[-1], reset="zero", **OUTPUT[name])
+    layer = narrowest(wide, net.spec.n_steps, multi_spike=True)
+    spec = replace(net.spec, layers=(*net.spec.layers[:-1], layer))
+    most = layer.max_bias
+    biases = np.array([most, -most, 1, 0][: layer.n_biases], np.int32)
+    limits = np.full(layer.n_post, layer.max_threshold, np.int32)
+    return replace(
+        net,
+        spec=spec,
+        thresholds=(*net.thresholds[:-1], limits),
+        biases=(*net.biases[:-1], biases),
+    )
+
+
 def random_spikes(seed: int, n: int, params: Params) -> NDArray[np.uint8]:
     """uint8 [n, n_steps, n_inputs]: dense, sparse and empty samples, with empty steps."""
     rng = np.random.default_rng(seed)

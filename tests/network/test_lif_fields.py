@@ -10,7 +10,7 @@ from multi_spike_nets import multi_spike
 from samples import random_network
 
 from hwgen.errors import ParamsError
-from hwgen.hdl.neurons.multi_spike import signed_digits
+from hwgen.hdl.neurons.leak import signed_digits
 from hwgen.network import params_file
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.layers.kinds import narrowest

@@ -4,11 +4,15 @@ The leaky integrate-and-fire neuron of TT-LBPTT (Guo et al., Front. Neurosci. 17
 integers: its leak is an arithmetic shift. Spikes are uint8 [n, n_steps, n_neurons], 0 or 1.
 """
 
+from collections.abc import Iterator
+from itertools import repeat
+
 import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.golden.layers.conv2d import Conv
 from hwgen.golden.layers.dense import Dense
+from hwgen.golden.layers.direct import constant_current
 from hwgen.golden.layers.trace import SpikesTrace
 from hwgen.network.layers.kinds import WeightedSpec
 from hwgen.network.layers.neurons import Lif
@@ -34,31 +38,37 @@ class LeakyNeurons:
         self._thresholds = np.tile(thresholds, n_sharing)
         self._biases = np.tile(biases, n_sharing) if len(biases) else np.zeros(1, np.int32)
 
-    def run(self, inputs: NDArray[np.uint8]) -> SpikesTrace:
-        """Spikes uint8 [n, n_steps, n_pre] -> what this layer does in these steps.
+    def run(self, inputs: NDArray[np.uint8], n_steps: int) -> SpikesTrace:
+        """Spikes uint8 [n, n_steps, n_pre], or bit planes of values [n, n_planes, n_pre] -> what
+        this layer does in `n_steps` steps.
 
         The points of the contract's section 4, in this order in each step. Potentials are int32
         [n, n_post] at the end of the last step.
         """
-        n, n_steps, _ = inputs.shape
+        n = len(inputs)
         layer, neuron, thresholds = self._layer, self._layer.neuron, self._thresholds
         potential = np.zeros((n, layer.n_post), np.int32)
         fired = np.zeros((n, layer.n_post), np.bool_)
         spikes = np.zeros((n, n_steps, layer.n_post), np.uint8)
-        for step in range(n_steps):
-            events = inputs[:, step].astype(np.int8)
+        for step, current in enumerate(self._currents(inputs, n_steps)):
             if isinstance(neuron, Lif):
-                potential += (
-                    self._connection.current(events) << neuron.fraction_bits
-                ) + self._biases
+                potential += (current << neuron.fraction_bits) + self._biases
                 potential, fires = self._fire(potential, neuron)
             else:
-                potential = potential + self._connection.current(events)
+                potential = potential + current
                 fires = (potential > thresholds) & ~fired
                 fired |= fires
             spikes[:, step] = fires
         n_events = inputs.sum(axis=1, dtype=np.int64)
         return SpikesTrace(spikes, potential, n_events @ self._connection.fan_out)
+
+    def _currents(self, inputs: NDArray[np.uint8], n_steps: int) -> Iterator[NDArray[np.int32]]:
+        """Of each step: the weights of the inputs that fire, or, of values, always the same."""
+        if self._layer.input_bits:
+            yield from repeat(constant_current(inputs, self._connection), n_steps)
+            return
+        for step in range(n_steps):
+            yield self._connection.current(inputs[:, step].astype(np.int8))
 
     def _fire(
         self, potential: NDArray[np.int32], neuron: Lif

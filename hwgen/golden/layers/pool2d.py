@@ -37,12 +37,12 @@ class StepPool:
         """layer: sizes of feature map and window."""
         self._layer = layer
 
-    def run(self, inputs: NDArray[np.uint8]) -> SpikesTrace:
-        """Spikes uint8 [n, n_steps, n_pre] -> the greatest of each window.
+    def run(self, inputs: NDArray[np.uint8], n_steps: int) -> SpikesTrace:
+        """Spikes uint8 [n, `n_steps`, n_pre] -> the greatest of each window.
 
         Returns spikes uint8 [n, n_steps, n_post]; potentials are [n, 0].
         """
-        n, n_steps, _ = inputs.shape
+        n = len(inputs)
         layer, size = self._layer, self._layer.size
         height, width, channels = layer.post
         feature_map = inputs.reshape(n, n_steps, *layer.pre)[:, :, : height * size, : width * size]

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from hwgen.golden import neuron
 from hwgen.golden.layers.conv2d import Conv
 from hwgen.golden.layers.dense import Dense
+from hwgen.golden.layers.direct import constant_current
 from hwgen.golden.layers.trace import LayerTrace
 from hwgen.network.layers.kinds import WeightedSpec
 
@@ -41,7 +42,8 @@ class Neurons:
         self._connection.set_weights(rows, weights)
 
     def run(self, inputs: NDArray[np.uint8], n_steps: int) -> LayerTrace:
-        """Spike times uint8 [n, n_pre] -> what this layer does in `n_steps` steps.
+        """Spike times uint8 [n, n_pre], or bit planes of values [n, n_planes, n_pre] -> what this
+        layer does in `n_steps` steps.
 
         All steps at once, because nothing flows back. A two-phase layer takes as many steps of
         its own after those of its input (contract, section 4).
@@ -52,7 +54,11 @@ class Neurons:
         for step, (state, spikes) in enumerate(self._steps(inputs, n_steps)):
             times[spikes] = step
             at_spike[spikes] = state.potential[spikes]
-        n_events = neuron.n_kernel_events(inputs, n_steps, layer)
+        n_events = (
+            inputs.sum(axis=1, dtype=np.int64)
+            if layer.input_bits
+            else neuron.n_kernel_events(inputs, n_steps, layer)
+        )
         return LayerTrace(times, state.potential, at_spike, n_events @ self._connection.fan_out)
 
     def _steps(
@@ -61,7 +67,10 @@ class Neurons:
         """State and spikes after each step in which the layer can fire."""
         layer = self._layer
         state = neuron.rest(len(inputs), layer.n_post)
-        for step in range(n_steps):
+        if layer.input_bits:
+            # A two-phase layer, which integrates values once.
+            state = state._replace(potential=constant_current(inputs, self._connection))
+        for step in range(0 if layer.input_bits else n_steps):
             events = neuron.kernel_events(inputs, step, layer)
             state = neuron.integrate(state, self._connection.current(events), layer)
             if not layer.neuron.two_phase:

@@ -10,37 +10,42 @@ from hwgen.network.layers.shape import Shape
 
 
 class Unflatten(wiring.Component):
-    """Index to row, column and channel, of one channel or two, as the input of a core has.
+    """Index to row, column and channel, as the input of a core has.
 
-    A table with a row for each pixel, and one register. Of two channels, the lowest bit of the
-    index is the channel.
+    A table with a row for each pixel, and one register: of 2 or 4 channels, the lowest bits of the
+    index are the channel. Of 3, the table has a row for each index: there is no division by 3.
 
     Two channels are the polarities of a camera.
     """
 
     def __init__(self, shape: Shape) -> None:
-        """shape: of the input. Raises ValueError if it has more than 2 channels."""
-        if shape.channels > 2:
-            raise ValueError(f"an input has 1 or 2 channels, not {shape.channels}")
+        """shape: of the input."""
         self._shape = shape
+        channels = shape.channels
+        # Low bits that are not looked up; None: all of the index is.
+        self._n_low = channels.bit_length() - 1 if channels & (channels - 1) == 0 else None
         super().__init__({"i": In(token_stream(vector(shape.n))), "o": Out(token_stream(shape))})
 
     def elaborate(self, platform: object) -> Module:
         """One look-up, and a register for what is not looked up."""
         m = Module()
+        channels = [{}] if self._n_low is not None else self._channels
         pixels = [
-            {"row": row, "column": column}
+            {"row": row, "column": column, **channel}
             for row in range(self._shape.height)
             for column in range(self._shape.width)
+            for channel in channels
         ]
         m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
-        index, n_low = self.i.payload.index, self._shape.channels - 1
+        index, n_low = self.i.payload.index, self._n_low or 0
         place = rom(m, "pixels", pixels, enable=self.i.ready, address=index[n_low:])
-        kind, channel = Signal.like(self.i.payload.kind), Signal(1)
+        kind, channel = Signal.like(self.i.payload.kind), Signal(max(1, n_low))
         with m.If(self.i.ready):
             m.d.sync += [self.o.valid.eq(self.i.valid), kind.eq(self.i.payload.kind)]
             if n_low:
-                m.d.sync += channel.eq(index[0])
+                m.d.sync += channel.eq(index[:n_low])
+        if self._n_low is None:
+            channel = place.channel
         m.d.comb += [
             self.o.payload.kind.eq(kind),
             self.o.payload.row.eq(place.row),
@@ -48,6 +53,10 @@ class Unflatten(wiring.Component):
             self.o.payload.channel.eq(channel),
         ]
         return m
+
+    @property
+    def _channels(self) -> list[dict[str, int]]:
+        return [{"channel": channel} for channel in range(self._shape.channels)]
 
 
 class Flatten(wiring.Component):

@@ -18,7 +18,7 @@ class Phases(wiring.Component):
         """shape: of the neurons that feed the layer; n_steps: of a sample."""
         self._n_steps = n_steps
         super().__init__(
-            {"i": In(token_stream(shape)), "o": Out(token_stream(shape, mark="drive"))}
+            {"i": In(token_stream(shape)), "o": Out(token_stream(shape, marks={"drive": 1}))}
         )
 
     def elaborate(self, platform: object) -> Module:

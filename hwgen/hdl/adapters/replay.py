@@ -37,7 +37,9 @@ class Replay(wiring.Component):
         # Each input fires once at most and each step ends once: a sample of the contract always
         # fits.
         self._depth = shape.n + n_steps
-        super().__init__({"i": In(token_stream(shape)), "o": Out(token_stream(shape, mark="knee"))})
+        super().__init__(
+            {"i": In(token_stream(shape)), "o": Out(token_stream(shape, marks={"knee": 1}))}
+        )
 
     def elaborate(self, platform: object) -> Module:
         """Wires, and, if some head starts within a sample, the list and its heads."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from hwgen.hdl.layers.walk import Walk
 from hwgen.hdl.neurons.pipeline import Neurons
-from hwgen.hdl.stream import index_bits, mark_of, token_stream
+from hwgen.hdl.stream import index_bits, marks_of, token_stream
 from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.protocol.memory import memory_image
 
@@ -24,7 +24,7 @@ from hwgen.protocol.memory import memory_image
 class Conv(wiring.Component):
     """A convolutional layer of neurons, bit-exact to `hwgen.golden`.
 
-    Members: `i` takes tokens of the feature map `layer.pre`, with the mark of the layer, if any;
+    Members: `i` takes tokens of the feature map `layer.pre`, with the marks of the layer, if any;
     `o` gives those of `layer.post`. For `ops` and the probe see `Neurons`; lane k of `probe_block`
     is filter ``block * lanes + k`` of a position, with probe_block = position * n_blocks + block.
     """
@@ -52,7 +52,7 @@ class Conv(wiring.Component):
         self._neurons = Neurons(layer, thresholds.tolist(), drives.tolist(), lanes=lanes)
         super().__init__(
             {
-                "i": In(token_stream(layer.pre, mark=mark_of(layer))),
+                "i": In(token_stream(layer.pre, marks=marks_of(layer))),
                 "o": Out(token_stream(layer.post)),
                 "ops": Out(range(lanes + 1)),
                 "probe_strobe": Out(1),

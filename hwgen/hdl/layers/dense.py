@@ -26,7 +26,7 @@ from hwgen.hdl.memory.lane_words import signed_weight
 from hwgen.hdl.neurons.pipeline import Neurons
 from hwgen.hdl.neurons.serializer import Serializer
 from hwgen.hdl.neurons.slot import Op
-from hwgen.hdl.stream import index_bits, mark_of, token_stream
+from hwgen.hdl.stream import index_bits, marks_of, token_stream
 from hwgen.hdl.weights.shadows import Shadows
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.protocol.memory import memory_image, n_blocks
@@ -36,7 +36,7 @@ from hwgen.protocol.tokens import Kind
 class Dense(wiring.Component):
     """A layer of integrate-and-fire neurons, bit-exact to `hwgen.golden`.
 
-    Members: `i` takes tokens of the layer before, with the mark of the layer, if any; `o` gives
+    Members: `i` takes tokens of the layer before, with the marks of the layer, if any; `o` gives
     those of this one, in ascending index within a step. An END_OF_STEP comes out after all spikes
     of its step. With `is_output`, tokens carry the potential, and before END_OF_SAMPLE the
     potential of every neuron comes out. `ops` is the number of weights added in this cycle.
@@ -77,7 +77,7 @@ class Dense(wiring.Component):
         self._word_bits = lanes * (layer.potential_bits + layer.slope_bits + 1)
         super().__init__(
             {
-                "i": In(token_stream(layer.pre, mark=mark_of(layer))),
+                "i": In(token_stream(layer.pre, marks=marks_of(layer))),
                 "o": Out(token_stream(layer.post, layer.potential_bits if is_output else None)),
                 "ops": Out(range(lanes + 1)),
                 "probe_strobe": Out(1),
@@ -105,12 +105,16 @@ class Dense(wiring.Component):
             is_output=self._is_output,
         )
         a, mark = Signal(self._stages), Signal()
+        marks = marks_of(self._layer)
+        plane = Signal(marks.get("plane", 0))
         address = self._issue(m, a, neurons.take)
         weights = self._weight_port(m, address, neurons.take)
-        name = mark_of(self._layer)
-        if name:
-            with m.If(self.i.valid & self.i.ready):
+        name = next((name for name in marks if name != "plane"), None)
+        with m.If(self.i.valid & self.i.ready):
+            if name:
                 m.d.sync += mark.eq(self.i.payload[name])
+            if "plane" in marks:
+                m.d.sync += plane.eq(self.i.payload.plane)
         wiring.connect(m, wiring.flipped(self.o), neurons.o)
         m.d.comb += [
             neurons.i.valid.eq(a.valid),
@@ -120,6 +124,7 @@ class Dense(wiring.Component):
             neurons.i.closing.eq(a.closing),
             neurons.i.knee.eq(mark & (name == "knee")),
             neurons.i.drive.eq(mark & (name == "drive")),
+            *([neurons.i.plane.eq(plane)] if "plane" in marks else []),
             neurons.weights.eq(weights),
             self.ops.eq(neurons.ops),
             self.probe_strobe.eq(neurons.probe_strobe),

@@ -20,7 +20,7 @@ from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.memory.table import rom
 from hwgen.hdl.neurons.slot import Op, slot_layout
-from hwgen.hdl.stream import index_bits, mark_of, place, token_stream
+from hwgen.hdl.stream import index_bits, marks_of, place, token_stream
 from hwgen.network.layers.conv2d import ConvSpec, tap_order, taps
 from hwgen.protocol.memory import n_blocks
 from hwgen.protocol.tokens import Kind
@@ -47,8 +47,8 @@ class Walk(wiring.Component):
         self._n_weights = layer.size * self._row_weights
         super().__init__(
             {
-                "i": In(token_stream(layer.pre, mark=mark_of(layer))),
-                "o": Out(slot_layout(height * self._row_words)),
+                "i": In(token_stream(layer.pre, marks=marks_of(layer))),
+                "o": Out(slot_layout(layer, height * self._row_words)),
                 "weight": Out(index_bits(self._n_weights)),
                 "take": In(1),
             }
@@ -70,8 +70,14 @@ class Walk(wiring.Component):
                 "closing": 1,
                 "knee": 1,
                 "drive": 1,
+                **self._plane,
             }
         )
+
+    @property
+    def _plane(self) -> dict[str, int]:
+        """The field of slots and spans that only layers which take values have."""
+        return {name: bits for name, bits in marks_of(self._layer).items() if name == "plane"}
 
     def elaborate(self, platform: object) -> Module:
         """Stages T, S, N and A. N holds a span of its own, so that A goes from one token to the
@@ -160,6 +166,7 @@ class Walk(wiring.Component):
                 drive | (token.kind != Kind.END_OF_STEP) | (not layer.neuron.two_phase)
             ),
         ]
+        m.d.comb += [span[name].eq(token[name]) for name in self._plane]
         return span, span_valid
 
     def _everything(self, span):
@@ -225,6 +232,7 @@ class Walk(wiring.Component):
                 slot.closing.eq(n.closing),
                 slot.knee.eq(n.knee),
                 slot.drive.eq(n.drive),
+                *[slot[name].eq(n[name]) for name in self._plane],
                 weight_word.eq(n.weight),
                 row_word.eq(n.word),
                 row_weight.eq(n.weight),

@@ -5,6 +5,7 @@ from amaranth.lib import data, memory, wiring
 from amaranth.lib.wiring import In, Out
 
 from hwgen.hdl.stream import index_bits
+from hwgen.network.layers.kinds import WeightedSpec
 from hwgen.protocol.memory import n_blocks
 
 
@@ -81,3 +82,16 @@ def signed_weight(field, weight_bits: int):
     `hwgen.protocol.memory.memory_image`.
     """
     return (Cat(1, field) if weight_bits == 1 else field).as_signed()
+
+
+def times_plane(weights, layer: WeightedSpec, lanes: int, plane):
+    """Weights of all lanes, side by side, as they count for bit `plane` of values: shifted by it.
+
+    Returns the word, and the bits of a lane of it; both as they are if the layer takes spikes.
+    """
+    bits = layer.weight_bits
+    if not layer.input_bits:
+        return weights, bits
+    wide = max(2, bits) + layer.input_bits - 1
+    fields = (signed_weight(weights.word_select(lane, bits), bits) for lane in range(lanes))
+    return Cat((field << plane)[:wide] for field in fields), wide

@@ -7,10 +7,11 @@ because the leak needs them so:
     ADD      v + (weight << fraction_bits)
     COMPARE  v - leak(v), or, of those that exceed, 0 or the same of v - threshold
 
-where leak(v) is v * leak_times >> leak_shift, v has its bias, if there is one, and a leak before
-the reset is of v, and not of v - threshold. One adder does both. With reset to zero comparison and
-leak go side by side; by subtraction the leak has to wait for the comparison, so that is the slower
-of the two.
+A layer that takes values has a second memory, of currents: there ADD changes a current, and COMPARE
+adds that to v first. Here leak(v) is v * leak_times >> leak_shift, v has its bias, if there is one,
+and a leak before the reset is of v, and not of v - threshold. One adder does both. With reset to
+zero comparison and leak go side by side; by subtraction the leak has to wait for the comparison, so
+that is the slower of the two.
 """
 
 from collections.abc import Sequence
@@ -20,7 +21,8 @@ from amaranth.lib import wiring
 
 from hwgen.hdl.memory.bank import StateBank
 from hwgen.hdl.memory.constants import read_constants
-from hwgen.hdl.memory.lane_words import signed_weight
+from hwgen.hdl.memory.lane_words import signed_weight, times_plane
+from hwgen.hdl.neurons.leak import leak
 from hwgen.hdl.neurons.slot import Op, n_state_words, state_members
 from hwgen.network.layers.kinds import WeightedSpec
 from hwgen.network.layers.neurons import Lif
@@ -57,7 +59,8 @@ class LeakyState(wiring.Component):
         super().__init__(state_members(layer, lanes=lanes, is_output=is_output))
 
     def elaborate(self, platform: object) -> Module:
-        """One memory of potentials, or a register, and their change from stage C to D."""
+        """Memories, or registers, of potentials, and of currents, if inputs bring values; and
+        their change from stage C to D."""
         m = Module()
         thresholds = self._constants(m, "thresholds", self._thresholds, self._bits)
         biases = (
@@ -66,55 +69,103 @@ class LeakyState(wiring.Component):
             else [None] * self._lanes
         )
         written = Signal(self._lanes * self._bits, reset_less=True)
-        found = self._store(m, written) if self.n_words > 1 else written
+        found = self._store(m, "bank", written, self._unmoved)
         potentials = [found.word_select(lane, self._bits) for lane in range(self._lanes)]
-        self._change(m, potentials, [*zip(thresholds, biases, strict=True)], written)
+        plane = self.b.plane if self._neuron.takes_values else None
+        incoming, bits = times_plane(self.weights, self._layer, self._lanes, plane)
+        captured = Signal(len(incoming), reset_less=True)
+        fields = [captured.word_select(lane, bits) for lane in range(self._lanes)]
+        weights = [signed_weight(field, bits) for field in fields]
+        currents = self._currents(m, weights) if self._neuron.takes_values else [None] * self._lanes
+        constants = [*zip(thresholds, biases, currents, strict=True)]
+        exceeds = self._change(m, potentials, weights, constants, written)
+        with m.If(self.advance):
+            # `exceeds` is of before the reset: it says who fires in stage D, when the potential is
+            # reset already.
+            m.d.sync += [captured.eq(incoming), self.exceeds.eq(Cat(exceeds))]
         # The 0 is the place of `fired`: a probe reads all layers alike.
-        m.d.comb += self.word.eq(Cat(Cat(potential, 0) for potential in potentials))
+        m.d.comb += self.word.eq(
+            Cat(
+                Cat(potential, *([] if current is None else [current]), 0)
+                for potential, current in zip(potentials, currents, strict=True)
+            )
+        )
         if self._is_output:
             with m.If(self.advance):
                 m.d.sync += self.potentials.eq(found)
         return m
+
+    @property
+    def _unmoved(self):
+        """What leaves potentials as they are. ADD changes the currents, where there are some."""
+        return (Op.PASS, Op.ADD) if self._neuron.takes_values else (Op.PASS,)
 
     def _constants(self, m: Module, name: str, values: Sequence[int], bits: int):
         """One signed value a lane."""
         shape = {"lanes": self._lanes, "bits": bits}
         return read_constants(m, name, values, **shape, enable=self.take, block=self.block)
 
-    def _store(self, m: Module, written):
-        """The memory. Returns the word read."""
-        m.submodules.bank = bank = StateBank(n_blocks=self.n_words, width=len(written))
+    def _store(self, m: Module, name: str, written, unmoved: Sequence[Op]):
+        """A memory of words as `written`, which the ops `unmoved` do not change. Returns the word
+        read; of one word, `written` itself."""
+        if self.n_words == 1:
+            return written
+        m.submodules[name] = bank = StateBank(n_blocks=self.n_words, width=len(written))
         m.d.comb += [
             bank.read_en.eq(self.take & self.b.valid),
             bank.read_block.eq(self.b.word),
-            # All but PASS change the one memory: ADD adds, COMPARE leaks and resets, CLEAR begins
-            # anew.
-            bank.write_en.eq(self.advance & self.d.valid & (self.d.op != Op.PASS)),
+            bank.write_en.eq(self._is_any_but(unmoved, self.d)),
             bank.write_block.eq(self.d.word),
             bank.write_data.eq(written),
         ]
         return bank.read_data
 
-    def _change(self, m: Module, potentials, constants, written) -> None:
-        """Stage C to D. constants: threshold and bias, or None, of each lane."""
-        layer, neuron = self._layer, self._neuron
-        captured = Signal(len(self.weights), reset_less=True)
+    def _is_any_but(self, ops: Sequence[Op], slot):
+        """Whether a slot moves on in this cycle that is of none of these ops."""
+        moves = self.advance & slot.valid
+        for op in ops:
+            moves &= slot.op != op
+        return moves
+
+    def _currents(self, m: Module, weights):
+        """What values bring in each step: sums of weights, which no COMPARE changes. Returns those
+        of the slot in stage C."""
+        bits = self._layer.slope_bits
+        written = Signal(self._lanes * bits, reset_less=True)
+        found = self._store(m, "currents", written, (Op.PASS, Op.COMPARE))
+        currents = [found.word_select(lane, bits).as_signed() for lane in range(self._lanes)]
+        changes = self.advance & self.c.valid
+        with m.If(changes & (self.c.op == Op.CLEAR)):
+            m.d.sync += written.eq(0)
+        with m.Elif(changes & (self.c.op == Op.ADD)):
+            sums = (
+                (current + weight)[:bits] for current, weight in zip(currents, weights, strict=True)
+            )
+            m.d.sync += written.eq(Cat(sums))
+        return currents
+
+    def _change(self, m: Module, potentials, weights, constants, written) -> list[Signal]:
+        """Stage C to D. constants: threshold, bias and current, or None, of each lane. Returns who
+        exceeds."""
+        neuron = self._neuron
         adds, moves = Signal(), Signal()
         m.d.comb += [
-            adds.eq(self.c.op == Op.ADD),
+            adds.eq(0 if neuron.takes_values else self.c.op == Op.ADD),
             # CLEAR is a move as well: its zero is the reset of the registers below.
-            moves.eq(self.advance & self.c.valid & (self.c.op != Op.PASS)),
+            moves.eq(self._is_any_but(self._unmoved, self.c)),
         ]
         exceeds = []
-        for lane, (potential, (threshold, bias)) in enumerate(
-            zip(potentials, constants, strict=True)
+        for lane, (potential, weight, (threshold, bias, current)) in enumerate(
+            zip(potentials, weights, constants, strict=True)
         ):
             before = potential.as_signed()
+            if current is not None:
+                # No ADD comes here, so nothing has to be chosen.
+                flow = Cat(Const(0, neuron.fraction_bits), current).as_signed()
+                before = (before + flow)[: self._bits].as_signed()
             if bias is not None:
                 # Once a step, in the sweep that compares; nothing is lost: the width has room.
                 before = Mux(adds, before, (before + bias)[: self._bits].as_signed()).as_signed()
-            field = captured.word_select(lane, layer.weight_bits)
-            weight = signed_weight(field, layer.weight_bits)
             if neuron.fraction_bits:
                 weight = Cat(Const(0, neuron.fraction_bits), weight).as_signed()
             above = Signal(name=f"above_{lane}")
@@ -134,8 +185,10 @@ class LeakyState(wiring.Component):
                 before = Mux(above & ~adds, less, before)
             leaks = full if neuron.order == "leak, reset" else before
             # Less the leak is plus its complement and 1: the carry of one more bit below.
-            leak = ~self._leak(leaks.as_signed()) if neuron.leak_shift else Const(-1)
-            total = Cat(1, before).as_signed() + Cat(~adds, Mux(adds, weight, leak)).as_signed()
+            leaking = (
+                ~leak(leaks.as_signed(), neuron, self._bits) if neuron.leak_shift else Const(-1)
+            )
+            total = Cat(1, before).as_signed() + Cat(~adds, Mux(adds, weight, leaking)).as_signed()
             result = total[1 : 1 + self._bits]
             # To zero by the reset of the registers: no logic in front of them.
             clears = self.c.op == Op.CLEAR
@@ -147,37 +200,4 @@ class LeakyState(wiring.Component):
                 m.d.sync += written.word_select(lane, self._bits).eq(result)
                 with m.If(clears):
                     m.d.sync += written.word_select(lane, self._bits).eq(0)
-        with m.If(self.advance):
-            # `exceeds` is of before the reset: it says who fires in stage D, when the potential is
-            # reset already.
-            m.d.sync += [captured.eq(self.weights), self.exceeds.eq(Cat(exceeds))]
-
-    def _leak(self, potential):
-        """What leaks of a signed potential, as the floor: v * leak_times >> leak_shift.
-
-        By shifts and additions of the signed digits of `leak_times`, as no product is needed.
-        """
-        times, shift = self._neuron.leak_times, self._neuron.leak_shift
-        if times == 1:
-            return potential >> shift
-        terms = [(potential << place, sign) for place, sign in signed_digits(times)]
-        total = sum((term for term, sign in terms if sign > 0), start=Const(0))
-        for term, sign in terms:
-            total = total - term if sign < 0 else total
-        return (total >> shift)[: self._bits].as_signed()
-
-
-def signed_digits(number: int) -> list[tuple[int, int]]:
-    """The canonical signed digits of a positive number: places, and 1 or -1, the lowest first.
-
-    No two are neighbours, so there are as few as can be.
-    """
-    digits, place = [], 0
-    while number:
-        if number & 1:
-            sign = 2 - (number & 3)  # 1 of ...01, -1 of ...11
-            digits.append((place, sign))
-            number -= sign
-        number >>= 1
-        place += 1
-    return digits
+        return exceeds

@@ -68,7 +68,7 @@ class Neurons(wiring.Component):
         self.n_words = self._state.n_words
         super().__init__(
             {
-                "i": In(slot_layout(self.n_words)),
+                "i": In(slot_layout(layer, self.n_words)),
                 "take": Out(1),
                 "weights": In(lanes * layer.weight_bits),
                 "o": Out(token_stream(layer.post, layer.potential_bits if is_output else None)),

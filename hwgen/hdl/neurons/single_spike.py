@@ -16,7 +16,7 @@ from amaranth.lib import wiring
 
 from hwgen.hdl.memory.bank import StateBank
 from hwgen.hdl.memory.constants import read_constants
-from hwgen.hdl.memory.lane_words import signed_weight
+from hwgen.hdl.memory.lane_words import signed_weight, times_plane
 from hwgen.hdl.neurons.slot import Op, n_state_words, state_members
 from hwgen.network.layers.kinds import WeightedSpec
 
@@ -123,11 +123,13 @@ class State(wiring.Component):
     def _change(self, m: Module, found: _Word, written: _Word, rests) -> None:
         """Stage C to D: the new word, but for who fires."""
         does = {op: self.advance & self.c.valid & (self.c.op == op) for op in Op}
-        captured = Signal(len(self.weights), reset_less=True)
+        plane = self.b.plane if self._layer.input_bits else None
+        weights, weight_bits = times_plane(self.weights, self._layer, self._lanes, plane)
+        captured = Signal(len(weights), reset_less=True)
         with m.If(self.advance):
             # Weights come from memory in stage B, and are registered here: else the way from the
             # block through the adder would be one cycle.
-            m.d.sync += [captured.eq(self.weights), self.fired.eq(found.fired)]
+            m.d.sync += [captured.eq(weights), self.fired.eq(found.fired)]
         with m.If(does[Op.CLEAR]):
             # Who has fired is forgotten. A later assignment wins over the one above.
             m.d.sync += self.fired.eq(0)
@@ -136,7 +138,7 @@ class State(wiring.Component):
         if self._layer.neuron.two_phase:
             drives = self._constants(m, "drives", self._drives, self._sum_bits)
         for lane in range(self._lanes):
-            weight = captured.word_select(lane, self._layer.weight_bits)
+            weight = signed_weight(captured.word_select(lane, weight_bits), weight_bits)
             before = found.sums.word_select(lane, self._sum_bits).as_signed()
             sums.append(self._plus_weight(before, weight))
             if self._has_slope:
@@ -174,9 +176,8 @@ class State(wiring.Component):
     def _signs(self, potentials):
         return Cat(potentials.word_select(lane, self._bits)[-1] for lane in range(self._lanes))
 
-    def _plus_weight(self, before, field):
+    def _plus_weight(self, before, weight):
         """The sum with a weight, or, at a knee, with -2 times it; as wide as `before`."""
-        weight = signed_weight(field, self._layer.weight_bits)
         if self._layer.neuron.has_knee:
             # -2 w is the complement of 2 w, and 1: the carry of one more bit below.
             weight = Mux(self.c.knee, ~(weight << 1), weight)

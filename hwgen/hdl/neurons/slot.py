@@ -32,7 +32,7 @@ def state_members(layer: WeightedSpec, *, lanes: int, is_output: bool) -> dict[s
     lanes: neurons a word. `potentials` exists only with `is_output`. Signed fields of a word are
     side by side, lane 0 in the low bits.
     """
-    slot = slot_layout(n_state_words(layer, lanes))
+    slot = slot_layout(layer, n_state_words(layer, lanes))
     members = {
         "advance": In(1),
         "take": In(1),
@@ -51,13 +51,16 @@ def state_members(layer: WeightedSpec, *, lanes: int, is_output: bool) -> dict[s
     return members
 
 
-def slot_layout(n_words: int) -> data.StructLayout:
+def slot_layout(layer: WeightedSpec, n_words: int) -> data.StructLayout:
     """A slot: `last` of those of its token; `closing`, if that passes a token on (reset, and
     a step in which a two-phase layer does not fire: none); `knee`, if weights count -2 times;
-    `drive`, if potentials rise by their drives and not by their slopes.
+    `drive`, if potentials rise by their drives and not by their slopes; `plane`, of a layer that
+    takes values only: the bit of a value that an ADD is of.
 
     n_words: words of the layer's state, which `word` counts from 0. A slot that is not `valid`
     means nothing.
     """
     bits = {"last": 1, "closing": 1, "knee": 1, "drive": 1}
+    if layer.input_bits:
+        bits["plane"] = index_bits(layer.input_bits)
     return data.StructLayout({"valid": 1, "op": Op, "word": index_bits(n_words), **bits})

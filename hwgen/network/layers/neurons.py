@@ -64,7 +64,8 @@ class SingleSpike:
 class TwoPhase:
     """Integrates all steps of a sample first, with the ramp as PSP; then fires, once at most.
 
-    It fires in as many steps of its own, in each of which its potential rises by its drive.
+    It fires in as many steps of its own, in each of which its potential rises by its drive. What
+    takes values integrates them once, and not in each step.
     See `docs/decisions/0008-phased-layers.md`; in files such a layer is `phased`.
     """
 
@@ -103,17 +104,27 @@ class Lif:
     has_bias: bool = False
     order: Order = "reset, leak"
     fires: Fires = "above"
+    takes_values: bool = False
 
     psp: ClassVar[Literal["step"]] = "step"
     two_phase: ClassVar[Literal[False]] = False
     fires_again: ClassVar[Literal[True]] = True
-    has_slope: ClassVar[Literal[False]] = False
     has_knee: ClassVar[Literal[False]] = False
+
+    @property
+    def has_slope(self) -> bool:
+        """Whether there is a current, the same in each step: of an input that brings values."""
+        return self.takes_values
 
     @property
     def moves_by_itself(self) -> bool:
         """Whether potentials move, or may fire, in a step without events."""
-        return self.leak_shift > 0 or self.reset == "subtract" or self.moves_from_rest
+        return (
+            self.leak_shift > 0
+            or self.reset == "subtract"
+            or self.moves_from_rest
+            or self.takes_values
+        )
 
     @property
     def moves_from_rest(self) -> bool:
@@ -132,7 +143,8 @@ class Lif:
             parts.append(", fires at the threshold")
         if self.fraction_bits:
             parts.append(f", {self.fraction_bits} bits below a weight's unit")
-        return "".join(parts) + (", bias" if self.has_bias else "")
+        parts += [", bias"] * self.has_bias
+        return "".join(parts) + ", of values" * self.takes_values
 
     def highest_psp(self, n_steps: int) -> int:
         """Of one spike; for all that may come see `Neurons.min_potential_bits`."""
@@ -161,6 +173,7 @@ class Neurons:
     leak_shift: Annotated[int, Range(0, 15)] = 0
     leak_times: Annotated[int, Range(1, 2**15)] = 1
     fraction_bits: Annotated[int, Range(0, 12)] = 0
+    input_bits: Annotated[int, Range(0, 8)] = 0  # of the values that inputs bring; 0: spikes
     bias_bits: Annotated[int, Range(0, 31)] = 0  # signed width of biases; 0: there is none
     order: Order = "reset, leak"
     fires: Fires = "above"
@@ -179,6 +192,7 @@ class Neurons:
                 self.bias_bits > 0,
                 self.order,
                 self.fires,
+                self.input_bits > 0,
             )
         return TwoPhase() if self.phased else SingleSpike(self.psp, self.tau_steps)
 
@@ -199,13 +213,24 @@ class Neurons:
 
     @property
     def slope_bits(self) -> int:
-        """Signed width of the slope, 0 if there is none: each input moves it by its weight."""
+        """Signed width of the slope, 0 if there is none: each input moves it by its weight, or by
+        its weight times its value."""
         return signed_bits(self.max_slope) if self.neuron.has_slope else 0
 
     @property
     def max_slope(self) -> int:
-        """Largest magnitude of the sum of all weights of a neuron; and largest drive."""
-        return self.n_fan_in * self.max_weight
+        """Largest magnitude of the sum of all weights of a neuron, times values if there are."""
+        return self.n_fan_in * self.max_weight * self.max_input
+
+    @property
+    def max_input(self) -> int:
+        """Largest value that an input brings: 1 of a spike."""
+        return 2**self.input_bits - 1 if self.input_bits else 1
+
+    def max_drive(self, n_steps: int) -> int:
+        """Largest drive: the largest slope; of values, which come once and not in each of the
+        `n_steps`, as much as reaches as far in all steps together."""
+        return -(-self.max_slope // n_steps) if self.input_bits else self.max_slope
 
     @property
     def n_drives(self) -> int:
@@ -232,7 +257,8 @@ class Neurons:
 
         Each input fires at most once, and adds at most its weight times the highest PSP. In a
         multi-spike network each may fire in each step: then the bound is that of a neuron that all
-        inputs excite, and that never fires.
+        inputs excite, and that never fires. Values count as so many spikes in each step, or, in a
+        two-phase layer, once.
 
         The sign included. Contract, section 1: a file with fewer is refused.
         """
@@ -243,6 +269,8 @@ class Neurons:
                 leak = most * self.leak_times >> self.leak_shift if self.leak_shift else 0
                 most += gain - leak
             return signed_bits(most)
+        if self.neuron.two_phase and self.input_bits:
+            return signed_bits(self.max_slope + n_steps * self.max_drive(n_steps))
         return signed_bits(self.max_slope * self.neuron.highest_psp(n_steps))
 
     def problems(self, n_steps: int, *, multi_spike: bool) -> Iterator[str]:
