@@ -95,12 +95,13 @@ class ImportOptions:
         ),
     ] = None
     fraction_bits: Annotated[
-        int,
+        int | None,
         typer.Option(
-            help="At most so many bits of potentials below a weight's unit, where they matter.",
+            help="At most so many bits of potentials below a weight's unit. Default: as many as "
+            "matter.",
             callback=shared.within("--fraction-bits", 0, 12),
         ),
-    ] = 12
+    ] = None
     tolerance: Annotated[
         float,
         typer.Option(

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import hwgen
 from hwgen.conformance import make_vectors
@@ -47,7 +47,7 @@ class Asked:
 
     source: str | None = None
     n_steps: int | None = None
-    encoding: Encoding | Literal["direct"] | None = None
+    encoding: Encoding | None = None
     reset: HowReset | None = None
     dt: float | None = None
     shape: Shape | None = None
@@ -161,8 +161,6 @@ def _settled(
     rule = dialects.rule(asked.source, dt=asked.dt, reset=asked.reset)
     if not 1 <= asked.n_steps <= MAX_STEPS:
         raise NirError(f"--steps is {asked.n_steps}, expected 1..{MAX_STEPS}")
-    if asked.encoding == "direct":
-        raise NirError(samples.NOT_YET[asked.encoding])
     given = asked.shape
     if dataset and given is None and len(settings.input_shape(nodes[0])) == 1:
         height, width, *channels = dataset.images.shape[1:]

@@ -5,6 +5,7 @@ scale. It is chosen so that weights are integers, exactly if they are multiples 
 with the least error. `fraction_bits` are below that unit, for leaks, biases and thresholds.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
@@ -33,12 +34,25 @@ _WHOLE = 1e-6  # how far from an integer a float32 number times a scale may be, 
 class Wanted:
     """What the user asks of integers. weight_bits: None: as few as hold integers, else 8.
 
+    fraction_bits: at most so many, where they change anything; None: as many as there are, but no
+    more than the error of rounded weights is worth.
     tolerance: of what a step's leak may differ, relative.
     """
 
     weight_bits: int | None = None
-    fraction_bits: int = MAX_FRACTION_BITS
+    fraction_bits: int | None = None
     tolerance: float = 0.01
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where in a network a layer is. where: opens messages, and names of changes. is_last: outputs
+    share one scale, as their potentials are compared with one another. input_bits: of the values
+    that feed it; 0 of spikes."""
+
+    where: str
+    is_last: bool
+    input_bits: int = 0
 
 
 class Integers(NamedTuple):
@@ -51,27 +65,27 @@ class Integers(NamedTuple):
     changes: tuple[Change, ...]
 
 
-def layer(
-    real: RealLayer, rule: Rule, n_steps: int, wanted: Wanted, *, where: str, is_last: bool
-) -> Integers:
+def layer(real: RealLayer, rule: Rule, n_steps: int, wanted: Wanted, place: Place) -> Integers:
     """One layer in integers. Raises `NirError` if the contract cannot hold it.
 
-    where: opens messages, and names of changes. is_last: outputs share one scale, as their
-    potentials are compared with one another.
+    n_steps: of a sample.
     """
-    chosen = scales.choose(real.weights, wanted.weight_bits, together=is_last)
-    spec = _spec(real, rule, chosen.weight_bits)
-    if real.thresholds is not None:
-        shift, times = leak(real.keep)
-        change = _leak_change(where, real.keep, shift, times)
-        _require(change, wanted.tolerance)
-        spec = replace(spec, leak_shift=shift, leak_times=times)
-    else:
-        change = None
+    where = place.where
+    chosen = scales.choose(real.weights, wanted.weight_bits, together=place.is_last)
+    spec = replace(_spec(real, rule, chosen.weight_bits), input_bits=place.input_bits)
+    shift, times = leak(real.keep)
+    change = _leak_change(where, real.keep, shift, times)
+    _require(change, wanted.tolerance)
+    spec = replace(spec, leak_shift=shift, leak_times=times)
     exact = _Exact(real.biases * chosen.scales, _scaled(real.thresholds, chosen.scales))
-    spec, biases, thresholds = _fit(spec, exact, n_steps, wanted.fraction_bits, where)
+    if real.thresholds is None and (shift or exact.biases.any() or place.input_bits):
+        spec = replace(spec, reset="zero")  # it never comes to that
+    most = wanted.fraction_bits
+    if most is None:
+        most = MAX_FRACTION_BITS if chosen.is_exact else _enough(real.keep, n_steps, place)
+    spec, biases, thresholds = _fit(spec, exact, n_steps, most, where)
     made = Integers(spec, chosen.weights, thresholds, biases, ())
-    changes = [*([change] if change else []), *_changes(where, real, made, chosen.scales, exact)]
+    changes = [*([change] if shift else []), *_changes(where, real, made, chosen.scales, exact)]
     return made._replace(changes=tuple(changes))
 
 
@@ -132,6 +146,19 @@ def _spec(real: RealLayer, rule: Rule, weight_bits: int) -> WeightedSpec:
         padding=padding,
         **common,
     )
+
+
+def _enough(keep: float, n_steps: int, place: Place) -> int:
+    """Fraction bits where weights are rounded already.
+
+    Each leak is rounded down by half a unit of the last bit on average, which adds up over the
+    steps that a potential remembers. An eighth of a weight's unit is less than the error of the
+    sum of a few weights: more bits would cost flip-flops and change nothing. A weight times a value
+    is so much larger.
+    """
+    steps = min(float(n_steps), 1 / (1 - keep) if keep < 1 else np.inf)
+    bits = 2 + math.ceil(math.log2(max(1.0, steps))) - max(0, place.input_bits - 1)
+    return max(0, min(MAX_FRACTION_BITS, bits))
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,4 @@
-"""Samples to compare by: the same numbers for golden, and for the rule of a file.
-
-All that depends on the encoding is in `_ENCODE`, `to_values` and `scale`.
-"""
+"""Samples to compare by: the same numbers for golden, and for the rule of a file."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -24,18 +21,22 @@ def _once(images: Bytes, spec: InputSpec, n_steps: int) -> Bytes:
     return encoding.once(encoding.latency(images, spec, n_steps), n_steps)
 
 
-# Images to the inputs of a multi-spike network, uint8 [n, n_steps, n_inputs].
+def _planes(images: Bytes, spec: InputSpec, n_steps: int) -> Bytes:
+    return encoding.planes(images, spec)
+
+
+# Images to the inputs of a multi-spike network, uint8 0/1 [n, n_input_steps, n_inputs].
 _ENCODE: dict[str, Callable[[Bytes, InputSpec, int], Bytes]] = {
     "rate": encoding.rate,
     "latency": _once,
+    "direct": _planes,
 }
-NOT_YET = {"direct": "encoding direct: not yet"}  # and why
 
 
 @dataclass(frozen=True, kw_only=True)
 class Samples:
-    """inputs: as golden takes them, uint8 [n, n_steps, n_inputs]; spikes: of the outputs, as the
-    framework itself gave them, uint8 [n, n_steps, n_outputs]; source: which samples these are."""
+    """inputs: as golden takes them, uint8 [n, n_input_steps, n_inputs]; spikes: of the outputs, as
+    the framework itself gave them, uint8 [n, n_steps, n_outputs]; source: which samples."""
 
     source: str
     inputs: Bytes
@@ -56,8 +57,11 @@ class Samples:
 
 
 def scale(spec: InputSpec) -> float:
-    """How much larger numbers of the input are in a core than in the file: 1 of spikes."""
-    return 1.0
+    """How much larger numbers of the input are in a core than in the file: 1 of spikes.
+
+    Frameworks take pixels as 0..1, a core takes 0..x_max.
+    """
+    return float(spec.x_max) if spec.encoding == "direct" else 1.0
 
 
 def to_values(
@@ -67,16 +71,29 @@ def to_values(
 
     shape: of the file's Input, [channels, height, width] or [n_inputs].
     """
-    maps = inputs.reshape(len(inputs), n_steps, *spec.post)
-    return np.moveaxis(maps, -1, 2).reshape(len(inputs), n_steps, *shape).astype(np.float64)
+    if spec.encoding == "direct":
+        worth = 1 << np.arange(spec.n_planes, dtype=np.int64)
+        pixels = (inputs * worth[:, None]).sum(axis=1) / spec.x_max
+        values = np.broadcast_to(pixels[:, None], (len(inputs), n_steps, spec.n_inputs))
+    else:
+        values = inputs.astype(np.float64)
+    maps = values.reshape(len(inputs), n_steps, *spec.post)
+    return np.moveaxis(maps, -1, 2).reshape(len(inputs), n_steps, *shape)
 
 
 def random(spec: InputSpec, n_steps: int, n: int, seed: int) -> Samples:
-    """n samples, from a spike here and there to one of every other input in each step."""
+    """n samples, from a spike here and there to one of every other input in each step; of values,
+    from dark images to bright ones."""
     rng = np.random.default_rng(seed)
+    source = f"{n} random samples, seed {seed}"
+    if spec.encoding == "direct":
+        shape = spec.post if spec.channels > 1 else spec.post[:2]
+        bright = rng.choice([0.25, 0.5, 1], (n, *[1] * len(shape)))
+        images = np.floor(rng.random((n, *shape)) * bright * (spec.x_max + 1)).astype(np.uint8)
+        return of_images(images, None, spec, n_steps, source)
     density = rng.choice([0.02, 0.1, 0.25, 0.5], (n, 1, 1))
     spikes = rng.random((n, n_steps, spec.n_inputs)) < density
-    return Samples(source=f"{n} random samples, seed {seed}", inputs=spikes.astype(np.uint8))
+    return Samples(source=source, inputs=spikes.astype(np.uint8))
 
 
 def of_images(
@@ -123,6 +140,8 @@ def _inputs(
     shapes = {shape, (spec.n_inputs,), (channels, height, width)}
     if channels == 1:
         shapes.add((height, width))
+    if spec.encoding == "direct":
+        return _pixels(values, spec, sorted(shapes), path)
     fits = [s for s in shapes if values.shape[values.ndim - len(s) :] == s and values.ndim > len(s)]
     before = values.shape[: values.ndim - len(fits[0])] if fits else ()
     if len(before) not in (1, 2) or before[-1] != n_steps:
@@ -132,11 +151,28 @@ def _inputs(
         )
     if not np.isin(values, (0, 1)).all():
         raise NirError(
-            f"{path}: inputs hold other numbers than 0 and 1; currents go in with the encoding "
-            f"'direct' ({NOT_YET['direct']})"
+            f"{path}: inputs hold other numbers than 0 and 1, which are no spikes; currents go in "
+            "with --encoding direct"
         )
     maps = values.reshape(-1, n_steps, channels, height, width)
     return np.moveaxis(maps, 2, -1).reshape(len(maps), n_steps, -1).astype(np.uint8)
+
+
+def _pixels(
+    values: NDArray[np.generic], spec: InputSpec, shapes: list[tuple[int, ...]], path: Path
+) -> Bytes:
+    """Currents, the same in each step: 0..1, as so many `x_max`-ths as are nearest."""
+    fits = [s for s in shapes if values.shape[1:] == s]
+    real = values.astype(np.float64)
+    if not fits or not ((real >= 0) & (real <= 1)).all():
+        raise NirError(
+            f"{path}: inputs are {list(values.shape)} in {real.min():g}..{real.max():g}, expected "
+            f"[n, *{list(shapes[-1])}] in 0..1, which all steps of a sample take"
+        )
+    height, width, channels = spec.post
+    maps = np.moveaxis(real.reshape(-1, channels, height, width), 1, -1)
+    pixels = np.round(maps * spec.x_max).astype(np.uint8)
+    return encoding.planes(pixels if channels > 1 else pixels[..., 0], spec)
 
 
 def _spikes(values: NDArray[np.generic], n: int, n_steps: int, path: Path) -> Bytes:

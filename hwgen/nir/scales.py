@@ -15,11 +15,12 @@ _FACTORS = np.geomspace(4, 0.7, 96)
 
 class Scaled(NamedTuple):
     """Integer weights int8, in the shape of the real ones; what each neuron's are multiplied by,
-    float64 [n_post]; and their width."""
+    float64 [n_post]; their width; and whether no weight was rounded."""
 
     weights: NDArray[np.int8]
     scales: Reals
     weight_bits: int
+    is_exact: bool
 
 
 def choose(weights: Reals, weight_bits: int | None, *, together: bool) -> Scaled:
@@ -42,7 +43,9 @@ def choose(weights: Reals, weight_bits: int | None, *, together: bool) -> Scaled
     if bits == 1:
         scales = np.array([_of_signs(group) for group in groups.T])
     every = np.broadcast_to(scales, weights.shape[-1]).copy()
-    return Scaled(_integers(weights * every, bits).astype(np.int8), every, bits)
+    integers = _integers(weights * every, bits)
+    error = np.abs(integers - weights * every).max(initial=0)
+    return Scaled(integers.astype(np.int8), every, bits, bool(error <= _EXACT * 128))
 
 
 def _integers(scaled: Reals, bits: int) -> Reals:

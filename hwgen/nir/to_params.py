@@ -16,7 +16,7 @@ from hwgen.nir import chain, dialects, quantise, samples
 from hwgen.nir.chain import Given, PoolLayer
 from hwgen.nir.dialects import Rule
 from hwgen.nir.graph import Node
-from hwgen.nir.quantise import Wanted
+from hwgen.nir.quantise import Place, Wanted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +51,9 @@ def to_params(
             biases.append(nothing)
             continue
         is_last, where = index == len(found) - 1, f"layer {index}"
-        made = quantise.layer(real, rule, n_steps, wanted, where=where, is_last=is_last)
+        planes = given.n_planes if given.encoding == "direct" and index == 0 else 0
+        place = Place(where=where, is_last=is_last, input_bits=planes)
+        made = quantise.layer(real, rule, n_steps, wanted, place)
         specs.append(made.spec)
         weights.append(made.weights)
         thresholds.append(made.thresholds)
