@@ -55,6 +55,7 @@ for verb in (
 ):
     app.command()(verb)
 app.command("import")(nir.import_)
+app.command("export")(nir.export)
 app.add_typer(conformance.app, name="conformance")
 # Their names of before; nobody is told of them.
 app.command("check", hidden=True)(estimate.estimate)

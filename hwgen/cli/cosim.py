@@ -121,13 +121,10 @@ def _inputs(
     folder: ModelFolder, params: Params, n: int, data_dir: Path | None
 ) -> NDArray[np.uint8]:
     """Input spikes: from the model's vectors if they are enough, else from the test set."""
-    from hwgen.data.for_network import check_input, data_of
-    from hwgen.data.inputs import encoded
+    from hwgen.data import own_samples
 
     if folder.vectors_path.is_file():
         vectors = folder.vectors(params)
         if n <= len(vectors.labels):
             return vectors.inputs[:n]
-    tests = data_of(params, "test", data_dir=data_dir)
-    check_input(params, tests)
-    return encoded(tests, params.spec, slice(n))
+    return own_samples.load(folder, params, n, data_dir=data_dir).inputs

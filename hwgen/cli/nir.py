@@ -17,6 +17,7 @@ from hwgen.network.layers.shape import Shape
 
 if TYPE_CHECKING:
     from hwgen.data.dataset import Dataset
+    from hwgen.flows.export_nir import ExportResult
     from hwgen.flows.import_nir import ImportResult
 
 
@@ -220,3 +221,65 @@ def _print_import(result: "ImportResult") -> None:
         else ("not spike for spike the same: see what differs, and what integers changed")
     )
     out.print(same, markup=False)
+
+
+class For(StrEnum):
+    """Who is to read a file."""
+
+    SNNTORCH = "snntorch"
+    SPIKINGJELLY = "spikingjelly"
+    NORSE = "norse"
+    NIR = "nir"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportOptions:
+    model: shared.Model
+    nir: Annotated[Path, typer.Option("--nir", help="The file to write.")]
+    target: Annotated[
+        For, typer.Option("--for", help="Who is to read it: each reads the same nodes otherwise.")
+    ]
+    lossy: Annotated[
+        bool,
+        typer.Option("--lossy", help="Write it even if the framework's spikes will be others."),
+    ] = False
+    seed: shared.Seed = 0
+    json: shared.Json = False
+
+
+@verb
+def export(options: ExportOptions) -> Answer:
+    """Write a model as NIR, so that a framework reads the same network; golden's spikes beside it.
+
+    Refused, with the reason, where the framework cannot be the same. The spikes are NIR data
+    (`nir.read_data`), by node: compare them with the framework's own.
+
+    Example: `hwgen export models/mine --nir mine.nir --for snntorch`
+    """
+    from hwgen.flows import export_nir as flow
+    from hwgen.model import folder as model_folder
+
+    shared.output(options.nir)
+    with progress("compare") as reporter:
+        result = flow.export_nir(
+            model_folder.find(options.model),
+            options.nir,
+            _value(options.target),
+            lossy=options.lossy,
+            seed=options.seed,
+            reporter=reporter,
+        )
+    return Answer(json=result.to_json(), print_result=lambda: _print_export(result))
+
+
+def _print_export(result: "ExportResult") -> None:
+    from hwgen.nir import verdict
+
+    for line in result.warnings:
+        err.print(f"hwgen: warning: {line}", markup=False, soft_wrap=True)
+    told = result.verdict
+    rows = list(verdict.rows(told.to_json())) if told else []
+    rows.append(("file", str(result.path)))
+    if told:
+        rows.append(("golden's spikes", str(result.data_path)))
+    facts(f"the framework's rule and golden, on {told.source}" if told else "written", rows)

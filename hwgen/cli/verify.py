@@ -84,24 +84,27 @@ def verify(options: VerifyOptions) -> Answer:
 
 
 def _inference(folder: ModelFolder, options: VerifyOptions) -> Answer:
-    from hwgen.data import for_network
-    from hwgen.data.inputs import encoded
+    from hwgen.data import own_samples
     from hwgen.verification import verify as flow
     from hwgen.verification.job import Job
     from hwgen.verification.passes import Pass
 
     params = folder.params()
     design = choose(params, options.lanes, options.board)
-    dataset = for_network.data_of(params, "test", name=options.data, data_dir=options.data_dir)
-    for_network.check_input(params, dataset)
-    if options.record:
-        for_network.check_recordable(params, dataset)
-    doubt = for_network.doubt(params, dataset)
+    samples = own_samples.load(
+        folder,
+        params,
+        options.samples,
+        name=options.data,
+        data_dir=options.data_dir,
+        recorded=options.record,
+    )
+    doubt = samples.doubt
     job = Job(
         design=design.in_memory_blocks(),
-        inputs=encoded(dataset, params.spec, slice(options.samples)),
+        inputs=samples.inputs,
         build_dir=options.build_dir or free_folder(Path("build") / f"{stem(params.name)}-verify"),
-        truths=dataset.labels[: options.samples],
+        truths=samples.labels,
         passes=(Pass(stall=options.stall, early_exit=options.early_exit),),
         seed=options.seed,
     )
@@ -124,7 +127,7 @@ def _inference(folder: ModelFolder, options: VerifyOptions) -> Answer:
     return Answer(
         json=result.to_json() | {"doubt": doubt},
         print_result=_result_printer(
-            f"{params.name} on {dataset.name}, lanes {lanes}", rows, result
+            f"{params.name} on {samples.source}, lanes {lanes}", rows, result
         ),
         result=result,
         folder=folder,

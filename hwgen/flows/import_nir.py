@@ -34,7 +34,7 @@ from hwgen.report import results
 
 TEST = "test, golden"  # the last phase, if there is a data set
 _X_MAX = 255  # of images, where no data set says it
-_N_VECTORS = 16
+_N_VECTORS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,6 +118,9 @@ def import_nir(
         found, decisions = verdict.compare(made.params, nodes, rule, chosen, reporter)
         # Nobody has labelled random samples: what the file's own rule decides is right.
         chosen = replace(chosen, labels=decisions if chosen.labels is None else chosen.labels)
+        if len(chosen) < _N_VECTORS and not dataset:  # too few to travel with a model
+            more = samples.random(given, n_steps, _N_VECTORS, compared.seed)
+            chosen = replace(more, labels=verdict.compare(made.params, nodes, rule, more)[1])
         told = _provenance(path, sha256, version, asked, made, found)
         if dataset:
             told["data"] = {"name": dataset.name, "n_test": len(dataset)}

@@ -15,6 +15,7 @@ from hwgen.data.dataset import Dataset
 from hwgen.data.for_network import check_input, data_of, doubt
 from hwgen.data.inputs import encoded
 from hwgen.data.locate import named_folder
+from hwgen.data.own_samples import has_only_vectors
 from hwgen.errors import DataError
 from hwgen.files import write_atomic
 from hwgen.golden import Golden
@@ -114,12 +115,13 @@ def _samples(
     folder: ModelFolder, params: Params, data_dir: Path | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.integer], str]:
     """Images [n, height, width], inputs, as a network takes them, labels [n], and what they are."""
-    try:
-        tests: Dataset | None = data_of(params, "test", data_dir=data_dir)
-    except DataError:
-        if named_folder(data_dir) or not folder.vectors_path.is_file():
-            raise
-        tests = None
+    tests: Dataset | None = None
+    if not has_only_vectors(folder, params):
+        try:
+            tests = data_of(params, "test", data_dir=data_dir)
+        except DataError:
+            if named_folder(data_dir) or not folder.vectors_path.is_file():
+                raise
     if tests:
         check_input(params, tests)
         inputs = encoded(tests, params.spec)
