@@ -213,6 +213,8 @@ def _print_import(result: "ImportResult") -> None:
     rows = [*verdict.rows(table)]
     if result.evaluation:
         rows.append((f"accuracy, {result.evaluation.dataset}", percent(result.evaluation.accuracy)))
+    if result.doubt:
+        rows.append(("doubt", result.doubt))
     rows += [("shape", result.shape), ("digest", result.digest), ("folder", str(result.folder))]
     facts(f"the file's own rule and golden, on {result.verdict.source}", rows)
     same = (

@@ -9,7 +9,7 @@ from typing import Any
 import hwgen
 from hwgen.conformance import make_vectors
 from hwgen.data.dataset import Dataset
-from hwgen.data.for_network import check_input
+from hwgen.data.for_network import check_input, doubt
 from hwgen.data.inputs import encoded
 from hwgen.errors import NirError
 from hwgen.evaluation.accuracy import Evaluation, evaluate
@@ -67,7 +67,8 @@ class Compared:
 
 @dataclass(frozen=True, kw_only=True)
 class ImportResult:
-    """What came out. evaluation: on the test set, if a data set was named."""
+    """What came out. evaluation: on the test set, if a data set was named; doubt: why the network
+    may have been trained on that, which no card tells then; ""."""
 
     folder: Path
     digest: str
@@ -76,6 +77,7 @@ class ImportResult:
     changes: tuple[str, ...]
     verdict: Verdict
     evaluation: Evaluation | None = None
+    doubt: str = ""
 
     def to_json(self) -> dict[str, Any]:
         """A table of plain values."""
@@ -127,7 +129,8 @@ def import_nir(
         params = replace(made.params, provenance=told)
         reporter.phase(TEST)
         evaluation = evaluate(params, dataset, reporter) if dataset else None
-        _write(folder, params, chosen, dataset, evaluation)
+        why = doubt(params, dataset) if dataset else ""
+        _write(folder, params, chosen, dataset, None if why else evaluation)
     return ImportResult(
         folder=out,
         digest=params.digest,
@@ -136,6 +139,7 @@ def import_nir(
         changes=tuple(map(str, made.changes)),
         verdict=found,
         evaluation=evaluation,
+        doubt=why,
     )
 
 

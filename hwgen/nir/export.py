@@ -73,7 +73,7 @@ def objections(params: Params, target: Target) -> Objections:
 
 
 def _lines(reasons: Mapping[str, list[int]]) -> tuple[str, ...]:
-    return tuple(f"layer {', '.join(map(str, at))} {why}" for why, at in reasons.items())
+    return tuple(f"layer {', '.join(map(str, at))}: {why}" for why, at in reasons.items())
 
 
 def _unsaid(layer: WeightedSpec, target: Target) -> Iterator[str]:

@@ -15,6 +15,10 @@ from hwgen.nir import dialects, settings
 from hwgen.nir.dialects import Meaning, Reals, Rule
 from hwgen.nir.graph import Node
 
+# So near its threshold, relative, a potential is at it: 2.55 is not the sum of 0.75 and 1.8 in
+# floats, and that is no part of any rule.
+_TIE = 1e-9
+
 
 @dataclass(frozen=True)
 class Fired:
@@ -58,12 +62,13 @@ def _neurons(currents: Reals, meant: Meaning, rule: Rule) -> tuple[NDArray[np.ui
     above = np.zeros((len(currents), *shape))  # the potential above rest
     spikes = np.zeros(currents.shape, np.uint8)
     limit = None if meant.threshold is None else _fitted(meant.threshold, shape) - rest
+    tie = 0 if limit is None else _TIE * np.maximum(1, np.abs(limit))
     for step in range(currents.shape[1]):
         above = above + gain * currents[:, step]
         if limit is None:
             above = keep * above
             continue
-        fires = above >= limit if rule.dialect.fires == "at" else above > limit
+        fires = above >= limit - tie if rule.dialect.fires == "at" else above > limit + tie
         spikes[:, step] = fires
         if rule.reset == "zero":
             above = np.where(fires, 0, keep * above)
