@@ -93,7 +93,8 @@ def _busy_layers(
     # With early exit nothing comes in behind the step of the decision.
     last = trace.decision_steps.astype(np.int64)[:, None]
     # Phases are steps of their own, so that all of the input's come before the decision.
-    if not early_exit or any(layer.neuron.two_phase for layer in spec.weighted):
+    is_direct = spec.input.encoding == "direct"  # all values come before the first step
+    if not early_exit or is_direct or any(layer.neuron.two_phase for layer in spec.weighted):
         last = np.full_like(last, spec.n_steps - 1)
     times = (inputs, *trace.spike_times)
     if spec.multi_spike:
@@ -111,7 +112,8 @@ def _busy_layers(
         for index, layer in enumerate(spec.layers)
     ]
     # The gate takes a token a cycle: spikes, ends of steps, end of sample.
-    return np.array([spikes[0] + n_steps + 1.0, *layers])
+    n_ends = spec.n_input_steps if is_direct else n_steps
+    return np.array([spikes[0] + n_ends + 1.0, *layers])
 
 
 def _busy(
@@ -132,5 +134,5 @@ def _busy(
     sweep = layer.post.n_positions * blocks
     # The mean over inputs: those at an edge reach fewer positions.
     reached = blocks * layer.n_reached / layer.n_pre
-    steps = n_steps * (2 if layer.neuron.two_phase else 1)
+    steps = n_steps * (2 if layer.neuron.two_phase and not layer.input_bits else 1)
     return events * reached + steps * sweep + spikes + sweep

@@ -158,7 +158,8 @@ def _memories(
     potential = layer.potential_bits
     neuron = layer.neuron
     if neuron.fires_again:
-        widths = [potential]
+        # Of values, the currents that they bring lie apart.
+        widths = [potential, *([layer.slope_bits] if layer.slope_bits else [])]
     elif not layer.takes_vector or neuron.has_slope:
         # The state holds potentials less their thresholds (decision 0007): one bit more.
         potential += 1  # less its threshold
@@ -173,7 +174,7 @@ def _memories(
     if any(len(np.unique(thresholds[lane::lanes])) > 1 for lane in range(lanes)):
         memories.append(MemorySpec(blocks, lanes * potential, written=False))
     if any(len(np.unique(moves[lane::lanes])) > 1 for lane in range(lanes)):
-        width = layer.bias_bits or layer.slope_bits
+        width = layer.bias_bits if layer.n_biases else layer.slope_bits
         memories.append(MemorySpec(blocks, lanes * width, written=False))
     if isinstance(neuron, SingleSpike) and neuron.has_knee and neuron.tau_steps < n_steps:
         width = 1 + _place_bits(layer.pre)  # the first: a step ends here

@@ -22,6 +22,7 @@ from hwgen.estimate.regression import Model, damaged, fitted, table
 from hwgen.model import folder as model_folder
 from hwgen.network.design import Design
 from hwgen.network.layers.kinds import WeightedSpec
+from hwgen.network.layers.neurons import Lif
 from hwgen.network.spec import NetworkSpec
 from hwgen.protocol.memory import n_blocks, n_sprams
 from hwgen.protocol.words import VERSION
@@ -181,7 +182,7 @@ def _table_features(
     memories in tables, and rows of blocks."""
     adders, learning = 0.0, 0.0
     for index, layer, n in _weighted(spec, lanes):
-        adders += n * (layer.potential_bits + layer.slope_bits)
+        adders += n * (layer.potential_bits + layer.slope_bits + _more_adders(layer))
         if spec.learning and index in spec.learning_layers:
             learning += n * spec.learning.shadow_bits
     walks = len(spec.layers) - len(spec.dense_layers)
@@ -189,6 +190,22 @@ def _table_features(
     learns = bool(spec.learning)
     loads = bool(spram) and not learns
     return [1, adders, walks, learning, learns, spec.n_classes, loads, leaky, *memory_tables]
+
+
+def _more_adders(layer: WeightedSpec) -> int:
+    """Bits of adders, or of what costs as much, that a lane has for what its neuron does besides.
+
+    A bias is an adder; a leak has one for each signed digit but the first; the bits of values are
+    placed by a shifter, of a multiplexer a bit and level, and their current is added once more.
+    """
+    neuron, bits = layer.neuron, layer.potential_bits
+    n_adders = int(layer.bias_bits > 0)
+    if isinstance(neuron, Lif):
+        times = neuron.leak_times
+        n_digits = (3 * times ^ times).bit_count()  # that are not 0, of the canonical form
+        n_adders += n_digits - 1 + neuron.takes_values
+    shifted = (layer.weight_bits + layer.input_bits) * layer.input_bits.bit_length()
+    return n_adders * bits + shifted * (layer.input_bits > 0)
 
 
 def _period_features(

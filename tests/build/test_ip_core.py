@@ -8,7 +8,9 @@ import subprocess
 import numpy as np
 import pytest
 import yaml
+from direct_nets import direct, random_planes
 from formal.planted import Fault, planted
+from multi_spike_nets import multi_spike
 from samples import learning_params, random_network, random_params, random_spike_times
 from typer.testing import CliRunner
 
@@ -46,6 +48,11 @@ def learning(spram=True):
     return params, (2, 3), random_spike_times(3, 6, params), [0, 1, -1, 2, 1, 0]
 
 
+def values():
+    params = direct(multi_spike(3, "3x3x3-2C2-4", weight_bits=2, n_steps=4), x_max=20)
+    return params, (2, 4), random_planes(3, 5, params), None
+
+
 def run(bus, make, folder, fault=None, stall=0.3):
     """What the bench of this bus says."""
     params, lanes, inputs, labels = make()
@@ -63,7 +70,7 @@ def run(bus, make, folder, fault=None, stall=0.3):
 
 
 @pytest.mark.cosim
-@pytest.mark.parametrize("make", [dense, pictures, learning])
+@pytest.mark.parametrize("make", [dense, pictures, learning, values])
 @pytest.mark.parametrize("bus", BUSES)
 def test_a_core_with_a_bus_equals_golden(bus, make, tmp_path):
     result = run(bus, make, tmp_path, stall=0.0 if make is pictures else 0.3)

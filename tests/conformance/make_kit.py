@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from direct_nets import direct, random_planes
-from multi_spike_nets import integrator, multi_spike, random_spikes
-from samples import learning_params, random_network, random_spike_times
+from direct_nets import direct, random_inputs
+from multi_spike_nets import integrator, multi_spike
+from samples import learning_params, random_network
 
 from hwgen.conformance import make_vectors
 from hwgen.model import vectors as vectors_file
@@ -140,9 +140,7 @@ def write(params: Params) -> None:
     params = replace(params, provenance={"made": "tests/conformance/make_kit.py"})
     folder = ModelFolder(KIT / params.name)
     params_file.save(params, folder.params_path)
-    spikes = random_spikes if params.spec.multi_spike else random_spike_times
-    is_direct = params.spec.input.encoding == "direct"
-    inputs = (random_planes if is_direct else spikes)(SEED, N_SAMPLES, params)
+    inputs = random_inputs(SEED, N_SAMPLES, params)
     if params.spec.n_steps == 1:  # those leave one step empty
         inputs = np.random.default_rng(SEED).integers(0, 2, inputs.shape, np.uint8)
     labels = np.random.default_rng(SEED).integers(0, params.spec.n_classes, N_SAMPLES)

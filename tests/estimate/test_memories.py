@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 from amaranth.back import rtlil
+from direct_nets import direct
 from multi_spike_nets import multi_spike
 from samples import learning_params, random_network
 
@@ -43,6 +44,11 @@ def built(design):
         (
             multi_spike(3, "6x5-4C3-9-4", weight_bits=3, n_steps=4, neuron={"bias_bits": 5}),
             (2, 4, 3),
+        ),
+        (direct(multi_spike(3, "6x5x3-4C3-9-4", weight_bits=3, n_steps=4)), (2, 4, 3)),
+        (
+            direct(random_network(3, "8x7-6C3-P2-7-4", psp="phased/phased/ramp", weight_bits=2)),
+            (3, 1, 2, 4),
         ),
         (learning_params("phased/ramp", 4, "1x12-9-5", shadow_bits=10), (4, 2)),
         (learning_params("step", 4, "1x12-9-5", layers="last"), (3, 2)),

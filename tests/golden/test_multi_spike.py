@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from direct_nets import direct, random_planes
+from direct_nets import direct, random_inputs
 from jobs import inference, twice
-from multi_spike_nets import OUTPUT, integrator, multi_spike, random_spikes
+from multi_spike_nets import OUTPUT, integrator, multi_spike
 from stand_ins import needs
 
 from hwgen.errors import ParamsError
@@ -120,11 +120,6 @@ def network(name):
     return direct(net, x_max) if name in DIRECT else net, lanes
 
 
-def inputs_for(seed, n, net):
-    take = random_planes if net.spec.input.encoding == "direct" else random_spikes
-    return take(seed, n, net)
-
-
 def by_hand(net, sample):
     """docs/contract.md, sections 4 to 6, a neuron at a time: spikes, final potentials, decision."""
     spec = net.spec
@@ -190,7 +185,7 @@ def synapses(net, number, i):
 def test_golden_is_as_written(name):
     net, _ = network(name)
     net.check()
-    samples = inputs_for(1, 25, net)
+    samples = random_inputs(1, 25, net)
     trace = Golden(net).run(samples)
     for n, sample in enumerate(samples):
         fired, potentials, decision = by_hand(net, sample)
@@ -225,7 +220,7 @@ def test_potentials_are_as_wide_as_they_must_be(leak_shift, weight):
 @pytest.mark.parametrize("name", [*NETWORKS, *DIRECT, *OUTPUT])
 def test_the_core_equals_golden(name, tmp_path):
     net, lanes = network(name)
-    samples = inputs_for(2, 12, net)
+    samples = random_inputs(2, 12, net)
     done = cosim.run(twice(net, samples, lanes, tmp_path))
     assert done.mismatch is None
     n_spikes_seen = 12 * net.spec.n_steps * sum(layer.n_post for layer in net.spec.layers)
@@ -238,7 +233,7 @@ def test_the_core_equals_golden(name, tmp_path):
 def test_the_compiled_core_equals_golden(name, tmp_path):
     needs("yosys", "g++")
     net, lanes = network(name)
-    samples = inputs_for(2, 40, net)
+    samples = random_inputs(2, 40, net)
     found = verify.run(inference(net, samples, lanes, tmp_path, passes=(Pass(stall=0.2),)))
     assert found.mismatch is None
     assert found.compared["spikes"] == 40 * 7 * sum(layer.n_post for layer in net.spec.layers)

@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
+from direct_nets import direct, random_planes
 from hdl_streams import LIMIT_CYCLES, collect, drive, simulate, until
+from multi_spike_nets import multi_spike
 from samples import random_network, random_params, random_spike_times
 
 from hwgen.golden import Golden
@@ -55,3 +57,35 @@ def test_a_decision_by_potential_is_at_as_many_steps_as_came(n_steps):
     tokens = [(Kind.END_OF_STEP, 0)] * n_steps + [(Kind.END_OF_SAMPLE, 0)]
     (result,) = answers(NET, (4, 3), tokens, 1)
     assert (result["step"], result["by_spike"]) == (n_steps % 256, 0)
+
+
+def plane_tokens(planes):
+    """Of one sample, uint8 [n_planes, n_inputs], with as many planes as there are."""
+    return [(token.kind, token.index) for token in sample_tokens(planes, len(planes))]
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        direct(multi_spike(3, "1x9-7-4", weight_bits=3, n_steps=4)),
+        direct(random_network(7, "1x9-7-4", psp="phased/ramp", weight_bits=3), x_max=20),
+    ],
+    ids=["again", "phased"],
+)
+def test_fewer_bit_planes_and_more(params):
+    """What does not come is 0; what comes too often may say anything, but in its own sample."""
+    whole = random_planes(4, 6, params)
+    short = whole.copy()
+    short[0, 2:] = 0
+    short[2, 1:] = 0
+    short[4] = 0
+    tokens = []
+    for sample, n in zip(whole, (2, 8, 1, 8, 0, 8), strict=True):
+        tokens += plane_tokens(sample[:n])
+    often = np.concatenate([whole[1], whole[1], whole[1]])
+    tokens += plane_tokens(often) + plane_tokens(whole[3])
+    found = answers(params, (3, 4), tokens, 8)
+    expected = Golden(params).run(short).decisions.tolist()
+    assert [r["label"] for r in found[:6]] == expected
+    assert found[7]["label"] == expected[3]
+    assert len(set(expected)) > 1

@@ -1,9 +1,11 @@
-"""Random small networks whose first layer takes values, and values for them."""
+"""Random small networks whose first layer takes values, and inputs for these and all others."""
 
 from dataclasses import replace
 
 import numpy as np
+from multi_spike_nets import random_spikes
 from numpy.typing import NDArray
+from samples import random_spike_times
 
 from hwgen.network.layers.kinds import narrowest
 from hwgen.network.params import Params
@@ -43,3 +45,11 @@ def random_planes(seed: int, n: int, params: Params) -> NDArray[np.uint8]:
     values[0], values[-1] = given.x_max, 0
     bits = [values >> place & 1 for place in range(given.n_planes)]
     return np.stack(bits, axis=1).astype(np.uint8)
+
+
+def random_inputs(seed: int, n: int, params: Params) -> NDArray[np.uint8]:
+    """Random ones of n samples, as golden takes them: times, spikes, or bit planes."""
+    if params.spec.input.encoding == "direct":
+        return random_planes(seed, n, params)
+    draw = random_spikes if params.spec.multi_spike else random_spike_times
+    return draw(seed, n, params)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from direct_nets import direct
 from multi_spike_nets import multi_spike
 from PIL import Image
 from samples import learning_params, random_params
@@ -125,6 +126,24 @@ def test_recordings(tmp_path: Path) -> None:
     assert result["samples"] == [f"{n}.bin" for n in range(4)]
     refused = hwgen(tmp_path, tmp_path, "--simulate", "--invert")
     assert "random takes recordings: --invert is of images" in str(refused.exception)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "L"])
+def test_values_of_images_in_colour(mode: str, tmp_path: Path) -> None:
+    """A network of constant currents takes the values themselves, of as many channels."""
+    colours = 1 if mode == "L" else 3
+    net = multi_spike(6, f"4x5x{colours}-6-3", n_steps=4, weight_bits=4, reset="subtract")
+    params = direct(net)
+    params_file.save(params, tmp_path / "params.safetensors")
+    values = np.random.default_rng(3).integers(0, 256, (5, 4, 5, colours)).astype(np.uint8)
+    for n, image in enumerate(values):
+        shown = Image.fromarray(image[..., 0] if mode == "L" else image)
+        shown.convert(mode).save(tmp_path / f"{n}.png")
+    planes = np.stack([values.reshape(5, -1) >> p & 1 for p in range(8)], axis=1)
+    expected = Golden(params).decide(planes).tolist()
+    assert len(set(expected)) > 1
+    result = said(tmp_path, *sorted(tmp_path.glob("*.png")), "--simulate")
+    assert result["decisions"] == result["expected"] == expected
 
 
 def test_what_is_no_image(tmp_path: Path) -> None:

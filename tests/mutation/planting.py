@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from direct_nets import direct, random_inputs
 from formal.planted import Fault, planted
-from multi_spike_nets import multi_spike, random_spikes
+from multi_spike_nets import multi_spike
 from numpy.typing import NDArray
-from samples import learning_params, random_network, random_spike_times
+from samples import learning_params, random_network
 
 from hwgen.data.labelled import Samples
 from hwgen.golden import Golden
@@ -69,8 +70,7 @@ class Network:
     def inputs(self) -> NDArray[np.uint8]:
         """First what random samples seldom do: bring a neuron just up to its threshold, and far
         above it or below 0. Then any."""
-        spikes = random_spikes if self.params.spec.multi_spike else random_spike_times
-        pool = spikes(4, 10 * self.n_samples, self.params)
+        pool = random_inputs(4, 10 * self.n_samples, self.params)
         telling = borders(self.params, pool)
         others = np.delete(pool, telling, axis=0)
         return np.concatenate([pool[telling], peaks(self.params), others])[: self.n_samples]
@@ -112,7 +112,7 @@ def peaks(params: Params) -> NDArray[np.uint8]:
     """Two samples for each neuron of a first layer that is dense: all that excites it, and, two
     steps before the end, all that inhibits it; only that, at once."""
     n_steps, weights = params.spec.n_steps, params.weights[0]
-    if params.spec.multi_spike:
+    if params.spec.has_raster:
         return _lasting_peaks(params)
     if weights.ndim != 2:
         return np.zeros((0, params.spec.input.n_inputs), np.uint8)
@@ -122,8 +122,9 @@ def peaks(params: Params) -> NDArray[np.uint8]:
 
 
 def _lasting_peaks(params: Params) -> NDArray[np.uint8]:
-    """The same where inputs fire in each step; of pictures, all inputs at once."""
-    n_steps, weights = params.spec.n_steps, params.weights[0]
+    """The same where inputs fire in each step, or bring the largest value; of pictures, all inputs
+    at once."""
+    n_steps, weights = params.spec.n_input_steps, params.weights[0]
     if weights.ndim != 2:
         return np.ones((1, n_steps, params.spec.input.n_inputs), np.uint8)
     excites = np.concatenate([weights > 0, weights < 0], axis=1).T
@@ -150,6 +151,9 @@ def network(name: str) -> Network:
     own = {key: how.pop(key) for key in ("lanes", "spram", "n_samples") if key in how}
     make = multi_spike if "reset" in how else random_network
     learning, is_strong = how.pop("learning", None), how.pop("strong", False)
+    x_max = how.pop("direct", 0)
+    if x_max:
+        return Network(direct(make(**how), x_max), **own)
     if is_strong:
         return Network(strongest(make(**how)), **own)
     if learning is None:

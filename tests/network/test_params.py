@@ -81,7 +81,7 @@ def test_digest_is_as_documented(net):
     del table["learning"]  # there is none
     for layer in table["layers"]:  # its PSP is the step
         del layer["psp"], layer["tau_steps"], layer["phased"], layer["reset"], layer["leak_shift"]
-        for name in ("leak_times", "fraction_bits", "bias_bits", "order", "fires"):
+        for name in ("leak_times", "fraction_bits", "input_bits", "bias_bits", "order", "fires"):
             del layer[name]
     for name in ("encoding", "channels", "step_us"):  # latency
         del table["input"][name]

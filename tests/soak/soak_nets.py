@@ -5,10 +5,11 @@ from pathlib import Path
 from unittest.mock import patch
 
 import numpy as np
+from direct_nets import direct, random_inputs
 from formal.planted import Fault, planted
-from multi_spike_nets import multi_spike, random_spikes
+from multi_spike_nets import multi_spike
 from numpy.typing import NDArray
-from samples import learning_params, random_network, random_spike_times
+from samples import learning_params, random_network
 
 from hwgen.hdl.verilog import to_verilog
 from hwgen.network.design import Design
@@ -30,8 +31,7 @@ class Net:
 
     def inputs(self, seed: int, n: int) -> NDArray[np.uint8]:
         """Random ones, as its golden takes them."""
-        draw = random_spikes if self.params.spec.multi_spike else random_spike_times
-        return draw(seed, n, self.params)
+        return random_inputs(seed, n, self.params)
 
     def core(self, cache: Path, fault: Fault | None = None) -> Compiled:
         """The compiled core; with a fault planted in the hardware's source."""
@@ -74,6 +74,26 @@ NETS = {
         ),
         (2, 1, 7, 3),
         queue_depth=8,
+    ),
+    "biases": Net(
+        multi_spike(
+            3,
+            "1x9-7-4",
+            reset="subtract",
+            leak_shift=4,
+            weight_bits=3,
+            n_steps=4,
+            neuron={"leak_times": 3, "bias_bits": 5, "fires": "at", "order": "leak, reset"},
+        ),
+        (3, 2),
+    ),
+    "values": Net(
+        direct(multi_spike(3, "6x5x3-4C3p1-P2-7-4", reset="subtract", weight_bits=3, n_steps=4)),
+        (2, 1, 7, 3),
+        queue_depth=8,
+    ),
+    "values, phased": Net(
+        direct(random_network(3, "1x9-7-4", psp="phased/ramp", weight_bits=4), x_max=20), (4, 2)
     ),
     "learns": Net(
         learning_params("phased/ramp", 4, "1x9-7-4", hidden_shift=2, output_shift=1, **_COURSE),

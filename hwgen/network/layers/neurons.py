@@ -263,11 +263,16 @@ class Neurons:
         The sign included. Contract, section 1: a file with fewer is refused.
         """
         if multi_spike:
-            most = 0
             gain = (self.max_slope << self.fraction_bits) + self.max_bias
+            rest = most = 0
             for _ in range(n_steps):
+                most = rest + gain
                 leak = most * self.leak_times >> self.leak_shift if self.leak_shift else 0
-                most += gain - leak
+                rest = most - leak
+                if self.order == "leak, reset" and self.reset == "subtract":
+                    # All of the threshold goes, and what leaks of the potential before that: by so
+                    # much it may fall below 0.
+                    rest = max(rest, leak)
             return signed_bits(most)
         if self.neuron.two_phase and self.input_bits:
             return signed_bits(self.max_slope + n_steps * self.max_drive(n_steps))
