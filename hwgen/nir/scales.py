@@ -10,7 +10,7 @@ Reals = NDArray[np.float64]
 DEFAULT_BITS = 8
 _EXACT = 1e-6  # of the largest weight: what float32 loses
 # Largest integer over largest weight, from where large weights are cut to where they have room.
-_FACTORS = np.geomspace(4, 0.7, 96)
+_FACTORS = np.geomspace(4, 0.7, 400)
 
 
 class Scaled(NamedTuple):
@@ -30,18 +30,18 @@ def choose(weights: Reals, weight_bits: int | None, *, together: bool) -> Scaled
     something, else `DEFAULT_BITS`. together: one scale for all neurons.
     """
     columns = weights.reshape(-1, weights.shape[-1])
-    groups = columns.reshape(-1, 1) if together else columns
+    groups = [columns] if together else [columns[:, [n]] for n in range(columns.shape[1])]
     bits = weight_bits or DEFAULT_BITS
     most = 2 ** (bits - 1) - 1
-    scales = np.array([_exact(group, max(1, most)) for group in groups.T])
+    scales = np.array([_exact(group, max(1, most)) for group in groups])
     if weight_bits is None and (scales > 0).all():
-        largest = int(np.round(np.abs(groups) * scales).max(initial=1))
-        signs = (np.round(np.abs(groups) * scales) == 1).all()
-        bits = 1 if signs else max(2, largest.bit_length() + 1)
+        integers = np.round(np.abs(columns) * scales)
+        largest = int(integers.max(initial=1))
+        bits = 1 if (integers == 1).all() else max(2, largest.bit_length() + 1)
     for index in np.flatnonzero(scales == 0):
-        scales[index] = _best(groups[:, index], bits)
+        scales[index] = _best(groups[index], bits)
     if bits == 1:
-        scales = np.array([_of_signs(group) for group in groups.T])
+        scales = np.array([_of_signs(group) for group in groups])
     every = np.broadcast_to(scales, weights.shape[-1]).copy()
     integers = _integers(weights * every, bits)
     error = np.abs(integers - weights * every).max(initial=0)
@@ -71,16 +71,20 @@ def _exact(values: Reals, most: int) -> float:
 
 
 def _best(values: Reals, bits: int) -> float:
-    """The scale of least square error."""
+    """The scale of least error of a group, [n_pre, n].
+
+    Inputs are spikes, or values that are not negative: errors of a neuron's weights that do not
+    cancel out add up, step by step. So their sum counts beside their squares.
+    """
     if bits == 1:
         return _of_signs(values)
     largest = 2 ** (bits - 1) - 1
     candidates = _FACTORS * largest / np.abs(values).max()
-    errors = [
-        float(np.sum((_integers(values * scale, bits) / scale - values) ** 2))
-        for scale in candidates
-    ]
-    return float(candidates[int(np.argmin(errors))])
+    costs = []
+    for scale in candidates:
+        errors = _integers(values * scale, bits) / scale - values
+        costs.append(float((errors**2).sum() + (errors.sum(axis=0) ** 2).sum()))
+    return float(candidates[int(np.argmin(costs))])
 
 
 def _of_signs(values: Reals) -> float:

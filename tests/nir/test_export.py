@@ -117,8 +117,8 @@ def test_one_threshold_a_layer_is_made_by_scaling(tmp_path):
         (
             multi_spike(3, "3x4-9-4", reset="subtract"),
             "snntorch",
-            "snntorch cannot be this network: layer 0, 1: resets by subtraction: readers of NIR set "
-            "potentials to v_reset; --lossy writes it nevertheless",
+            "snntorch cannot be this network: layer 0, 1: resets by subtraction: readers of NIR "
+            "set potentials to v_reset; --lossy writes it nevertheless",
         ),
         (
             random_network(3, "3x4-9-4"),

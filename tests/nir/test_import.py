@@ -31,9 +31,9 @@ EXACT = {
 }
 # Of real weights, which 8 bits round: the rule is the framework's, golden nearly.
 ROUNDED = {
-    "snntorch-lif-0.9-bias-subtract": ("snntorch", "subtract", 60, 0.97),
-    "snntorch-conv-avgpool-dense": ("snntorch", "zero", 30, 0.94),
-    "spikingjelly-conv-avgpool-dense": ("spikingjelly", "zero", 30, 0.94),
+    "snntorch-lif-0.9-bias-subtract": ("snntorch", "subtract", 60, 0.99),
+    "snntorch-conv-avgpool-dense": ("snntorch", "zero", 30, 0.97),
+    "spikingjelly-conv-avgpool-dense": ("spikingjelly", "zero", 30, 0.97),
 }
 
 
@@ -95,8 +95,7 @@ def test_real_networks_are_told_how_far_they_are_the_same(files, tmp_path, name)
     verdict = imported(files, tmp_path / "m", name, source, reset, n_steps).verdict
     assert verdict.rule.is_exact  # what the file means is what the framework did
     assert verdict.golden.n_equal > share * verdict.golden.n_compared
-    assert not verdict.is_exact
-    assert verdict.first.startswith("sample 0, step ")
+    assert bool(verdict.first) != verdict.is_exact
     made = ModelFolder(tmp_path / "m").params()
     texts = [change["text"] for change in made.provenance["nir"]["changes"]]
     assert any("8-bit weights, root mean square: requested" in text for text in texts)
@@ -137,7 +136,7 @@ def test_currents_go_in_as_values(files, tmp_path):
     compared = Compared(inputs=files / f"{name}.npz")
     result = flow.import_nir(files / f"{name}.nir", tmp_path / "m", given, compared)
     assert result.verdict.rule.n_equal > 0.98 * 360
-    assert result.verdict.golden.n_equal > 0.9 * 360
+    assert result.verdict.golden.n_equal > 0.94 * 360
     with pytest.raises(NirError, match="other numbers than 0 and 1, which are no spikes"):
         imported(files, tmp_path / "n", name, "snntorch", "subtract", 1)
 

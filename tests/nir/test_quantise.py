@@ -56,16 +56,15 @@ def test_real_weights_have_a_scale_each_of_little_error():
     made = scales.choose(weights, None, together=False)
     assert (made.weight_bits, made.is_exact) == (8, False)
     error = np.sqrt(np.mean((made.weights / made.scales - weights) ** 2, axis=0))
-    # The largest of 200 is 3 to 4 deviations: steps of 4 / 127 at most, and their error.
-    assert (error / weights.std(axis=0) < 4 / 127 / np.sqrt(12)).all()
+    # The largest of 200 is 3 to 4 deviations: steps of so much / 127, and their error; with some
+    # room, as their sum counts, too.
+    assert (error / weights.std(axis=0) < 5 / 127 / np.sqrt(12)).all()
     few = scales.choose(weights, 3, together=False)
     # At 3 bits cutting the largest pays: less error than with the largest as the largest.
     by_largest = 3 / np.abs(weights).max(axis=0)
     naive = np.round(weights * by_largest) / by_largest
-    assert (
-        ((few.weights / few.scales - weights) ** 2).sum(axis=0)
-        < ((naive - weights) ** 2).sum(axis=0) * 0.7
-    ).all()
+    error = ((few.weights / few.scales - weights) ** 2).sum()
+    assert error < 0.7 * ((naive - weights) ** 2).sum()
     assert np.abs(few.weights).max() == 3
     assert len(set(scales.choose(weights, None, together=True).scales)) == 1
 
@@ -149,3 +148,12 @@ def test_outputs_that_integrate_have_a_reset_only_where_they_need_one():
     leaky = made(thresholds=None, keep=0.875, biases=np.array([1.0, 2]))
     assert (leaky.spec.reset, leaky.spec.leak_shift, leaky.spec.bias_bits > 0) == ("zero", 3, True)
     assert leaky.spec.fires == "above"
+
+
+def test_errors_of_a_neuron_cancel_out():
+    """Each input adds its error in each step that it fires: what counts is their sum, too."""
+    weights = np.random.default_rng(2).normal(size=(40, 30))
+    made = scales.choose(weights, None, together=False)
+    errors = made.weights / made.scales - weights
+    # Of 40 independent errors the sum would be sqrt(40) of them on average.
+    assert np.abs(errors.sum(axis=0)).mean() < 0.25 * np.sqrt(40) * errors.std()
