@@ -27,6 +27,7 @@ Reals = NDArray[np.float64]
 
 MAX_SHIFT, MAX_FRACTION_BITS, MAX_POTENTIAL_BITS = 15, 12, 31  # of the contract
 _SAME_KEEP = 1e-9  # of 1 - keep: short numbers are whole before (`dialects.rounded`)
+_ROUNDED_LEAK = 0.0015  # relative error of what leaks that no spike tells where weights are rounded
 _WHOLE = 1e-6  # how far from an integer a float32 number times a scale may be, to be one
 
 
@@ -73,7 +74,7 @@ def layer(real: RealLayer, rule: Rule, n_steps: int, wanted: Wanted, place: Plac
     where = place.where
     chosen = scales.choose(real.weights, wanted.weight_bits, together=place.is_last)
     spec = replace(_spec(real, rule, chosen.weight_bits), input_bits=place.input_bits)
-    shift, times = leak(real.keep)
+    shift, times = leak(real.keep, 0 if chosen.is_exact else _ROUNDED_LEAK)
     change = _leak_change(where, real.keep, shift, times)
     _require(change, wanted.tolerance)
     spec = replace(spec, leak_shift=shift, leak_times=times)
@@ -89,23 +90,30 @@ def layer(real: RealLayer, rule: Rule, n_steps: int, wanted: Wanted, place: Plac
     return made._replace(changes=tuple(changes))
 
 
-def leak(keep: float) -> tuple[int, int]:
+def leak(keep: float, slack: float = 0) -> tuple[int, int]:
     """The smallest shift, and times, with 1 - times / 2**shift as near to `keep` as there is.
 
-    keep: 0..1. 0, 1 is no leak.
+    keep: 0..1. slack: how far from it is as good, relative to what leaks: of those the one with the
+    fewest signed digits, each of which is an adder. 0, 1 is no leak.
     """
     part = 1 - keep
     if part <= 0:
         return 0, 1
-    found: list[tuple[float, int, int]] = []
+    found: list[tuple[bool, int, float, int, int]] = []
     for shift in range(1, MAX_SHIFT + 1):
         times = max(1, min(2**shift, round(part * 2**shift)))
         error = abs(times / 2**shift - part)
         if error <= _SAME_KEEP * part:
             return shift, times
-        found.append((error, shift, times))
-    _, shift, times = min(found)
+        near = error <= slack * part
+        found.append((not near, _signed_digits(times) if near else 0, error, shift, times))
+    *_, shift, times = min(found)
     return shift, times
+
+
+def _signed_digits(number: int) -> int:
+    """Digits -1 and 1 of the shortest sum of powers of two: 2 of 7 = 8 - 1."""
+    return (number ^ 3 * number).bit_count()
 
 
 def _leak_change(where: str, keep: float, shift: int, times: int) -> Change:

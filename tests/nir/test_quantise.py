@@ -31,6 +31,18 @@ def test_leaks_are_the_nearest_and_the_shortest(keep, expected):
 
 
 @pytest.mark.parametrize(
+    ("keep", "expected"),
+    [
+        (0.9, (9, 51)),  # 0.39 % too little; 64 - 16 + 2 + 1, of 13 / 128 it were 1.6 %
+        (0.875, (3, 1)),
+        (0.8, (8, 51)),
+    ],
+)
+def test_where_weights_are_rounded_leaks_have_few_adders(keep, expected):
+    assert quantise.leak(keep, 0.005) == expected
+
+
+@pytest.mark.parametrize(
     ("column", "weight_bits", "integers", "scale", "bits"),
     [
         ([-3, 5, 0], None, [-3, 5, 0], 1, 4),
