@@ -193,7 +193,7 @@ class _Walk:
 
     def _any_of_window(self, node: Node) -> None:
         """SumPool2d, then a threshold between 0 and 1: who fires if one of its window does."""
-        limit = node.array("threshold")
+        limit = self._per_neuron(node.array("threshold"), node, "threshold")
         last = self.linear[-1] if len(self.linear) == 1 else None
         fits = last and last.kind == "pool" and last.sliding and last.sliding[0] == last.sliding[1]
         one = (limit >= 0).all() and (
@@ -213,6 +213,7 @@ class _Walk:
             raise NirError(f"node {node.label}: no weights between it and the neurons before")
         folded = weighted[0].folded(self.linear)
         keep = self._per_neuron(meant.keep, node, "tau")
+        self._per_neuron(meant.rest, node, "v_leak")
         if np.ptp(keep):
             raise NirError(
                 f"node {node.label}: neurons keep {keep.min():g}..{keep.max():g} of a potential, "

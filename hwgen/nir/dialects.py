@@ -92,7 +92,7 @@ DIALECTS: Mapping[str, Dialect] = {
         title="Norse after 1.1",
         dt=1e-3,
         keep=_euler,
-        gain=lambda r, tau, dt: dt / tau + 0 * r,
+        gain=lambda r, tau, dt: dt / tau + np.zeros_like(r),
         gain_if=_one,
         fires="above",
         reset="zero",
@@ -101,7 +101,7 @@ DIALECTS: Mapping[str, Dialect] = {
         title="Norse up to 1.1",
         dt=1e-3,
         keep=_norse_1_1,
-        gain=lambda r, tau, dt: dt * dt / tau + 0 * r,
+        gain=lambda r, tau, dt: dt * dt / tau + np.zeros_like(r),
         gain_if=_one,
         fires="above",
         reset="zero",
@@ -182,12 +182,13 @@ class Meaning:
 
 def meaning(node: Node, rule: Rule) -> Meaning:
     """Of a node of `NEURONS`. Raises `NirError` for what no row here means."""
+    _require_one_shape(node)
     dialect, dt, r = rule.dialect, rule.dt, node.array("r")
     if node.kind in ("LIF", "LI"):
         tau = node.array("tau")
         if not (tau > 0).all():
             raise NirError(f"node {node.label}: tau is {tau.min():g}, expected more than 0")
-        with np.errstate(invalid="ignore"):
+        with np.errstate(all="ignore"):  # what comes of infinities is looked at below
             keep, gain = dialect.keep(tau, dt), dialect.gain(r, tau, dt)
     else:
         keep, gain = np.ones(()), dialect.gain_if(r, dt)
@@ -220,6 +221,16 @@ def meaning(node: Node, rule: Rule) -> Meaning:
     return Meaning(keep=keep, gain=gain, threshold=node.array("v_threshold"), rest=rest)
 
 
+def _require_one_shape(node: Node) -> None:
+    """Fields are of all neurons, or scalars. Raises `NirError`."""
+    names = ("tau", "r", "v_threshold", "v_leak", "v_reset")
+    shapes = {name: node.array(name).shape for name in names if name in node.fields}
+    whole = {name: shape for name, shape in shapes.items() if np.prod(shape) > 1}
+    if len(set(whole.values())) > 1:
+        told = ", ".join(f"{name} {list(shape)}" for name, shape in whole.items())
+        raise NirError(f"node {node.label}: fields of different shapes: {told}")
+
+
 def rounded(values: Reals) -> Reals:
     """Numbers as they were before float32 had them: 0.10000002 is 0.1, where a short one is near.
 
@@ -250,6 +261,7 @@ def guess(nodes: Sequence[Node]) -> str:
 
 
 def _guess(node: Node) -> str:
+    _require_one_shape(node)
     r, is_double = node.array("r"), np.asarray(node.fields["r"]).dtype == np.float64
     if node.kind == "IF":
         if np.allclose(r, 1):

@@ -43,11 +43,17 @@ class Node:
     fields: Mapping[str, Any] = field(default_factory=dict)
 
     def array(self, name: str) -> NDArray[np.float64]:
-        """A field as float64, of the file's shape; of text or nothing, NirError."""
-        try:
-            values = np.asarray(self.fields[name], np.float64)
-        except (KeyError, TypeError, ValueError):
-            raise NirError(f"node {self.name} ({self.kind}): {name} is no array") from None
+        """A field as float64, of the file's shape. Raises `NirError` of what holds no numbers.
+
+        Infinite may be time constants, and what is in proportion to them.
+        """
+        given = np.asarray(self.fields.get(name, ""))
+        if given.dtype.kind not in "biuf" or not given.size:
+            raise NirError(f"node {self.label}: {name} is no array of numbers")
+        values = given.astype(np.float64)
+        bad = np.isnan(values) if name in ("tau", "r") else ~np.isfinite(values)
+        if bad.any():
+            raise NirError(f"node {self.label}: {name} holds {values[bad][0]}, which is no number")
         return values
 
     @property
@@ -119,11 +125,13 @@ def _kinds(graph: Graph) -> Iterator[str]:
         lacking = [name for name in REQUIRED[node.kind] if name not in node.fields]
         if lacking:
             yield f"node {node.label} lacks {', '.join(lacking)}: is the file whole?"
-        for name, value in node.fields.items():
-            if name in ("weight", "bias") and not np.isfinite(node.array(name)).all():
-                yield f"node {node.label}: {name} holds what is no number"
-            elif isinstance(value, np.ndarray) and not value.size and name != "input_type":
-                yield f"node {node.label}: {name} is empty"
+        for name in REQUIRED[node.kind]:
+            if isinstance(node.fields.get(name, ""), str):
+                continue  # a padding may be a word
+            try:
+                node.array(name)
+            except NirError as error:
+                yield str(error)
 
 
 def _shape(graph: Graph) -> Iterator[str]:

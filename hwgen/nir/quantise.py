@@ -220,8 +220,9 @@ def _is_whole(values: Reals) -> NDArray[np.bool_]:
 def _with_fraction(
     spec: WeightedSpec, exact: _Exact, n_steps: int, bits: int
 ) -> tuple[WeightedSpec, NDArray[np.int64], NDArray[np.int64]]:
-    biases = np.round(exact.biases * 2**bits).astype(np.int64)
-    largest = int(np.abs(biases).max())
+    room = 2.0 ** (MAX_POTENTIAL_BITS + 1)  # more is refused in any case
+    biases = np.round(np.clip(exact.biases * 2**bits, -room, room)).astype(np.int64)
+    largest = min(int(np.abs(biases).max()), 2**MAX_POTENTIAL_BITS)
     bias_bits = max(2, signed_bits(largest)) if largest else 0
     made = replace(spec, fraction_bits=bits, bias_bits=bias_bits)
     needed = made.min_potential_bits(n_steps, multi_spike=True)
@@ -229,8 +230,6 @@ def _with_fraction(
     if exact.thresholds is None:
         return made, biases[: made.n_biases], np.full(len(biases), made.max_threshold)
     thresholds = _whole_thresholds(exact.thresholds * 2**bits, spec)
-    # What no potential reaches never fires, wherever it is: it need not be the number that it was.
-    thresholds = np.minimum(thresholds, 2 ** (MAX_POTENTIAL_BITS - 1) - 1)
     wide = max(made.potential_bits, signed_bits(int(thresholds.max())))
     return replace(made, potential_bits=wide), biases[: made.n_biases], thresholds
 
@@ -242,7 +241,12 @@ def _whole_thresholds(values: Reals, spec: WeightedSpec) -> NDArray[np.int64]:
         chosen = nearest
     else:
         chosen = np.ceil(values) if spec.fires == "at" else np.floor(values)
-    return np.where(_is_whole(values), nearest, chosen).astype(np.int64)
+    chosen = np.where(_is_whole(values), nearest, chosen)
+    # What no potential reaches never fires, wherever it is: it need not be the number that it was.
+    whole: NDArray[np.int64] = np.minimum(chosen, 2 ** (MAX_POTENTIAL_BITS - 1) - 1).astype(
+        np.int64
+    )
+    return whole
 
 
 def _changes(where: str, real: RealLayer, made: Integers, by: Reals, exact: _Exact) -> list[Change]:

@@ -8,6 +8,8 @@ import numpy as np
 from hwgen.errors import NirError
 from hwgen.nir.graph import Node
 
+_MAX_LENGTH = 2**16  # of an axis: more is no network of hwgen
+
 
 class Sliding(NamedTuple):
     """A square window over a feature map: its side, its stride, and zeros around the map."""
@@ -70,7 +72,8 @@ def pooling(node: Node) -> Sliding:
 def _square(node: Node, name: str, found: list[str]) -> int:
     """A setting that must be the same for rows and columns; what it is not goes to `found`."""
     values = np.unique(node.array(name))
-    if len(values) != 1 or values[0] != int(values[0]) or values[0] < 0:
+    least = 0 if name == "padding" else 1
+    if len(values) != 1 or values[0] % 1 or not least <= values[0] <= _MAX_LENGTH:
         found.append(f"{name} is {_shown(node.fields[name])}, expected one number for both axes")
         return 1
     return int(values[0])
@@ -82,10 +85,10 @@ def _shown(value: Any) -> str:
 
 def lengths(node: Node, name: str) -> tuple[int, ...]:
     """A shape, as of Input: a tuple of positive numbers."""
-    values = tuple(int(n) for n in node.array(name).ravel())
-    if not values or min(values) < 1:
-        raise NirError(f"node {node.label}: {name} is {list(values)}, expected positive numbers")
-    return values
+    values = node.array(name).ravel()
+    if (values % 1).any() or not ((values >= 1) & (values <= _MAX_LENGTH)).all():
+        raise NirError(f"node {node.label}: {name} is {_shown(values)}, expected positive integers")
+    return tuple(int(n) for n in values)
 
 
 def input_shape(node: Node) -> tuple[int, ...]:
@@ -104,6 +107,6 @@ def input_shape(node: Node) -> tuple[int, ...]:
 
 def flattens_all(node: Node) -> bool:
     """Whether a Flatten leaves one axis; counted without the batch, or with it, from 1."""
-    start = int(node.array("start_dim")) if "start_dim" in node.fields else 0
-    end = int(node.array("end_dim")) if "end_dim" in node.fields else -1
-    return start in (0, 1) and end in (-1, 2, 3)
+    start = node.array("start_dim") if "start_dim" in node.fields else np.zeros(1)
+    end = node.array("end_dim") if "end_dim" in node.fields else np.full(1, -1)
+    return bool(np.isin(start, (0, 1)).all() and np.isin(end, (-1, 2, 3)).all())

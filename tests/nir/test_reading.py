@@ -106,7 +106,7 @@ def test_all_that_is_not_supported_is_named_at_once(tmp_path):
     assert "n1 (CubaLIF) is not supported: a synaptic current beside the potential" in told
     assert "n2 (MaxPool2d) is not supported: a type that hwgen does not know" in told
     assert "n3 (Delay) is not supported: hwgen has no delays" in told
-    assert "n4 (Affine): bias holds what is no number" in told
+    assert "n4 (Affine): bias holds nan, which is no number" in told
     assert "n5 (LIF) lacks r, v_threshold: is the file whole?" in told
 
 
