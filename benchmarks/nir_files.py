@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from hwgen.data import datasets
+from hwgen.data.for_network import data_of
 from hwgen.data.inputs import encoded
 from hwgen.errors import HwgenError
 from hwgen.files import write_atomic
@@ -108,7 +108,8 @@ def measured(path: Path, about: Mapping[str, Any], weight_bits: int | None, data
 
 def decisions(params, expected, data_dir: Path | None) -> dict[str, int]:
     """On MNIST's test set: by most spikes, of equals the lowest index, as the framework's are."""
-    tests, golden, n_equal = datasets.load("mnist", "test", data_dir=data_dir), Golden(params), 0
+    tests = data_of(params, "test", name="mnist", data_dir=data_dir)
+    golden, n_equal = Golden(params), 0
     for start in range(0, len(tests), golden.batch_size):
         part = slice(start, start + golden.batch_size)
         spikes = golden.run(encoded(tests, params.spec, part)).spike_times[-1]

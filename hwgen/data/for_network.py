@@ -128,6 +128,14 @@ def data_of_recipe(
     )
 
 
+def data_of_import(name: str, *, data_dir: Path | None = None, colour: bool = False) -> Dataset:
+    """The test set of a network that somebody else trained, as `data_of` gives it afterwards.
+
+    colour: if it takes that.
+    """
+    return datasets.load(name, "test", seed=0, data_dir=data_dir, colour=colour)
+
+
 def doubt(params: Params, of: Drawn) -> str:
     """Why samples may be among those that a model was trained on, in a sentence; "" if they
     cannot be.

@@ -8,6 +8,7 @@ from hwgen.errors import NirError
 from hwgen.files import write_atomic
 from hwgen.golden import Golden
 from hwgen.model.folder import ModelFolder
+from hwgen.network.layers.neurons import Lif
 from hwgen.network.params import Params
 from hwgen.nir import dialects, export, reading, samples, verdict
 from hwgen.nir.export import RULES, Target
@@ -61,8 +62,9 @@ def export_nir(
     told = None
     if params.spec.multi_spike:
         nodes = reading.from_nir(graph)
-        reset = next((x.reset for x in params.spec.weighted if x.reset != "never"), "zero")
-        rule = dialects.rule(RULES[target], reset="subtract" if reset == "subtract" else "zero")
+        neurons = [layer.neuron for layer in params.spec.weighted]
+        resets = [neuron.reset for neuron in neurons if isinstance(neuron, Lif)]
+        rule = dialects.rule(RULES[target], reset=resets[0] if resets else "zero")
         told, _ = verdict.compare(params, nodes, rule, given, reporter)
     data_path = path.with_name(f"{path.stem}.spikes{path.suffix or '.nir'}")
     write_atomic(path, export.file_of(graph))

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from hwgen.errors import NirError
 from hwgen.network.layers.kinds import LayerSpec, WeightedSpec
+from hwgen.network.layers.neurons import Lif
 from hwgen.network.layers.shape import Shape
 from hwgen.network.params import Params
+from hwgen.nir.quantise import kept
 
 Reals = NDArray[np.float64]
 Target = Literal["snntorch", "spikingjelly", "norse", "nir"]
@@ -58,15 +60,18 @@ def objections(params: Params, target: Target) -> Objections:
             continue
         for why in _unsaid(layer, target):
             refused.setdefault(why, []).append(index)
-        if layer.fires == "at" and not params.thresholds[index].all():
-            refused.setdefault("fires at a threshold of 0, so at rest", []).append(index)
         if not spec.multi_spike:
             why = "fires once a sample, which no framework reads of NIR"
             lossy.setdefault(why, []).append(index)
-        if layer.reset == "subtract":
+        neuron = layer.neuron
+        if not isinstance(neuron, Lif):
+            continue
+        if neuron.fires == "at" and not params.thresholds[index].all():
+            refused.setdefault("fires at a threshold of 0, so at rest", []).append(index)
+        if neuron.reset == "subtract":
             why = "resets by subtraction: readers of NIR set potentials to v_reset"
             lossy.setdefault(why, []).append(index)
-        if layer.leak_shift and layer.leak_times < 2**layer.leak_shift:
+        if 0 < kept(neuron) < 1:
             why = "leaks, which a core rounds down and a framework does not"
             rounded.setdefault(why, []).append(index)
     return Objections(refused=_lines(refused), lossy=_lines(lossy), rounded=_lines(rounded))
@@ -77,10 +82,11 @@ def _lines(reasons: Mapping[str, list[int]]) -> tuple[str, ...]:
 
 
 def _unsaid(layer: WeightedSpec, target: Target) -> Iterator[str]:
-    if layer.phased or layer.psp != "step":
-        what = "is two-phase" if layer.phased else f"has the postsynaptic potential {layer.psp!r}"
-        yield f"{what}, which no node of NIR is"
-    if layer.leak_shift and target == "norse":
+    neuron = layer.neuron
+    if neuron.two_phase or neuron.psp != "step":
+        what = f"has the postsynaptic potential {neuron.psp!r}"
+        yield f"{'is two-phase' if neuron.two_phase else what}, which no node of NIR is"
+    if isinstance(neuron, Lif) and kept(neuron) < 1 and target == "norse":
         yield "leaks: Norse 1.1 reads tau in a unit of its own (norse#411)"
 
 
@@ -177,12 +183,15 @@ class _Numbers:
         """same_threshold: a framework has one a layer, so each neuron is scaled to 1."""
         layer = params.spec.layers[index]
         assert layer.has_weights
-        unit = 2.0**layer.fraction_bits
+        neuron = layer.neuron
+        unit = 2.0**neuron.fraction_bits if isinstance(neuron, Lif) else 1.0
         if index == 0 and params.spec.input.encoding == "direct":
             unit *= params.spec.input.x_max  # frameworks take pixels as 0..1
         thresholds = params.thresholds[index].astype(np.float64)
-        if layer.reset != "subtract":  # else it is what is subtracted, too
-            thresholds += -0.5 if layer.fires == "at" else 0.5
+        if not isinstance(neuron, Lif):
+            thresholds += 0.5
+        elif neuron.reset != "subtract":  # else it is what is subtracted, too
+            thresholds += -0.5 if neuron.fires == "at" else 0.5
         thresholds /= unit
         weights = params.weights[index].astype(np.float64)
         biases = np.zeros(layer.n_thresholds)
@@ -215,7 +224,7 @@ def _neurons(layer: LayerSpec, thresholds: Reals, target: Target, *, is_output: 
         shape = (post.channels, post.height, post.width)
         limit = np.broadcast_to(thresholds[:, None, None], shape)
     v_threshold, one = limit.astype(np.float32), np.ones(shape)
-    keeps = 1 - layer.leak_times / 2**layer.leak_shift if layer.leak_shift else 1.0
+    keeps = kept(layer.neuron) if isinstance(layer.neuron, Lif) else 1.0
     if keeps < 1:
         tau, r = _DT / (1 - keeps), 1 / (1 - keeps)
     else:

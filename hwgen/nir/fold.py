@@ -55,7 +55,7 @@ class Linear:
         averaged = float(np.prod([part.count for part in parts if part.average]))
         summed = float(np.prod([part.count for part in after if not part.average]))
         biases = self.biases * (averaged * summed)
-        if self.kind == "dense":
+        if self.sliding is None:
             return Folded(
                 parts[0].pre, _dense(self.weights, self.pre, before), biases, averaged, None
             )

@@ -18,7 +18,7 @@ from hwgen.network.change import Change
 from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.layers.kinds import WeightedSpec
-from hwgen.network.layers.neurons import signed_bits
+from hwgen.network.layers.neurons import Lif, signed_bits
 from hwgen.nir import scales
 from hwgen.nir.chain import RealLayer
 from hwgen.nir.dialects import Rule
@@ -111,6 +111,11 @@ def leak(keep: float, slack: float = 0) -> tuple[int, int]:
     return shift, times
 
 
+def kept(neuron: Lif) -> float:
+    """The part of a potential that is left after a step, 0..1, before it is rounded."""
+    return 1 - neuron.leak_times / 2**neuron.leak_shift if neuron.leak_shift else 1.0
+
+
 def _signed_digits(number: int) -> int:
     """Digits -1 and 1 of the shortest sum of powers of two: 2 of 7 = 8 - 1."""
     return (number ^ 3 * number).bit_count()
@@ -199,10 +204,11 @@ def _fit(
 
 def _useful(spec: WeightedSpec, exact: _Exact) -> int:
     """Fraction bits behind which nothing changes."""
-    if spec.leak_shift and spec.leak_times < 2**spec.leak_shift:
+    neuron = spec.neuron
+    if isinstance(neuron, Lif) and 0 < kept(neuron) < 1:
         return MAX_FRACTION_BITS
     values = [exact.biases]
-    if spec.reset == "subtract" and exact.thresholds is not None:
+    if isinstance(neuron, Lif) and neuron.reset == "subtract" and exact.thresholds is not None:
         values.append(exact.thresholds)
     for bits in range(MAX_FRACTION_BITS):
         if all(_is_whole(x * 2**bits).all() for x in values):
@@ -229,18 +235,20 @@ def _with_fraction(
     made = replace(made, potential_bits=needed)
     if exact.thresholds is None:
         return made, biases[: made.n_biases], np.full(len(biases), made.max_threshold)
-    thresholds = _whole_thresholds(exact.thresholds * 2**bits, spec)
+    neuron = made.neuron
+    assert isinstance(neuron, Lif)
+    thresholds = _whole_thresholds(exact.thresholds * 2**bits, neuron)
     wide = max(made.potential_bits, signed_bits(int(thresholds.max())))
     return replace(made, potential_bits=wide), biases[: made.n_biases], thresholds
 
 
-def _whole_thresholds(values: Reals, spec: WeightedSpec) -> NDArray[np.int64]:
+def _whole_thresholds(values: Reals, neuron: Lif) -> NDArray[np.int64]:
     """Thresholds that fire as the real ones do. What is subtracted is as near as can be."""
     nearest = np.round(values)
-    if spec.reset == "subtract":
+    if neuron.reset == "subtract":
         chosen = nearest
     else:
-        chosen = np.ceil(values) if spec.fires == "at" else np.floor(values)
+        chosen = np.ceil(values) if neuron.fires == "at" else np.floor(values)
     chosen = np.where(_is_whole(values), nearest, chosen)
     # What no potential reaches never fires, wherever it is: it need not be the number that it was.
     whole: NDArray[np.int64] = np.minimum(chosen, 2 ** (MAX_POTENTIAL_BITS - 1) - 1).astype(
