@@ -107,7 +107,8 @@ class Neurons:
         """Spike times [n_pre] of a sample in, or values; sets spike times and potentials, [n]."""
         self.inputs, self.potentials, self.decision = inputs, [0] * self.n, None
         self.times = [self.n_steps] * self.n
-        slopes, sums, tau = [0] * self.n, [], self.spec.get("tau_steps", 0)
+        slopes, sums = self.biases or [0] * self.n, []
+        tau = self.spec.get("tau_steps", 0)
         takes_values = "input_bits" in self.spec
         if takes_values:
             self.potentials = self.sums(inputs)

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from hwgen import schema
 from hwgen.errors import RecipeError
-from hwgen.network.layers.neurons import MAX_STEPS, Psp, Reset
+from hwgen.network.layers.neurons import MAX_STEPS, Fires, Order, Psp, Reset
 from hwgen.network.learning import LearningSpec
 from hwgen.network.spec import Encoding, Readout
 from hwgen.schema import MAX_SEED, Name, Range
@@ -40,6 +40,11 @@ class NetworkRecipe:
     reset: Reset = "never"  # of hidden neurons after a spike; "never": they fire once
     leak_shift: Annotated[int, Range(0, 15)] = 0  # a potential loses its 2**-leak_shift a step ...
     leak: Annotated[float, Range(0, 1)] | None = None  # ... or, instead: the part it keeps
+    leak_times: Annotated[int, Range(1, 2**15)] = 1  # it loses so many 2**-leak_shift a step
+    fraction_bits: Annotated[int, Range(0, 12)] = 0  # of hidden potentials, below a weight's unit
+    bias: bool = False  # hidden neurons have one each, those of a filter one together; it is learnt
+    order: Order = "reset, leak"
+    fires: Fires = "above"
     readout: Readout = "first_spike"
 
 
@@ -128,6 +133,8 @@ class TruncatedRecipe(_Training):
     level: Annotated[float, Range(0.05, 100)] = 1.0  # initial threshold, in spreads of currents
     neuron_rate: Annotated[float, Range(0, 1e6)] = 0.005  # as learning_rate: thresholds, heads
     tolerance: Annotated[float, Range(0, 1)] = 0.01  # of what changes on the way to integers
+    label_smoothing: Annotated[float, Range(0, 1)] = 0.0  # of the wanted answer, for all classes
+    average_epochs: Annotated[int, Range(0, 10_000)] = 0  # the last so many: mean of their shadows
 
 
 TrainingRecipe = SstdpRecipe | StidiRecipe | PhasedRecipe | TruncatedRecipe

@@ -26,6 +26,7 @@ from hwgen.hdl.top import BoardTop
 from hwgen.network.design import Design
 from hwgen.network.params import Params
 from hwgen.progress import SILENT, Reporter
+from hwgen.shown import Shown
 from hwgen.toolchain import tools
 
 NAME = "top"  # of the design, and the stem of its files
@@ -36,7 +37,7 @@ _NOT_NEEDED = ("dfu-suffix",)  # a platform's commands that are the programmer's
 
 
 @dataclass(frozen=True, kw_only=True)
-class SynthResult:
+class SynthResult(Shown):
     """A routed design. `fmax_hz` is that of the slowest clock, at worst-case conditions;
     `clock_hz` is the core's clock, of the board or of its PLL."""
 

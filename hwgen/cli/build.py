@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hwgen.api.model import Model
 from hwgen.cli import options as shared
 from hwgen.cli.console import err, facts, progress
-from hwgen.cli.design import Record, build_folder, choose
+from hwgen.cli.design import Record, build_folder, parse_lanes
 from hwgen.cli.verb import Answer, verb
 from hwgen.files import free_folder
-from hwgen.model import folder as model_module
 from hwgen.network.params import Params
 
 if TYPE_CHECKING:
@@ -46,28 +46,28 @@ def build(options: BuildOptions) -> Answer:
     Example: `hwgen build mnist-up5k --board icebreaker`
     """
     from hwgen.boards import board as board_module
-    from hwgen.build import synthesis as flow
     from hwgen.build.placement import Seeds
 
-    seeds = Seeds(first=options.seed, count=options.seeds)
+    Seeds(first=options.seed, count=options.seeds)  # refused before anything is read
     target = board_module.load(options.board)
-    folder = model_module.find(options.model)
-    params = folder.params()
+    model = Model.load(options.model)
+    params = model.params
     with progress(f"build for {target.name}") as reporter:
-        result = flow.build(
-            choose(params, options.lanes, options.board),
-            target,
-            build_dir=options.build_dir or free_folder(build_folder(params, target)),
+        result = model.build(
+            options.board,
+            lanes=parse_lanes(options.lanes, params),
             early_exit=options.early_exit,
-            clock_hz=round(options.clock_mhz * 1e6) if options.clock_mhz else None,
-            seeds=seeds,
+            clock_mhz=options.clock_mhz,
+            seed=options.seed,
+            seeds=options.seeds,
+            build_dir=options.build_dir or free_folder(build_folder(params, target)),
             reporter=reporter,
         )
     return Answer(
         json=result.to_json(),
         print_result=lambda: _print_result(params, target, result),
         result=result,
-        folder=folder,
+        folder=model.folder,
     )
 
 

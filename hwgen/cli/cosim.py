@@ -4,18 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
-from numpy.typing import NDArray
 
+from hwgen.api.model import Model
 from hwgen.cli import options as shared
 from hwgen.cli.console import facts, out, progress
-from hwgen.cli.design import BoardOption, Record, choose
+from hwgen.cli.design import BoardOption, Record, choose, parse_lanes
 from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
 from hwgen.files import free_folder, stem
-from hwgen.model import folder as model_module
-from hwgen.model.folder import ModelFolder
 from hwgen.network.params import Params
 
 if TYPE_CHECKING:
@@ -57,10 +54,25 @@ def cosim(options: CosimOptions) -> Answer:
         raise HwgenError(f"--simulator is {simulator!r}, expected icarus or verilator")
     if options.samples < 1:
         raise HwgenError(f"--samples is {options.samples}, expected at least 1")
-    folder = model_module.find(options.model)
-    job, title = _learning(folder, options) if options.learning else _inference(folder, options)
+    model = Model.load(options.model)
     with progress(f"cosim, {simulator}") as reporter:
-        result = flow.run(job, simulator, reporter=reporter)
+        if options.learning:
+            job, title = _learning(model.params, options)
+            result = flow.run(job, simulator, reporter=reporter)
+        else:
+            result = model.cosim(
+                samples=options.samples,
+                stall=options.stall,
+                simulator=simulator,
+                lanes=parse_lanes(options.lanes, model.params),
+                board=options.board,
+                seed=options.seed,
+                data_dir=options.data_dir,
+                build_dir=options.build_dir,
+                reporter=reporter,
+            )
+            lanes = ",".join(map(str, result.lanes))
+            title = f"{model.params.name} on {simulator}, lanes {lanes}"
 
     def print_result() -> None:
         if result.learning or not result.mismatch:
@@ -72,35 +84,17 @@ def cosim(options: CosimOptions) -> Answer:
         json=result.to_json(),
         print_result=print_result,
         result=result,
-        folder=folder,
+        folder=model.folder,
         check=result.check,
     )
 
 
-def _inference(folder: ModelFolder, options: CosimOptions) -> tuple["Job", str]:
+def _learning(params: Params, options: CosimOptions) -> tuple["Job", str]:
     """What to do, and the title of what came of it."""
-    from hwgen.verification.job import Job
-    from hwgen.verification.passes import stalled_then_fast
-
-    params = folder.params()
-    design = choose(params, options.lanes, options.board)
-    job = Job(
-        design=design.in_memory_blocks(),
-        inputs=_inputs(folder, params, options.samples, options.data_dir),
-        build_dir=options.build_dir or free_folder(Path("build") / f"{stem(params.name)}-cosim"),
-        passes=stalled_then_fast(options.stall),
-        seed=options.seed,
-    )
-    lanes = ",".join(map(str, design.lanes))
-    return job, f"{params.name} on {options.simulator}, lanes {lanes}"
-
-
-def _learning(folder: ModelFolder, options: CosimOptions) -> tuple["Job", str]:
     from hwgen.data import labelled
     from hwgen.verification.job import Job
     from hwgen.verification.passes import learning_passes
 
-    params = folder.params()
     design = choose(params, options.lanes, options.board)
     samples = labelled.choose(params, options.samples, seed=options.seed, data_dir=options.data_dir)
     job = Job(
@@ -115,16 +109,3 @@ def _learning(folder: ModelFolder, options: CosimOptions) -> tuple["Job", str]:
     )
     lanes = ",".join(map(str, design.lanes))
     return job, f"{params.name} learns {samples.dataset}, {options.simulator}, lanes {lanes}"
-
-
-def _inputs(
-    folder: ModelFolder, params: Params, n: int, data_dir: Path | None
-) -> NDArray[np.uint8]:
-    """Input spikes: from the model's vectors if they are enough, else from the test set."""
-    from hwgen.data import own_samples
-
-    if folder.vectors_path.is_file():
-        vectors = folder.vectors(params)
-        if n <= len(vectors.labels):
-            return vectors.inputs[:n]
-    return own_samples.load(folder, params, n, data_dir=data_dir).inputs

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hwgen.api.model import Model
 from hwgen.errors import HwgenError
 from hwgen.files import stem
 from hwgen.network.design import Design
@@ -13,7 +14,6 @@ from hwgen.network.params import Params
 if TYPE_CHECKING:
     from hwgen.boards.board import Board
 
-DEFAULT_LANES = 16  # where no board decides
 Record = Annotated[
     bool, typer.Option("--record", help="Add the result to the model's folder and to its card.")
 ]
@@ -24,14 +24,12 @@ BoardOption = Annotated[
 
 def choose(params: Params, lanes: str = "", board: str = "") -> Design:
     """The design for a board, if one is named; `lanes` as in '16,10', if any are given."""
-    chosen = _parse_lanes(lanes, params) if lanes else None
-    if board:
-        from hwgen.boards import board as board_module
-        from hwgen.estimate.design import for_board
+    return Model(params).design(lanes=parse_lanes(lanes, params), board=board)
 
-        return for_board(params, board_module.load(board), chosen)
-    few = tuple(min(DEFAULT_LANES, layer.max_lanes) for layer in params.spec.layers)
-    return Design(params, chosen or few)
+
+def parse_lanes(text: str, params: Params) -> tuple[int, ...] | None:
+    """Lanes as in '16,10'; None of "". Raises `HwgenError`."""
+    return _parse_lanes(text, params) if text else None
 
 
 def _parse_lanes(text: str, params: Params) -> tuple[int, ...]:
@@ -45,6 +43,12 @@ def _parse_lanes(text: str, params: Params) -> tuple[int, ...]:
             raise HwgenError(
                 f"--lanes is {text!r}: layer {index} has {layer.max_lanes} "
                 f"{layer.lane_word}, so its lanes must be 1..{layer.max_lanes}, not {number}"
+            )
+        learns = index in params.spec.learning_layers
+        if learns and number & (number - 1) and number != layer.max_lanes:
+            raise HwgenError(
+                f"--lanes is {text!r}: layer {index} learns, so its lanes must be a power of two, "
+                f"or all {layer.max_lanes}, not {number}"
             )
     return lanes
 

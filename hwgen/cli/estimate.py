@@ -4,10 +4,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hwgen.api.model import Model
 from hwgen.cli import options
 from hwgen.cli.console import err, facts, print_json
-from hwgen.cli.design import choose
-from hwgen.model import folder as model_module
+from hwgen.cli.design import parse_lanes
 from hwgen.network.params import Params
 
 if TYPE_CHECKING:
@@ -31,17 +31,16 @@ def estimate(
     from hwgen.boards import board as board_module
     from hwgen.estimate import check as flow
 
-    target = board_module.load(board)
-    folder = model_module.find(model)
-    params = folder.params()
-    design = choose(params, lanes, board)
-    clock_hz = round(clock_mhz * 1e6) if clock_mhz else None
-    result = flow.run(folder, design, target, clock_hz=clock_hz)
+    board_module.load(board)  # a wrong name is said before a wrong model
+    loaded = Model.load(model)
+    params = loaded.params
+    chosen = parse_lanes(lanes, params)
+    result = loaded.estimate(board, lanes=chosen, clock_mhz=clock_mhz)
     if json:
         print_json(result.to_json())
     else:
         _print_result(params, result)
-    flow.require(result, params, clock_hz=clock_hz)
+    flow.require(result, params, clock_hz=round(clock_mhz * 1e6) if clock_mhz else None)
 
 
 def _print_result(params: Params, result: "Check") -> None:

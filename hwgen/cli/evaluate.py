@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hwgen.api.model import Model
 from hwgen.cli import options as shared
 from hwgen.cli.console import facts, percent, progress, undecided
 from hwgen.cli.verb import Answer, verb
-from hwgen.model import folder as model_module
 from hwgen.network.params import Params
 
 if TYPE_CHECKING:
@@ -36,21 +36,20 @@ def evaluate(options: EvaluateOptions) -> Answer:
     Example: `hwgen evaluate mnist-binary --data-dir ~/data`
     """
     from hwgen.data import for_network
-    from hwgen.evaluation import accuracy as flow
 
-    folder = model_module.find(options.model)
-    params = folder.params()
-    dataset = for_network.data_of(params, "test", name=options.data, data_dir=options.data_dir)
+    model = Model.load(options.model)
+    params = model.params
+    dataset = model.dataset(options.data or None, data_dir=options.data_dir)
     if options.record:
         for_network.check_recordable(params, dataset)  # now: there may be minutes until the end
     doubt = for_network.doubt(params, dataset)
     with progress("golden") as reporter:
-        result = flow.evaluate(params, dataset, reporter)
+        result = model.evaluate(dataset, reporter=reporter)
     return Answer(
         json=result.to_json() | {"doubt": doubt},
         print_result=lambda: _print_result(params, result, doubt),
         result=result,
-        folder=folder,
+        folder=model.folder,
     )
 
 

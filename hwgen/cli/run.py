@@ -1,7 +1,5 @@
 """The verb `run`: samples on a board, or on a simulated one."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -14,11 +12,9 @@ from hwgen.cli.design import BoardOption, choose
 from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
 from hwgen.model import folder as model_module
-from hwgen.network.design import Design
 from hwgen.network.params import Params
 
 if TYPE_CHECKING:
-    from hwgen.host import Transport
     from hwgen.host.run import Batch, RunResult
 
 BoardName = Annotated[str, typer.Option(help="Name (`hwgen boards`) or path of a .toml.")]
@@ -105,6 +101,7 @@ def run(options: RunOptions) -> Answer:
     Example: `hwgen run mnist-binary --simulate`, or
     `hwgen run mnist-up5k photos/ --invert --port /dev/ttyUSB1 --board icebreaker`
     """
+    from hwgen.api import connection
     from hwgen.boards import board as board_module
     from hwgen.host import Device, Recorder
     from hwgen.host import run as flow
@@ -119,11 +116,14 @@ def run(options: RunOptions) -> Answer:
         err.print(part.line, markup=False, soft_wrap=True)
     baud = board_module.load(options.board).uart.baud
     capture = options.capture or options.record
-    library = _compiled(design) if options.simulate else None
+    library = None
+    if options.simulate:
+        with progress("simulated board") as reporter:
+            library = connection.compiled(design, reporter)
     with (
-        _transport(options.port, baud, options.replay, library) as transport,
+        connection.transport(options.port, baud, options.replay, library) as line,
         Device(
-            Recorder(transport, capture) if capture else transport,
+            Recorder(line, capture) if capture else line,
             params,
             lanes=design.lanes,
             session=1 + options.seed % 63 if capture or options.replay else None,
@@ -160,29 +160,6 @@ def _batch(params: Params, options: RunOptions) -> "Batch":
     if options.learn:
         return flow.of_training_set(params, options.samples, options.seed, options.data_dir)
     return flow.of_test_set(params, options.samples, options.data_dir)
-
-
-def _compiled(design: Design) -> Path:
-    from hwgen.host import simulated
-
-    with progress("simulated board") as reporter:
-        reporter.phase("elaborate")
-        return simulated.compile_board(design, reporter=reporter)
-
-
-@contextmanager
-def _transport(
-    port: str, baud: int, replay: Path | None, library: Path | None
-) -> Iterator["Transport"]:
-    from hwgen.host import Replay, SerialPort
-
-    if library:
-        from hwgen.host import simulated  # which brings Amaranth
-
-        with simulated.SimulatedPort(library) as there:
-            yield SerialPort(there.name, baud)
-    else:
-        yield Replay(replay) if replay else SerialPort(port, baud)
 
 
 def _print_result(params: Params, batch: "Batch", result: "RunResult", output: Path | None) -> None:

@@ -61,7 +61,7 @@ def train(options: TrainOptions) -> Answer | None:
         result = flow.train(
             path,
             folder,
-            data_dir=options.data_dir,
+            data=options.data_dir,
             device=options.device,
             seed=options.seed,
             resume=options.resume,

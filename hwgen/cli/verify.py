@@ -7,14 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from hwgen.api.model import Model
 from hwgen.cli import options as shared
 from hwgen.cli.console import err, facts, out, progress
-from hwgen.cli.design import BoardOption, Record, choose
+from hwgen.cli.design import BoardOption, Record, choose, parse_lanes
 from hwgen.cli.verb import Answer, verb
 from hwgen.errors import HwgenError
 from hwgen.files import free_folder, stem
-from hwgen.model import folder as model_module
-from hwgen.model.folder import ModelFolder
 
 if TYPE_CHECKING:
     from hwgen.verification.result import EqualityResult
@@ -79,43 +78,38 @@ def verify(options: VerifyOptions) -> Answer:
     Example: `hwgen verify mnist-binary --board ulx3s_25f`
     """
     options.check()
-    folder = model_module.find(options.model)
-    return _learning(folder, options) if options.learning else _inference(folder, options)
+    model = Model.load(options.model)
+    return _learning(model, options) if options.learning else _inference(model, options)
 
 
-def _inference(folder: ModelFolder, options: VerifyOptions) -> Answer:
-    from hwgen.data import own_samples
-    from hwgen.verification import verify as flow
-    from hwgen.verification.job import Job
-    from hwgen.verification.passes import Pass
+def _inference(model: Model, options: VerifyOptions) -> Answer:
+    from hwgen.data import for_network
+    from hwgen.data.own_samples import has_only_vectors
 
-    params = folder.params()
-    design = choose(params, options.lanes, options.board)
-    samples = own_samples.load(
-        folder,
-        params,
-        options.samples,
-        name=options.data,
-        data_dir=options.data_dir,
-        recorded=options.record,
-    )
-    doubt = samples.doubt
-    job = Job(
-        design=design.in_memory_blocks(),
-        inputs=samples.inputs,
-        build_dir=options.build_dir or free_folder(Path("build") / f"{stem(params.name)}-verify"),
-        truths=samples.labels,
-        passes=(Pass(stall=options.stall, early_exit=options.early_exit),),
-        seed=options.seed,
-    )
+    params = model.params
+    chosen = parse_lanes(options.lanes, params)
+    dataset, doubt = None, ""
+    if options.data or not has_only_vectors(model.folder, params):
+        dataset = model.dataset(options.data or None, data_dir=options.data_dir)
+        for_network.check_input(params, dataset)
+        if options.record:
+            for_network.check_recordable(params, dataset)
+        doubt = for_network.doubt(params, dataset)
     with progress("verify") as reporter:
-        result = flow.run(
-            job,
+        result = model.verify(
+            dataset,
+            samples=options.samples,
+            stall=options.stall,
+            early_exit=options.early_exit,
+            lanes=chosen,
+            board=options.board,
+            seed=options.seed,
             n_processes=options.jobs,
             resume=options.resume,
+            build_dir=options.build_dir,
             reporter=reporter,
         )
-    lanes = ",".join(map(str, design.lanes))
+    lanes = ",".join(map(str, result.lanes))
     rows = [*result.rows(), *([("doubt", doubt)] if doubt else [])]
 
     def check() -> None:
@@ -127,21 +121,23 @@ def _inference(folder: ModelFolder, options: VerifyOptions) -> Answer:
     return Answer(
         json=result.to_json() | {"doubt": doubt},
         print_result=_result_printer(
-            f"{params.name} on {samples.source}, lanes {lanes}", rows, result
+            f"{params.name} on {dataset.name if dataset else 'its vectors'}, lanes {lanes}",
+            rows,
+            result,
         ),
         result=result,
-        folder=folder,
+        folder=model.folder,
         check=check,
     )
 
 
-def _learning(folder: ModelFolder, options: VerifyOptions) -> Answer:
+def _learning(model: Model, options: VerifyOptions) -> Answer:
     from hwgen.data import labelled
     from hwgen.verification import verify as flow
     from hwgen.verification.job import Job
     from hwgen.verification.passes import learning_passes
 
-    params = folder.params()
+    params = model.params
     design = choose(params, options.lanes, options.board)
     samples = labelled.choose(
         params,
@@ -168,7 +164,7 @@ def _learning(folder: ModelFolder, options: VerifyOptions) -> Answer:
         json=result.to_json(),
         print_result=_result_printer(title, result.rows(), result),
         result=result,
-        folder=folder,
+        folder=model.folder,
         check=result.check,
     )
 

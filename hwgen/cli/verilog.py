@@ -5,11 +5,11 @@ from typing import Annotated
 
 import typer
 
+from hwgen.api.model import Model
 from hwgen.cli import options
 from hwgen.cli.console import out, print_json, progress
 from hwgen.cli.design import BoardOption, choose
 from hwgen.errors import HwgenError
-from hwgen.model import folder as model_module
 from hwgen.network.design import Design
 from hwgen.protocol.register_map import BUSES, TOPS, Bus
 
@@ -35,11 +35,12 @@ def verilog(
     Example: `hwgen verilog mnist-binary --lanes 32,10 -o core.v`
     """
     from hwgen.files import stem, write_atomic
-    from hwgen.hdl.verilog import TOP, to_verilog
+    from hwgen.hdl.verilog import TOP
 
     if wrapper and wrapper not in BUSES:
         raise HwgenError(f"--wrapper is {wrapper!r}, expected axi or wishbone")
-    params = model_module.find(model).params()
+    loaded = Model.load(model)
+    params = loaded.params
     design = choose(params, lanes, board)
     path = output or Path(f"{stem(params.name)}.v")
     options.output(path)
@@ -49,7 +50,7 @@ def verilog(
         return
     with progress("verilog") as reporter:
         reporter.phase("elaborate")
-        text = to_verilog(design)
+        text = loaded.verilog(lanes=design.lanes, board=board)
         write_atomic(path, text)
     result = {"path": path, "top": TOP, "digest": params.digest, "lanes": design.lanes}
     if json:

@@ -66,3 +66,35 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
             f"{'x'.join(map(str, shape))}; fetch it again"
         )
     return data.reshape(shape)
+
+
+def find_pairs(path: Path) -> dict[str, tuple[Path, Path]]:
+    """Files of images and of labels that go together, by part, "train" and "test"; {} if none.
+
+    path: a folder, of which `raw` and `MNIST/raw` are looked at, too, or the beginning of names, as
+    .../emnist-letters. A file's name says its part by "test" or "t10k". Raises `DataError` if there
+    are several of a part.
+    """
+    start, folders = "", [path, path / "raw", path / "MNIST" / "raw"]
+    if not path.is_dir():
+        start, folders = path.name, [path.parent]
+    for folder in folders:
+        found: dict[str, tuple[Path, Path]] = {}
+        for pictures in sorted(folder.glob(f"{start}*images*idx3-ubyte*")):
+            labels = pictures.with_name(
+                pictures.name.replace("images", "labels").replace("idx3", "idx1")
+            )
+            if not labels.is_file():
+                raise DataError(f"{pictures}: without {labels.name} beside it")
+            part = "test" if "test" in pictures.name or "t10k" in pictures.name else "train"
+            if part in found and found[part][0].name != f"{pictures.name}.gz":
+                if f"{found[part][0].name}.gz" == pictures.name:
+                    continue  # the same, packed
+                raise DataError(
+                    f"{folder}: {found[part][0].name} and {pictures.name}; name one set by the "
+                    "beginning of its files' names"
+                )
+            found[part] = pictures, labels
+        if found:
+            return found
+    return {}

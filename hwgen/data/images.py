@@ -60,14 +60,26 @@ def load(
 
 
 def _shown(paths: Sequence[Path], spec: InputSpec, background: str) -> Iterator[NDArray[np.int32]]:
-    behind = colour(background or BACKGROUND)
     for path in paths:
-        try:  # a stream: of a name, Pillow 13 maps an uncompressed TIFF, and turns it wrongly
-            with regular(path).open("rb") as stream, Image.open(stream) as image:
-                whole = decode(image, "RGB" if spec.channels == 3 else "L", behind)
-        except DataError as error:
-            raise DataError(f"{path}: {error}") from None
-        except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
-            raise DataError(f"{path}: cannot be read as an image: {reason(error)}") from None
-        scaled = whole.resize((spec.width, spec.height), Image.Resampling.BOX)
-        yield np.asarray(scaled, np.int32)
+        whole = shown(path, in_colour=spec.channels == 3, background=background)
+        yield scaled(whole, spec.height, spec.width).astype(np.int32)
+
+
+def shown(path: Path, *, in_colour: bool, background: str = "") -> Image.Image:
+    """A file's picture, as a viewer shows it, in red, green and blue or in grey, 0..255.
+
+    background: as of `load`. Raises `DataError`.
+    """
+    behind = colour(background or BACKGROUND)
+    try:  # a stream: of a name, Pillow 13 maps an uncompressed TIFF, and turns it wrongly
+        with regular(path).open("rb") as stream, Image.open(stream) as image:
+            return decode(image, "RGB" if in_colour else "L", behind)
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from None
+    except (OSError, UnidentifiedImageError, ValueError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path}: cannot be read as an image: {reason(error)}") from None
+
+
+def scaled(picture: Image.Image, height: int, width: int) -> NDArray[np.uint8]:
+    """uint8 [height, width], or with 3 channels behind; pixels that fall together are averaged."""
+    return np.asarray(picture.resize((width, height), Image.Resampling.BOX), np.uint8)

@@ -13,12 +13,13 @@ from hwgen.estimate.resources import Prediction
 from hwgen.model.folder import ModelFolder
 from hwgen.network.design import Design
 from hwgen.network.params import Params
+from hwgen.shown import Shown
 
 _BITS_A_WORD = 20  # two bytes, each with a start and a stop bit
 
 
 @dataclass(frozen=True, kw_only=True)
-class Check:
+class Check(Shown):
     """Predictions, with their relative errors. `cycles` is None without test vectors to count
     spikes of; `core_s` is an image's time in the core, `line_s` on the serial line."""
 

@@ -14,10 +14,11 @@ from hwgen.golden import Golden
 from hwgen.network.params import Params
 from hwgen.network.spikes import n_spikes
 from hwgen.progress import SILENT, Reporter
+from hwgen.shown import Shown
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation:
+class Evaluation(Shown):
     """Golden on a data set. Times are in steps; counts are means per image.
 
     Undecided images (`hwgen.golden.network.Trace`) are counted apart: they are never right, and in

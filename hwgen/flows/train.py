@@ -1,7 +1,7 @@
 """From a recipe to a model folder: train, quantize, evaluate by golden, write everything."""
 
-import json
 import platform
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import hwgen
 from hwgen import recipe as recipe_file
+from hwgen import schema
 from hwgen.conformance.make_vectors import write_vectors
 from hwgen.data.dataset import Dataset, Split
 from hwgen.data.for_network import check_alike, data_of_recipe
+from hwgen.errors import DataError, RecipeError
 from hwgen.evaluation.accuracy import Evaluation, evaluate
 from hwgen.files import exclusive, write_atomic
 from hwgen.model.folder import ModelFolder
@@ -20,11 +22,13 @@ from hwgen.network.params import Params
 from hwgen.progress import SILENT, Reporter
 from hwgen.recipe import Recipe
 from hwgen.report import results
+from hwgen.shown import Shown
 
 if TYPE_CHECKING:
     from hwgen.training.loop import Trained
 
 
+Parts = Mapping[Split, Dataset]  # a data set, by split
 TEST = "test, golden"  # the last phase
 CHECKPOINT = "checkpoint.pt"  # its name in the folder
 
@@ -33,7 +37,7 @@ _SILENT_FRACTION = 0.05  # of test images that nothing is said of, at which `tra
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrainResult:
+class TrainResult(Shown):
     """What came out. Accuracies are fractions, of the validation or the test set."""
 
     folder: Path
@@ -68,7 +72,7 @@ def train(
     recipe_path: Path,
     out: Path,
     *,
-    data_dir: Path | None = None,
+    data: Parts | Path | None = None,
     device: str = "auto",
     seed: int | None = None,
     resume: bool = False,
@@ -80,7 +84,8 @@ def train(
     A checkpoint in `out` is written each epoch; with `resume`, training goes on from it. `reporter`
     hears of epochs, and, in the phase `TEST`, of test images. The test set is loaded and checked
     before training, and measured on after it. Of several processes, as `torchrun` starts them, the
-    first alone writes.
+    first alone writes. `data`: the folder where data sets are, or, in place of the recipe's, data
+    sets by split.
 
     Raises `ParamsError` if `out` holds another model, `DataError` if a checkpoint of another run,
     unless `overwrite`; `HwgenError` if another run is at work there.
@@ -89,9 +94,7 @@ def train(
 
     recipe = recipe_file.load(recipe_path)
     recipe = replace(recipe, seed=recipe.seed if seed is None else seed)
-    parts: dict[Split, Dataset] = {
-        split: data_of_recipe(recipe, split, data_dir=data_dir) for split in get_args(Split)
-    }
+    parts = _parts(recipe, data)
     check_alike(parts["train"], parts["validation"], parts["test"])
     with ExitStack() as stack:
         if distributed.will_be_first():
@@ -101,13 +104,37 @@ def train(
         return _train(recipe_path, recipe, parts, out, device, resume, reporter)
 
 
+def _parts(recipe: Recipe, data: Parts | Path | None) -> dict[Split, Dataset]:
+    """All parts. Raises `DataError` if one is missing."""
+    splits: tuple[Split, ...] = get_args(Split)
+    if data is None or isinstance(data, Path):
+        return {split: data_of_recipe(recipe, split, data_dir=data) for split in splits}
+    missing = [split for split in splits if split not in data]
+    if missing:
+        raise DataError(
+            f"{recipe.name}: data lack {', '.join(missing)}, expected data sets for "
+            f"{', '.join(splits)}"
+        )
+    return {split: replace(data[split], split=split) for split in splits}
+
+
 def _require_own(folder: ModelFolder, recipe: Recipe) -> None:
     """Raise `HwgenError` if another recipe's model, or hours of its training, would be lost."""
     from hwgen.training import checkpoint
 
-    own = json.loads(json.dumps(asdict(recipe)))  # as a file has it: lists for tuples
-    folder.require_own(lambda params: params.provenance.get("recipe") == own)
+    folder.require_own(lambda params: _made_by(params, recipe))
     checkpoint.load(folder.path / CHECKPOINT, recipe)
+
+
+def _made_by(params: Params, recipe: Recipe) -> bool:
+    """Whether the file says so. A field that it lacks is younger than it, and was as by default."""
+    try:
+        made = schema.parse(
+            Recipe, params.provenance.get("recipe"), where=params.name, error=RecipeError
+        )
+    except RecipeError:
+        return False
+    return made == recipe
 
 
 def _train(
@@ -183,7 +210,7 @@ class _Made:
         return {
             "description": self.recipe.description,
             "recipe": asdict(self.recipe),
-            "data": {"name": self.recipe.data.name} | sizes,
+            "data": {"name": self.parts["train"].name} | sizes,
             "seed": self.recipe.seed,
             "accuracy": accuracy,
             "best_epoch": self.trained.best_epoch,

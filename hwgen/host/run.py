@@ -21,10 +21,11 @@ from hwgen.host import Device
 from hwgen.network.params import Params
 from hwgen.progress import SILENT, Reporter
 from hwgen.protocol.words import Register
+from hwgen.shown import Shown
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunResult:
+class RunResult(Shown):
     """What a board said of n samples. Steps as of `hwgen.host.Answers`."""
 
     digest: str

@@ -99,6 +99,8 @@ def _learning(network: NetworkSpec) -> Iterator[str]:
                 f"layers[{index}] has {what}: only dense layers with psp 'step' or 'ramp' "
                 "can learn; let the last layer learn only, or change the network"
             )
+        elif layer.bias_bits:
+            yield f"layers[{index}].bias_bits is {layer.bias_bits}, expected 0: the layer learns"
         elif network.learning and network.learning.shadow_bits < layer.weight_bits:
             yield (
                 f"learning.shadow_bits is {network.learning.shadow_bits}, expected at "
@@ -134,7 +136,9 @@ def _resets(network: NetworkSpec, index: int, where: str) -> Iterator[str]:
         )
     elif once and layer.leak_shift:
         yield f"{where}.leak_shift is {layer.leak_shift} without a reset, expected 0"
-    own = [name for name in YOUNGER if name != "input_bits"]
+    begins = layer.psp != "step" and not layer.phased and not network.multi_spike
+    others = {"input_bits"} | ({"bias_bits"} if begins else set())  # which have rules of their own
+    own = [name for name in YOUNGER if name not in others]
     more = [name for name in own if getattr(layer, name) != YOUNGER[name]]
     if once and more:
         yield f"{where} has {', '.join(more)} without a reset: a field of neurons that fire again"

@@ -35,7 +35,8 @@ def kept(dataset: Dataset, spec: InputSpec, n_steps: int) -> NDArray[np.uint8]:
 class Encoder:
     """`hwgen.data.encoding` as a table, so that it runs where the images are.
 
-    Gives spike times int64 [n, n_inputs], or, with `rasters`, uint8 0/1 [n, n_steps, n_inputs].
+    Gives spike times int64 [n, n_inputs], or, with `rasters`, uint8 0/1 [n, n_steps, n_inputs];
+    with the encoding "direct" the values themselves, uint8 [n, n_inputs].
     """
 
     def __init__(
@@ -67,10 +68,12 @@ class Encoder:
             return pictures.permute(0, 1, 3, 4, 2).flatten(2)
         if images.dim() == 4:  # neurons of a picture are numbered channels last
             images = images.permute(0, 2, 3, 1)
-        greys = images[:, self._rows, self._columns].flatten(1).long()
+        greys = images[:, self._rows, self._columns].flatten(1)
+        if self._spec.encoding == "direct":
+            return greys
         if self._raster:
-            return self._table[:, greys].transpose(0, 1)
-        return self._table[greys]
+            return self._table[:, greys.long()].transpose(0, 1)
+        return self._table[greys.long()]
 
 
 def augment(

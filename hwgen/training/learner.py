@@ -27,6 +27,16 @@ class Learnt(NamedTuple):
     loss_sum: float = 0.0
 
 
+class Exported(NamedTuple):
+    """Of a layer that has weights: float32, integers in value. weights: axes as `SYNAPSES` says;
+    thresholds: [1] or [n_thresholds]; drives and biases: [n_thresholds], or [0] for none."""
+
+    weights: Tensor
+    thresholds: Tensor
+    drives: Tensor = torch.zeros(0)
+    biases: Tensor = torch.zeros(0)
+
+
 class Network(Protocol):
     """What is common to all networks in training; each is an `nn.Module`."""
 
@@ -44,9 +54,8 @@ class Network(Protocol):
     def readout(self) -> Readout:
         """Of the contract, section 6."""
 
-    def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Integer weights (axes as `SYNAPSES` says), thresholds and drives (empty: none) of
-        `layers`."""
+    def exported(self) -> list[Exported]:
+        """What the file holds of `layers`."""
 
     def state_dict(self) -> dict[str, Tensor]:
         """All tensors that decide what it does, by name."""

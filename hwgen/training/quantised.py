@@ -81,10 +81,12 @@ class Weighted(nn.Module):
         )
         return result
 
-    def potentials(self, psp: Tensor) -> Tensor:
+    def potentials(self, psp: Tensor, *, unit: float = 1.0, bias: Tensor | None = None) -> Tensor:
         """[n_steps, n, ...] -> [n_steps, n, n_out, ...], pooled.
 
         psp: float32, what each input adds at each point of time, times its weight. Integers in
-        value stay exact below 2 ** 24.
+        value stay exact below 2 ** 24. unit: of a weight, in units of potentials; a power of two.
+        bias: float32 [n_thresholds], in units of potentials, added at each point of time.
         """
-        return self.synapses.potentials(psp, self.weights(), self.pool)
+        weights = self.weights() if unit == 1 else self.weights() * unit
+        return self.synapses.potentials(psp, weights, self.pool, bias)

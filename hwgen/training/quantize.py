@@ -1,10 +1,11 @@
 """Between the network in training and the contract's integers. Nothing is lost either way."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from hwgen.errors import ParamsError
@@ -12,8 +13,10 @@ from hwgen.network.layers.neurons import SingleSpike
 from hwgen.network.params import Params
 from hwgen.network.spec import InputSpec, NetworkSpec
 from hwgen.training.layers.kinds import SYNAPSES
-from hwgen.training.learner import Network
+from hwgen.training.learner import Exported, Network
 from hwgen.training.sstdp.network import SpikingNetwork
+
+_Integer = TypeVar("_Integer", np.int8, np.int32)
 
 
 def to_params(
@@ -28,14 +31,16 @@ def to_params(
     are int8 and int32, with the contract's order of axes.
     """
     specs = network.specs
-    weights, thresholds, drives = [], [], []
-    for spec, (matrix, limits, rises) in zip(specs, _tensors(network), strict=True):
+    weights, thresholds, drives, biases = [], [], [], []
+    for spec, layer in zip(specs, _tensors(network), strict=True):
+        limits = layer.thresholds
         if spec.has_weights:
             # Above the largest potential no neuron can fire, so the limit changes no spike.
             limits = limits.clamp(max=spec.max_threshold).expand(spec.n_thresholds)
-        weights.append(matrix.detach().cpu().numpy().astype(np.int8))
-        thresholds.append(limits.detach().cpu().numpy().astype(np.int32))
-        drives.append(rises.detach().cpu().numpy().astype(np.int32))
+        weights.append(_integers(layer.weights, np.int8))
+        thresholds.append(_integers(limits, np.int32))
+        drives.append(_integers(layer.drives, np.int32))
+        biases.append(_integers(layer.biases, np.int32))
     params = Params(
         name=name,
         spec=NetworkSpec(
@@ -47,22 +52,27 @@ def to_params(
         weights=tuple(weights),
         thresholds=tuple(thresholds),
         drives=tuple(drives),
+        biases=tuple(biases),
         provenance=dict(provenance or {}),
     )
     params.check(name)
     return params
 
 
-def _tensors(network: Network) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Weights, thresholds, drives of every layer, in the order of axes of the contract."""
+def _integers(tensor: Tensor, dtype: type[_Integer]) -> NDArray[_Integer]:
+    return tensor.detach().cpu().numpy().astype(dtype)
+
+
+def _tensors(network: Network) -> Iterator[Exported]:
+    """Of every layer, pooling included, in the order of axes of the contract."""
     weighted = iter(network.exported())
     nothing = torch.zeros(0)
     for spec in network.specs:
         if spec.has_weights:
-            weights, thresholds, drives = next(weighted)
-            yield weights.permute(SYNAPSES[type(spec)].axes), thresholds, drives
+            layer = next(weighted)
+            yield layer._replace(weights=layer.weights.permute(SYNAPSES[type(spec)].axes))
         else:
-            yield nothing, nothing, nothing
+            yield Exported(nothing, nothing)
 
 
 def from_params(params: Params) -> SpikingNetwork:

@@ -10,7 +10,8 @@ from hwgen.network.spec import InputSpec, NetworkSpec
 from hwgen.recipe import PhasedRecipe, Recipe, SstdpRecipe, StidiRecipe, TruncatedRecipe
 from hwgen.training.autograd.learner import PhasedLearner, StidiLearner
 from hwgen.training.learner import Learner, Rule
-from hwgen.training.multi_spike.learner import TruncatedLearner, leak_shift
+from hwgen.training.multi_spike.learner import TruncatedLearner
+from hwgen.training.neurons import neuron_fields
 from hwgen.training.sstdp.learner import SstdpLearner
 
 RULES: dict[type, type[Rule]] = {
@@ -50,12 +51,9 @@ def make(
             n_classes,
             n_steps=network.n_steps,
             weight_bits=network.weight_bits,
-            psp=network.psp,
-            tau_steps=network.tau_steps,
-            phased=isinstance(recipe.trained, PhasedRecipe),
-            reset=network.reset,
-            leak_shift=leak_shift(recipe),
             readout=network.readout,
+            input_bits=input_spec.n_planes if input_spec.encoding == "direct" else 0,
+            **neuron_fields(recipe),
         )
         spec = NetworkSpec(
             n_steps=network.n_steps, input=input_spec, layers=layers, readout=network.readout

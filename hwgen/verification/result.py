@@ -8,6 +8,7 @@ import numpy as np
 
 from hwgen.errors import MismatchError, ToolError
 from hwgen.network.learning import NO_LABEL
+from hwgen.shown import Shown
 from hwgen.toolchain.simulator import Simulator
 from hwgen.verification.job import Job
 from hwgen.verification.mismatch import Mismatch
@@ -79,7 +80,7 @@ class Speed:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EqualityResult:
+class EqualityResult(Shown):
     """Verdict of a run. After a mismatch nothing more is begun; it is the first there is.
 
     Cycles are of the last pass: of samples back to back; latency is from the first token in to the

@@ -8,14 +8,14 @@ from typing import Annotated
 import pytest
 import typer
 from commands import hwgen_command, model_folder, run_json
-from samples import random_network, random_params
+from samples import learning_params, random_network, random_params
 from typer.testing import CliRunner
 
 import hwgen
 from hwgen.cli import app, options
 from hwgen.cli.design import choose
 from hwgen.cli.verb import Answer, verb
-from hwgen.errors import MismatchError
+from hwgen.errors import HwgenError, MismatchError
 from hwgen.network import params_file
 
 VERBS = ["demo", "train", "evaluate", "verilog", "cosim", "verify", "build", "estimate", "info"]
@@ -88,6 +88,14 @@ def test_lanes_of_pictures(pictures, lanes, message):
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert message in line
+
+
+def test_lanes_of_a_layer_that_learns():
+    params = learning_params("phased/ramp", 4, "1x12-9-5")
+    with pytest.raises(HwgenError, match=r"'3,5': layer 0 learns, so its lanes must be a power of"):
+        choose(params, "3,5")
+    assert choose(params, "9,5").lanes == (9, 5)
+    assert choose(params, "4,2").lanes == (4, 2)
 
 
 def test_default_lanes_of_pictures(pictures):

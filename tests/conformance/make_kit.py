@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from direct_nets import direct, random_inputs
 from multi_spike_nets import integrator, multi_spike
-from samples import learning_params, random_network
+from samples import learning_params, random_network, with_biases
 
 from hwgen.conformance import make_vectors
 from hwgen.model import vectors as vectors_file
@@ -127,6 +127,10 @@ def main() -> None:
     write(replace(integrator("output, both"), name="output-leak"))
     for name, how in FORWARD.items():
         write(replace(random_network(**{"seed": SEED} | how), name=name))
+    biased = random_network(
+        SEED, "6x5-3C3-9-4", psp="ramp/triangle/ramp", tau_steps=2, weight_bits=3
+    )
+    write(replace(with_biases(biased, 4), name="ramp-bias"))
     for name, how in LEARNING.items():
         params = learning_params(**how, seed=SEED, halve_log2=2, n_halvings=2)
         assert params.spec.learning

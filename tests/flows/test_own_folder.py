@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -83,8 +84,21 @@ def test_train_takes_its_own_folder_and_others_if_told(other: Path) -> None:
     with pytest.raises(DataError, match=r"checkpoint\.pt: made by another recipe or another hwgen"):
         train.train(path, out, seed=1)
     assert train.train(path, out, seed=1, overwrite=True).digest != first
+    _forget_younger_fields(out)
+    assert train.train(path, out, seed=1).digest != first
+    with pytest.raises(ParamsError, match=r"out: holds another model, x \("):
+        train.train(path, out)
     made = train.train(path, other, overwrite=True)
     assert params_file.load(other / "params.safetensors").digest == made.digest
+
+
+def _forget_younger_fields(out: Path) -> None:
+    """As of a model made before recipes had them."""
+    params = params_file.load(out / "params.safetensors")
+    made = dict(params.provenance["recipe"])
+    made["network"] = {k: v for k, v in made["network"].items() if k not in ("bias", "leak")}
+    provenance = dict(params.provenance) | {"recipe": made}
+    params_file.save(replace(params, provenance=provenance), out / "params.safetensors")
 
 
 def test_learn_takes_its_own_folder_and_others_if_told(other: Path) -> None:

@@ -59,10 +59,16 @@ def _enter(pipeline: Pipeline, inside: Inside) -> Inside | None:
     part = inside["neurons"]
     neurons = pipeline.bench.opened(part)
     pipeline.enter(a, a.block, last, taken, part.i.knee, part.i.drive)
+    stages = [part.i]
     for name in "bcd":
         stage = neurons[name]
+        stages.insert(0, stage)
         moves = part.take if name == "b" else neurons["advance"]
         pipeline.enter(stage, stage.word, stage.last, moves, stage.knee, stage.drive)
+    if pipeline.layer.input_bits:
+        for slot, stage in zip(pipeline.slots, stages, strict=True):
+            adds = slot.valid & (slot.op == Op.ADD)
+            pipeline.bench.lemma(~adds | (stage.plane == slot.plane))
     _, c, b, a = pipeline.slots
     pipeline.bench.lemma(b.valid | ~a.valid | (a.block == 0))
     if pipeline.final:
@@ -76,13 +82,17 @@ def _same_word(younger: Slot, older: Slot) -> Any:
     return both & (younger.op != Op.PASS) & (older.op != Op.PASS)
 
 
-def _weights(pipeline: Pipeline, slot: Slot, word: Any) -> None:
-    """The word of the slot has the weight of its input and the neuron."""
-    bits = pipeline.layer.weight_bits
+def _weights(pipeline: Pipeline, slot: Slot, word: Any, bits: int = 0) -> None:
+    """The word of the slot has the weight of its input and the neuron; with `bits`, of a lane, as
+    it counts for the bit of a value."""
+    wanted = pipeline.w.weights[slot.pre]
+    if pipeline.layer.input_bits and bits:
+        wanted = wanted << slot.plane
+    bits = bits or pipeline.layer.weight_bits
     field = word.word_select(pipeline.lane, bits)
     weight = Mux(field, -1, 1) if bits == 1 else field.as_signed()
     adds = pipeline.is_due(slot) & (slot.op == Op.ADD)
-    pipeline.bench.lemma(~adds | (weight == pipeline.w.weights[slot.pre]))
+    pipeline.bench.lemma(~adds | (weight == wanted))
 
 
 def _spied(pipeline: Pipeline, bank: Any) -> tuple[Any, Any]:
@@ -127,8 +137,12 @@ def _with_neurons(pipeline: Pipeline, inside: Inside, neurons: Inside) -> None:
     pipeline.chain(after_d, [c, b, a])
     if layer.reset == "never":
         at_rest = (w.slope == 0) & (((w.potential == 0) & ~w.fired) | layer.phased)
+    elif layer.neuron.moves_from_rest:
+        at_rest = Const(1)  # each step is swept
     else:
-        at_rest = w.potential == 0 if layer.neuron.moves_by_itself else ~(w.potential > w.limit)
+        at_rest = (w.potential == 0) & (w.slope == 0)
+        if not layer.neuron.moves_by_itself:
+            at_rest = ~(w.potential > w.limit)
     bench.lemma(inside["touched"] | at_rest)
 
     # Stage C has found what is stored: D does not hold the word.
@@ -141,7 +155,11 @@ def _with_neurons(pipeline: Pipeline, inside: Inside, neurons: Inside) -> None:
         _weights(pipeline, c, state["captured"])
     else:
         bench.lemma(~reads | (Array(state["elaborate.thresholds"])[lane] == w.limit))
-        _weights(pipeline, c, state["_change.captured"])
+        if layer.neuron.has_bias:
+            lane_bias = Array(state["elaborate.biases"])[lane]
+            bench.lemma(~reads | (lane_bias == w.bias))
+        captured, bits = state["elaborate.captured"], state["elaborate.bits"]
+        _weights(pipeline, c, captured, bits=bits)
     if layer.phased:
         bench.lemma(~reads | (Array(state["_change.drives"])[lane] == w.drive))
     if pipeline.final:
@@ -198,18 +216,29 @@ def _leaky(pipeline: Pipeline, inside: Inside, state: Inside) -> tuple[State, St
     """The same, of a layer with reset."""
     d, bits = pipeline.slots[0], pipeline.layer.potential_bits
 
-    def read(word: Any) -> State:
-        return State(Const(0), word.word_select(pipeline.lane, bits).as_signed(), Const(0))
+    values = pipeline.layer.input_bits
 
-    kept = in_d = read(state["elaborate.written"])
+    def read(word: Any, currents: Any) -> State:
+        slope = Const(0)
+        if values:
+            slope = currents.word_select(pipeline.lane, pipeline.layer.slope_bits).as_signed()
+        return State(slope, word.word_select(pipeline.lane, bits).as_signed(), Const(0))
+
+    kept = in_d = read(state["elaborate.written"], state.get("_currents.written"))
     is_known = _without_memory(pipeline, inside)
     if pipeline.final:
-        word, is_known = _spied(pipeline, state["_store.bank"])
-        kept = read(word)
+        (word, is_known), currents = _spied(pipeline, state["elaborate.bank"]), None
+        if values:
+            currents, is_too = _spied(pipeline, state["_currents.bank"])
+            pipeline.bench.lemma(is_known == is_too)
+        kept = read(word, currents)
     kept = pipeline.stored(is_known, kept)
-    written = pipeline.is_due(d) & (d.op != Op.PASS)
-    after_d = State(*(Mux(written, new, old) for new, old in zip(in_d, kept, strict=True)))
-    return kept, after_d, read(state["elaborate.found"])
+    here = pipeline.is_due(d) & (d.op != Op.PASS)
+    adds = here & ((d.op == Op.ADD) | (d.op == Op.CLEAR))
+    moved = here & (d.op != Op.ADD) if values else here
+    written = (adds, moved, Const(0))
+    after_d = State(*(Mux(*each) for each in zip(written, in_d, kept, strict=True)))
+    return kept, after_d, read(state["elaborate.found"], state.get("_currents.found"))
 
 
 def _counters(pipeline: Pipeline, neurons: Inside) -> None:

@@ -28,10 +28,12 @@ class Watched:
 
     neuron: Any
     pre: Any
+    plane: Any
     taken: Any
     weights: Any
     limit: Any
     drive: Any
+    bias: Any
     slope: Any
     potential: Any
     fired: Any
@@ -60,15 +62,28 @@ def after_step(layer: WeightedSpec, potential: Any, fires: Any, limit: Any) -> A
     if layer.reset == "never":
         return potential
     kept = Mux(fires, potential - limit if layer.reset == "subtract" else 0, potential)
-    return kept - (kept >> layer.leak_shift) if layer.leak_shift else kept
+    first = layer.order == "leak, reset" and layer.reset == "subtract"
+    leaks = (potential if first else kept) * layer.leak_times >> layer.leak_shift
+    return kept - leaks if layer.leak_shift else kept
+
+
+def exceeds(layer: WeightedSpec, potential: Any, limit: Any) -> Any:
+    """Point 3: whether a potential is enough."""
+    return potential >= limit if layer.fires == "at" else potential > limit
+
+
+def most_gained(layer: WeightedSpec) -> int:
+    """Of a layer with reset: what inputs and bias move a potential by in a step, at most."""
+    return layer.max_slope * 2**layer.fraction_bits + layer.max_bias
 
 
 def bound(layer: WeightedSpec, n_steps: int) -> int:
     """Largest magnitude of a potential before so many steps of a layer with reset have ended."""
     rest = 0
     for _ in range(n_steps):
-        most = rest + layer.max_slope
-        rest = most - (most >> layer.leak_shift) if layer.leak_shift else most
+        most = rest + most_gained(layer)
+        leak = most * layer.leak_times >> layer.leak_shift if layer.leak_shift else 0
+        rest = max(most - leak, leak if layer.order == "leak, reset" else 0)
     return rest
 
 
@@ -81,9 +96,10 @@ def follow(
     weight: Callable[[int, int], Any],
     threshold: Callable[[int], Any],
     drive: Callable[[int], Any] | None = None,
+    bias: Callable[[int], Any] | None = None,
     is_output: bool = False,
 ) -> Watched:
-    """`weight(pre, post)`, `threshold(post)`, `drive(post)`: of neurons, by index."""
+    """`weight(pre, post)`, `threshold(post)`, `drive(post)`, `bias(post)`: of neurons, by index."""
     m = bench.m
     token, out = dut.i.payload, dut.o.payload
     taken, given = bench.offers(dut.i), bench.takes(dut.o, PATIENCE)
@@ -101,17 +117,27 @@ def follow(
 
     weights = Array(ours(partial(weight, n)) for n in range(layer.n_pre))
     limit, own_drive = ours(threshold), ours(drive) if drive else Const(0)
+    own_bias = ours(bias).as_signed() if bias else Const(0)
     factor = Mux(token.knee, -2, 1) if layer.psp == "triangle" else 1
+    plane = token.plane if layer.input_bits else Const(0)
     # A, G, V, of the contract, and the last two at the end of this step.
     added, slope, potential = (Signal(signed(WIDE), name=name) for name in "AGV")
     new_slope, new_potential, fired = Signal.like(slope), Signal.like(potential), Signal()
-    rise = added if layer.psp == "step" else new_slope
+    # What events have moved the potential by, and what the end of the step does besides.
+    at_once = added << layer.fraction_bits if layer.psp == "step" else Const(0)
+    later = new_slope if layer.psp != "step" else Const(0)
+    if layer.input_bits:  # the slope is the current, which values bring once a sample
+        at_once, later = Const(0), slope << layer.fraction_bits
     if drive:
-        rise = Mux(drives, own_drive, new_slope)
-    m.d.comb += [new_slope.eq(slope + added), new_potential.eq(potential + rise)]
-    fires = is_step & drives & (new_potential > limit) & ~fired
+        later = Mux(drives, own_drive, new_slope)
+    integrated = potential + at_once
+    m.d.comb += [new_slope.eq(slope + added), new_potential.eq(integrated + later + own_bias)]
+    fires = is_step & drives & exceeds(layer, new_potential, limit) & ~fired
     with m.If(taken & is_spike):
-        m.d.sync += added.eq(added + weights[pre] * factor)
+        if layer.input_bits:
+            m.d.sync += slope.eq(slope + (weights[pre] << plane))
+        else:
+            m.d.sync += added.eq(added + weights[pre] * factor)
     with m.If(taken & is_step):
         m.d.sync += [added.eq(0), slope.eq(new_slope)]
         m.d.sync += potential.eq(after_step(layer, new_potential, fires, limit))
@@ -122,6 +148,8 @@ def follow(
     bench.lemma(opened | (added == 0))
     if layer.reset != "never":
         came = sum(Mux(events[n] == 1, weights[n], 0) for n in range(layer.n_pre))
+        if layer.input_bits:
+            came = 0
         most = Array(bound(layer, n) for n in range(n_steps + 1))[steps]
         bench.lemma(added == came)
         bench.lemma((potential <= most) & (potential >= -most))
@@ -146,12 +174,14 @@ def follow(
     return Watched(
         neuron=watched,
         pre=pre,
+        plane=plane,
         taken=taken,
         weights=weights,
         limit=limit,
         drive=own_drive,
+        bias=own_bias,
         slope=new_slope,
-        potential=new_potential if layer.psp == "step" else potential,
+        potential=integrated,
         fired=fired,
         events=events,
         steps=steps,
@@ -167,8 +197,8 @@ def _legal(
     bench: Bench, layer: WeightedSpec, token: Any, pre: Any, taken: Any, n_steps: int
 ) -> tuple[Any, Any, Any]:
     """What may come in: each input once a sample, or, of neurons with reset, once a step; with the
-    triangle, then its knee, then its end; not more steps than there are; to a two-phase layer its
-    input's, then its own.
+    triangle, then its knee, then its end; of values, each bit once before the first step; not more
+    steps than there are; to a two-phase layer its input's, then its own.
 
     Returns how often each input came, whether a step has begun, and how many were ended.
     """
@@ -176,6 +206,7 @@ def _legal(
     is_spike, is_step = token.kind == Kind.SPIKE, token.kind == Kind.END_OF_STEP
     is_end = token.kind == Kind.END_OF_SAMPLE
     driven = token.drive if layer.phased else Const(0)
+    # How often each input came, or, of values, which bits of it.
     events, opened = Signal(ArrayLayout(2, layer.n_pre)), Signal()
     event = events[pre]
     n_taken, n_driven = Signal(range(n_steps + 1)), Signal(range(n_steps + 1))
@@ -185,15 +216,21 @@ def _legal(
     often = layer.reset != "never"
     if often:
         may_come &= n_taken < n_steps
+    if layer.input_bits:
+        may_come = ~event.bit_select(token.plane, 1) & (n_taken == 0)
+        may_come &= token.plane < layer.input_bits
     given(~is_spike | ((pre < layer.n_pre) & may_come & (n_driven == 0)))
     given(~is_step | Mux(driven, n_driven < n_steps, (n_driven == 0) & (n_taken < n_steps)))
     given((token.kind != Kind.POTENTIAL) & ~(is_end & opened))
     if is_feature_map(layer.pre):
         given((token.column < layer.width) & (token.channel < layer.channels))
     with m.If(taken & is_spike):
-        m.d.sync += [event.eq(event + 1), opened.eq(1)]
+        if layer.input_bits:
+            m.d.sync += [event.eq(event | 1 << token.plane), opened.eq(1)]
+        else:
+            m.d.sync += [event.eq(event + 1), opened.eq(1)]
     with m.If(taken & is_step):
-        m.d.sync += events.eq(0 if often else events)
+        m.d.sync += events.eq(0 if often and not layer.input_bits else events)
         m.d.sync += [opened.eq(0), n_driven.eq(n_driven + driven), n_taken.eq(n_taken + ~driven)]
     with m.If(taken & is_end):
         m.d.sync += [events.eq(0), n_taken.eq(0), n_driven.eq(0)]

@@ -72,8 +72,11 @@ def any_constants(bench: Bench, module: str, **values: list[Any]) -> None:
     bench.stands_in(f"hwgen.hdl.{module}.read_constants", read)
 
 
-def _layer(kind: str, n_pre: int, n_post: int, n_steps: int, weight_bits: int) -> DenseSpec:
-    """kind: a PSP, "phased", or, of neurons that fire again and leak, their reset."""
+def _layer(
+    kind: str, n_pre: int, n_post: int, n_steps: int, weight_bits: int, **neuron: Any
+) -> DenseSpec:
+    """kind: a PSP, "phased", or, of neurons that fire again and leak, their reset. neuron: more
+    fields."""
     often = kind in ("zero", "subtract")
     layer = DenseSpec(
         n_pre=n_pre,
@@ -84,7 +87,7 @@ def _layer(kind: str, n_pre: int, n_post: int, n_steps: int, weight_bits: int) -
         tau_steps=n_steps if kind == "triangle" else 0,
         phased=kind == "phased",
         reset=kind if often else "never",  # type: ignore[arg-type]
-        leak_shift=1 if often else 0,
+        **{"leak_shift": 1 if often else 0} | neuron,  # type: ignore[arg-type]
     )
     return narrowest(layer, n_steps, multi_spike=often)
 
@@ -98,23 +101,30 @@ def dense(
     n_steps: int = 2,
     weight_bits: int = 2,
     is_output: bool = False,
+    **neuron: Any,
 ) -> Bench:
-    """A dense layer of any weights, thresholds and drives; `kind` as in `_layer`."""
+    """A dense layer of any weights, thresholds, drives and biases; `kind`, `neuron` as in
+    `_layer`."""
     bench = Bench()
-    layer = _layer(kind, n_pre, n_post, n_steps, weight_bits)
+    layer = _layer(kind, n_pre, n_post, n_steps, weight_bits, **neuron)
     often = layer.reset != "never"
     module = "neurons.multi_spike" if often else "layers.dense"
-    module = "neurons.single_spike" if layer.slope_bits else module
+    module = "neurons.single_spike" if layer.slope_bits and not often else module
     bench.stands_in(f"hwgen.hdl.{module}.StateBank", HostileBank)
     bits = layer.potential_bits - 1
     limits = [Cat(bench.fixed(bits, "threshold"), 0) for _ in range(n_post)]
     drives = [Cat(bench.fixed(layer.slope_bits, "drive")[:-1], 0) for _ in range(n_post)]
     if layer.phased:
         for drive in drives:
-            bench.given((drive > 0) & (drive <= layer.max_slope))
+            bench.given((drive > 0) & (drive <= layer.max_drive(n_steps)))
+    biases = [bench.fixed(max(1, layer.bias_bits), "bias") for _ in range(n_post)]
+    if layer.bias_bits:
+        for bias in biases:
+            bench.given(bias.as_signed() >= -layer.max_bias)
     # `State` is given thresholds less 1, from below.
-    given = [Cat(~limit[:bits], 1, 1) for limit in limits] if layer.slope_bits else limits
-    any_constants(bench, module, thresholds=given, drives=drives)
+    is_less = layer.slope_bits and not often
+    given = [Cat(~limit[:bits], 1, 1) for limit in limits] if is_less else limits
+    any_constants(bench, module, thresholds=given, drives=drives, biases=biases)
     bench.m.submodules.dut = dut = AnyDense(bench, layer, lanes=lanes, is_output=is_output)
     inside = bench.opened(dut)
     watched = follow(
@@ -125,6 +135,7 @@ def dense(
         weight=dut.weight,
         threshold=limits.__getitem__,
         drive=drives.__getitem__ if layer.phased else None,
+        bias=biases.__getitem__ if layer.bias_bits else None,
         is_output=is_output,
     )
     dense_lemmas(bench, layer, inside, watched, lanes)
@@ -144,7 +155,9 @@ def dense_progress(kind: str, *, cycles: int) -> Bench:
     taken, n_inside = _ends_come_out(bench, dut, layer, cycles)
     token = dut.i.payload
     bench.given(token.index < n_pre)
-    known = SimpleNamespace(pre=token.index, due=token.kind, taken=taken, neuron=Const(0))
+    known = SimpleNamespace(
+        pre=token.index, plane=Const(0), due=token.kind, taken=taken, neuron=Const(0)
+    )
     progress_lemmas(bench, layer, inside, known, lanes, n_inside)
     return bench
 

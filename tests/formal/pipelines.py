@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from amaranth.hdl import Array, Cat, Const, Mux, Signal, Value, signed
 from formal.bench import Bench
-from formal.equation import WIDE, after_step, bound, content
+from formal.equation import WIDE, after_step, bound, content, exceeds, most_gained
 
 from hwgen.hdl.neurons.slot import Op
 from hwgen.protocol.memory import n_blocks
@@ -27,6 +27,7 @@ class Slot(NamedTuple):
     knee: Any
     drive: Any
     pre: Any
+    plane: Any
     due: Any
 
     @property
@@ -61,11 +62,13 @@ class Pipeline:
     def enter(self, stage: Any, block: Any, last: Any, moves: Any, knee: Any, drive: Any) -> None:
         """The next stage, from the youngest on; it takes over from the one before with `moves`."""
         before = self.slots[0] if self.slots else self.w
-        pre, due = Signal(len(before.pre), name="pre"), Signal(len(before.due), name="due")
+        names = ("pre", "plane", "due")
+        known = [Signal(len(getattr(before, name)), name=name) for name in names]
         with self.bench.m.If(moves):
-            self.bench.m.d.sync += [pre.eq(before.pre), due.eq(before.due)]
+            for name, signal in zip(names, known, strict=True):
+                self.bench.m.d.sync += signal.eq(getattr(before, name))
         op = Value.cast(stage.op)
-        slot = Slot(stage.valid, op, block, last, stage.closing, knee, drive, pre, due)
+        slot = Slot(stage.valid, op, block, last, stage.closing, knee, drive, *known)
         self.slots.insert(0, slot)
 
     def is_due(self, slot: Slot) -> Any:
@@ -80,12 +83,15 @@ class Pipeline:
         after = State(slope, potential, Signal())
         m.d.comb += [new.eq(old) for new, old in zip(after, state, strict=True)]
         weight = w.weights[slot.pre] * Mux(slot.knee, -2, 1)
+        if self.layer.input_bits:
+            weight = w.weights[slot.pre] << slot.plane
         with m.If(self.is_due(slot)), m.Switch(slot.op):
             with m.Case(Op.ADD):
-                target, value = (slope, state.slope)
-                if not self.layer.slope_bits:
-                    target, value = potential, state.potential
-                m.d.comb += target.eq(value + weight)
+                if self.layer.slope_bits:
+                    m.d.comb += slope.eq(state.slope + weight)
+                else:
+                    shifted = weight << self.layer.fraction_bits
+                    m.d.comb += potential.eq(state.potential + shifted)
             with m.Case(Op.COMPARE):
                 fires, risen = self.fires(state, slot), self.risen(state, slot)
                 m.d.comb += potential.eq(after_step(self.layer, risen, fires, w.limit))
@@ -96,6 +102,9 @@ class Pipeline:
         return after
 
     def risen(self, state: State, slot: Slot) -> Any:
+        if self.layer.reset != "never":
+            flow = state.slope << self.layer.fraction_bits if self.layer.slope_bits else 0
+            return state.potential + flow + self.w.bias
         if not self.layer.slope_bits:
             return state.potential
         rise = Mux(slot.drive, self.w.drive, state.slope) if self.layer.phased else state.slope
@@ -103,7 +112,7 @@ class Pipeline:
 
     def fires(self, state: State, slot: Slot) -> Any:
         may = slot.drive | (not self.layer.phased)
-        return may & (self.risen(state, slot) > self.w.limit) & ~state.fired
+        return may & exceeds(self.layer, self.risen(state, slot), self.w.limit) & ~state.fired
 
     def chain(self, state: State, slots: list[Slot]) -> None:
         """The chain from the memory, or what will be written to it, through these slots."""
@@ -114,23 +123,39 @@ class Pipeline:
         most = self.layer.max_slope
         highest = most * w.max_steps if self.layer.slope_bits else most
         if self.layer.reset != "never":
-            highest = bound(self.layer, w.max_steps - 1) + most
+            highest = bound(self.layer, w.max_steps - 1) + most_gained(self.layer)
         for slope, potential, _ in self.states:
             lemma((slope <= most) & (slope >= -most))
             lemma((potential <= highest) & (potential >= -highest))
+        if self.layer.reset != "never":
+            self._has_room(slots)
         slope, potential, fired = self.states[-1]
         started = self.inside["started"]
         busy = Cat(slot.valid for slot in self.slots).any()
         at_rest = (w.slope == 0) & (w.potential == 0) & ~w.fired
         lemma(Mux(started, (potential == w.potential) & (fired == w.fired), at_rest & ~busy))
-        came = [w.weights[n] * coefficient(w.events[n]) for n in range(self.layer.n_pre)]
+        n_pre, values = range(self.layer.n_pre), self.layer.input_bits
+        factors = [w.events[n] if values else coefficient(w.events[n]) for n in n_pre]
+        came = [w.weights[n] * factors[n] for n in n_pre]
         if self.layer.slope_bits:
             lemma(~started | (slope == w.slope))
             lemma(w.slope == sum(came))
-            most = most * w.steps
-            lemma((w.potential <= most) & (w.potential >= -most))
+            if self.layer.reset == "never":
+                most = most * w.steps
+                lemma((w.potential <= most) & (w.potential >= -most))
         elif self.layer.reset == "never":
             lemma(w.potential == sum(came))
+
+    def _has_room(self, slots: list[Slot]) -> None:
+        """Before an end of a step, there is room for what it adds."""
+        layer = self.layer
+        before = bound(layer, self.w.max_steps - 1)
+        if not layer.input_bits:
+            before += most_gained(layer) - layer.max_bias
+        for slot, state in zip(slots, self.states, strict=False):
+            compares = self.is_due(slot) & (slot.op == Op.COMPARE)
+            fits = (state.potential <= before) & (state.potential >= -before)
+            self.bench.lemma(~compares | fits)
 
     def order(self) -> None:
         """The blocks of a token follow each other, then those of the next; first of all comes the
@@ -147,7 +172,7 @@ class Pipeline:
         for n, older in enumerate(self.slots[:-1]):
             younger = first(self.slots[n + 1 :])
             goes_on = younger.valid & (younger.block == older.block + 1)
-            for name in ("op", "closing", "knee", "drive", "pre", "due"):
+            for name in ("op", "closing", "knee", "drive", "pre", "plane", "due"):
                 goes_on &= getattr(younger, name) == getattr(older, name)
             lemma(~older.valid | Mux(older.last, ~younger.valid | (younger.block == 0), goes_on))
             lemma(~(older.valid & younger.sweeps) | older.sweeps)

@@ -6,6 +6,7 @@ from formal.bench import PATIENCE, Bench
 from hwgen.hdl.adapters.fifo import Fifo
 from hwgen.hdl.adapters.flatten import Flatten, Unflatten
 from hwgen.hdl.adapters.phases import Phases
+from hwgen.hdl.adapters.planes import Planes
 from hwgen.hdl.adapters.replay import Replay
 from hwgen.hdl.io.gate import Gate
 from hwgen.hdl.neurons.serializer import Serializer
@@ -131,7 +132,7 @@ def unflatten(channels: int = 1) -> Bench:
     taken, given = bench.offers(dut.i), bench.takes(dut.o, PATIENCE)
     bench.given(token.index < Mux(token.kind == Kind.SPIKE, 6 * channels, 1))
     pixel, channel = token.index // channels, token.index % channels
-    place = Cat(token.kind, (pixel // 3)[:2], (pixel % 3)[:2], channel[:1])
+    place = Cat(token.kind, (pixel // 3)[:2], (pixel % 3)[:2], channel[: len(out.channel)])
     found = Cat(out.kind, out.row | Const(0, 2), out.column | Const(0, 2), out.channel)
     relay = bench.relays(taken, place, given, found)
     bench.within(PATIENCE, dut.i.valid & ~dut.i.ready)
@@ -180,6 +181,43 @@ def phases(n_steps: int) -> Bench:
     bench.lemma(inside["left"] == n_steps - n_driven)
     bench.lemma(n_driven <= n_steps)
     bench.lemma((n_driven == 0) | (dut.i.valid & is_end))
+    return bench
+
+
+def planes(n_steps: int, *, two_phase: bool) -> Bench:
+    """Spikes with the number of ENDs of planes before them; before each END_OF_SAMPLE as many
+    END_OF_STEPs as there are steps, or, of a two-phase layer, one more before them."""
+    bench = Bench()
+    m = bench.m
+    marks = {"plane": 2} | ({"drive": 1} if two_phase else {})
+    m.submodules.dut = dut = Planes(vector(3), marks=marks, n_steps=n_steps)
+    inside = bench.opened(dut)
+    token, out = dut.i.payload, dut.o.payload
+    taken, given = bench.offers(dut.i), bench.takes(dut.o, PATIENCE)
+    is_end, is_plane = token.kind == Kind.END_OF_SAMPLE, token.kind == Kind.END_OF_STEP
+    n_added, plane = Signal(range(n_steps + 3)), Signal(2)
+    with m.If(taken & is_plane):
+        m.d.sync += plane.eq(plane + 1)
+    with m.If(given):
+        m.d.sync += n_added.eq(n_added + 1)
+    with m.If(taken & ~is_plane):
+        m.d.sync += n_added.eq(0)
+    with m.If(taken & is_end):
+        m.d.sync += plane.eq(0)
+    wanted = n_steps + two_phase
+    passes = taken & ~is_plane
+    is_added = given & is_end & (n_added < wanted)
+    bench.always(given == (passes | is_added))
+    bench.always(~passes | (token.as_value() == Cat(out.kind, out.index)))
+    bench.always(~(passes & (token.kind == Kind.SPIKE)) | (out.plane == plane))
+    bench.always(~(passes & is_end) | (n_added == wanted))
+    bench.always(~is_added | (out.kind == Kind.END_OF_STEP))
+    if two_phase:
+        bench.always(~is_added | (out.drive == (n_added > 0)))
+    bench.within(wanted * (1 + PATIENCE) + PATIENCE, dut.i.valid & ~dut.i.ready)
+    bench.lemma((inside["left"] == wanted - n_added) & (inside["plane"] == plane))
+    bench.lemma(n_added <= wanted)
+    bench.lemma((n_added == 0) | (dut.i.valid & is_end))
     return bench
 
 

@@ -45,7 +45,14 @@ STREAMS = (
         lambda: relays.unflatten(2),
         "prove",
         3,
-        ("adapters/flatten", "channel.eq(index[0])", "channel.eq(0)"),
+        ("adapters/flatten", "channel.eq(index[:n_low])", "channel.eq(0)"),
+    ),
+    proof(
+        "unflatten, three channels",
+        lambda: relays.unflatten(3),
+        "prove",
+        3,
+        ("adapters/flatten", "channel = place.channel", "channel = place.row"),
     ),
     proof(
         "flatten",
@@ -73,6 +80,21 @@ STREAMS = (
             "m.d.sync += left.eq(self._n_steps)",
             "m.d.sync += left.eq(self._n_steps - 1)",
         ),
+    ),
+    proof(
+        "planes",
+        lambda: relays.planes(3, two_phase=False),
+        "prove",
+        9,
+        ("adapters/planes", "[plane.eq(0), left.eq", "[left.eq"),
+        ("adapters/planes", "eq(ends_plane | (self", "eq((self"),
+    ),
+    proof(
+        "planes, two-phase",
+        lambda: relays.planes(2, two_phase=True),
+        "prove",
+        9,
+        ("adapters/planes", "eq(left != self._n_added)", "eq(1)"),
     ),
     proof(
         "pool",

@@ -167,3 +167,17 @@ def random_spike_times(seed: int, n: int, params: Params) -> NDArray[np.uint8]:
     silent = rng.random((n, n_inputs)) < rng.choice([0.0, 0.3, 0.8, 1.0], (n, 1))
     empty_step = rng.integers(0, n_steps, (n, 1))
     return np.where(silent | (times == empty_step), n_steps, times).astype(np.uint8)
+
+
+def with_biases(net: Params, bits: int, seed: int = 5) -> Params:
+    """The network with random biases in all layers that have slopes."""
+    rng = np.random.default_rng(seed)
+    layers, biases = [], []
+    for layer in net.spec.layers:
+        has = isinstance(layer, DenseSpec | ConvSpec) and layer.psp != "step" and not layer.phased
+        own = narrowest(replace(layer, bias_bits=bits), net.spec.n_steps) if has else layer
+        most = 2 ** (bits - 1) - 1
+        layers.append(own)
+        biases.append(rng.integers(-most, most, own.n_biases, endpoint=True).astype(np.int32)
+                      if has else np.zeros(0, np.int32))  # fmt: skip
+    return replace(net, spec=replace(net.spec, layers=tuple(layers)), biases=tuple(biases))

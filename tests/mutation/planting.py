@@ -17,7 +17,7 @@ from direct_nets import direct, random_inputs
 from formal.planted import Fault, planted
 from multi_spike_nets import multi_spike
 from numpy.typing import NDArray
-from samples import learning_params, random_network
+from samples import learning_params, random_network, with_biases
 
 from hwgen.data.labelled import Samples
 from hwgen.golden import Golden
@@ -151,9 +151,11 @@ def network(name: str) -> Network:
     own = {key: how.pop(key) for key in ("lanes", "spram", "n_samples") if key in how}
     make = multi_spike if "reset" in how else random_network
     learning, is_strong = how.pop("learning", None), how.pop("strong", False)
-    x_max = how.pop("direct", 0)
+    x_max, slope_bias_bits = how.pop("direct", 0), how.pop("slope_bias_bits", 0)
     if x_max:
         return Network(direct(make(**how), x_max), **own)
+    if slope_bias_bits:
+        return Network(with_biases(make(**how), slope_bias_bits), **own)
     if is_strong:
         return Network(strongest(make(**how)), **own)
     if learning is None:

@@ -9,7 +9,7 @@ from direct_nets import direct, random_inputs
 from formal.planted import Fault, planted
 from multi_spike_nets import multi_spike
 from numpy.typing import NDArray
-from samples import learning_params, random_network
+from samples import learning_params, random_network, with_biases
 
 from hwgen.hdl.verilog import to_verilog
 from hwgen.network.design import Design
@@ -74,6 +74,9 @@ NETS = {
         ),
         (2, 1, 7, 3),
         queue_depth=8,
+    ),
+    "ramp, biases": Net(
+        with_biases(random_network(3, "1x8-7-4", psp="ramp", weight_bits=3), 4), (3, 2)
     ),
     "biases": Net(
         multi_spike(

@@ -18,6 +18,7 @@ from hwgen.recipe import AugmentRecipe, DataRecipe, SstdpRecipe
 from hwgen.training.accuracy import accuracy
 from hwgen.training.batches import Encoder, augment, kept
 from hwgen.training.quantize import from_params, to_params
+from hwgen.training.sstdp import layers
 from hwgen.training.sstdp import network as networks
 from hwgen.training.sstdp.learner import SstdpLearner
 from hwgen.training.sstdp.network import SpikingNetwork, decide
@@ -238,3 +239,20 @@ def test_whole_pixels_blur_nothing():
         assert len(ways) == 1
         found.add(ways[0])
     assert len(found) == 9
+
+
+@pytest.mark.parametrize("bits", [1, 4])
+def test_the_product_is_the_same_by_integers_and_by_reals(bits, monkeypatch):
+    """A processor without fast products of int8 takes the others (`integers_are_faster`)."""
+    layer = layers.Dense(300, 40, bits, 5)
+    torch.nn.init.uniform_(layer.shadow, -1, 1)
+    inputs = torch.randint(0, 6, (7, 300))
+    found = []
+    for faster in (True, False):
+        monkeypatch.setattr(layers, "integers_are_faster", lambda faster=faster: faster)
+        found.append(layer(inputs).potentials)
+    assert found[0].dtype == found[1].dtype == torch.int32
+    assert torch.equal(*found)
+    rows = (inputs[0][None, :] <= torch.arange(5)[:, None]).to(torch.int64)
+    by_hand = rows @ layer.integer_weights().to(torch.int64)
+    assert torch.equal(found[0][0].to(torch.int64), by_hand)

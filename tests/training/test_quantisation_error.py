@@ -42,7 +42,7 @@ def test_the_nearest_shift(leak, shift, kept):
 def test_a_leak_that_no_shift_gives_is_refused(sets):
     message = (
         "small: leak: requested 0.7, actual 0.75, error 0.05, above training.tolerance 0.01; "
-        "ask for what there is, or raise the tolerance"
+        "ask for what there is, give leak_shift and leak_times, or raise the tolerance"
     )
     with pytest.raises(RecipeError, match=f"^{re.escape(message)}$"):
         loop.train(recipe(leak=0.7), *sets)
@@ -81,6 +81,11 @@ def test_what_a_layer_loses_is_the_worst_of_it():
         ({"reset": "never"}, "rule 'tt-lbptt' needs network.reset 'zero' or 'subtract'"),
         ({"readout": "first_spike"}, "needs network.readout 'spike_count' or 'potential'"),
         ({"leak_shift": 1}, "network has leak and leak_shift, expected one of them"),
+        ({"leak_times": 3}, "network has leak and leak_times, expected one of them"),
+        (
+            {"leak": None, "leak_shift": 1, "leak_times": 3},
+            r"layers\[0\]\.leak_times is 3 with leak_shift 1, expected at most 2",
+        ),
         ({"psp": "ramp"}, "rule 'tt-lbptt' needs network.psp 'step'"),
         ({"n_steps": 255, "weight_bits": 8, "leak": 1, "hidden": "2000"}, "potentials of 27 bits"),
     ],
@@ -98,6 +103,15 @@ def test_other_rules_want_none_of_it(sets):
     other = SstdpRecipe(rule="sstdp", epochs=1)
     with pytest.raises(RecipeError, match="rule 'sstdp' trains neurons that fire once: reset"):
         loop.train(recipe(other), *sets)
+    for name, value in (
+        *(("bias", True), ("leak_times", 3), ("fraction_bits", 2)),
+        *(("order", "leak, reset"), ("fires", "at")),
+    ):
+        message = f"neurons that fire once: {name} is for rule = 'tt-lbptt'$"
+        with pytest.raises(RecipeError, match=message):
+            loop.train(recipe(other, encoding="latency", **once, **{name: value}), *sets)
+    with pytest.raises(RecipeError, match="encoding 'direct' gives values, and no spikes"):
+        loop.train(recipe(other, encoding="direct", **once), *sets)
     with pytest.raises(RecipeError, match="encoding 'rate' gives many spikes an input"):
         loop.train(recipe(other, **once), *sets)
     loop.train(recipe(other, encoding="latency", **once), *sets)

@@ -27,7 +27,8 @@ def single_spike(params: Params, index: int) -> Neurons | Pool:
         made: Pool = WITHOUT_WEIGHTS[type(layer)](layer)
         return made
     connection = CONNECTIONS[type(layer)](params.weights[index], layer)
-    return Neurons(layer, connection, params.thresholds[index], params.drives[index])
+    numbers = params.thresholds[index], params.drives[index], params.biases[index]
+    return Neurons(layer, connection, *numbers)
 
 
 def multi_spike(params: Params, index: int) -> LeakyNeurons | StepPool:

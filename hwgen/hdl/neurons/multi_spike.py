@@ -69,7 +69,8 @@ class LeakyState(wiring.Component):
             else [None] * self._lanes
         )
         written = Signal(self._lanes * self._bits, reset_less=True)
-        found = self._store(m, "bank", written, self._unmoved)
+        bank = self._store(m, "bank", written, self._unmoved)
+        found = bank.read_data if bank else written
         potentials = [found.word_select(lane, self._bits) for lane in range(self._lanes)]
         plane = self.b.plane if self._neuron.takes_values else None
         incoming, bits = times_plane(self.weights, self._layer, self._lanes, plane)
@@ -106,10 +107,10 @@ class LeakyState(wiring.Component):
         return read_constants(m, name, values, **shape, enable=self.take, block=self.block)
 
     def _store(self, m: Module, name: str, written, unmoved: Sequence[Op]):
-        """A memory of words as `written`, which the ops `unmoved` do not change. Returns the word
-        read; of one word, `written` itself."""
+        """A memory of words as `written`, which the ops `unmoved` do not change; None, if there is
+        one word: `written` is its register."""
         if self.n_words == 1:
-            return written
+            return None
         m.submodules[name] = bank = StateBank(n_blocks=self.n_words, width=len(written))
         m.d.comb += [
             bank.read_en.eq(self.take & self.b.valid),
@@ -118,7 +119,7 @@ class LeakyState(wiring.Component):
             bank.write_block.eq(self.d.word),
             bank.write_data.eq(written),
         ]
-        return bank.read_data
+        return bank
 
     def _is_any_but(self, ops: Sequence[Op], slot):
         """Whether a slot moves on in this cycle that is of none of these ops."""
@@ -132,7 +133,8 @@ class LeakyState(wiring.Component):
         of the slot in stage C."""
         bits = self._layer.slope_bits
         written = Signal(self._lanes * bits, reset_less=True)
-        found = self._store(m, "currents", written, (Op.PASS, Op.COMPARE))
+        bank = self._store(m, "currents", written, (Op.PASS, Op.COMPARE))
+        found = bank.read_data if bank else written
         currents = [found.word_select(lane, bits).as_signed() for lane in range(self._lanes)]
         changes = self.advance & self.c.valid
         with m.If(changes & (self.c.op == Op.CLEAR)):

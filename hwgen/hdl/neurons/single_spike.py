@@ -49,8 +49,8 @@ class State(wiring.Component):
         lanes: int,
         is_output: bool = False,
     ) -> None:
-        """thresholds, and, of a two-phase layer, drives: one a neuron, or, of a convolution, one a
-        filter.
+        """thresholds, and drives, of a two-phase layer, or biases, of one that has some: one a
+        neuron, or, of a convolution, one a filter.
 
         An output layer must have slopes.
 
@@ -152,10 +152,12 @@ class State(wiring.Component):
                 # No carry is lost: `potential_bits` bounds every potential (contract, section 1),
                 # and one bit more bounds it less its threshold.
                 potentials.append((start + slope)[: self._bits])
+        # Read outside of the condition: a memory of biases is read a cycle ahead.
+        at_rest = self._begins(m) if self._has_slope else Cat(rests)
         with m.If(does[Op.CLEAR]):
             # Without slopes the potential itself is what ADD changes, and it rests at the
             # complement.
-            m.d.sync += written.sums.eq(0 if self._has_slope else Cat(rests))
+            m.d.sync += written.sums.eq(at_rest)
         with m.Elif(does[Op.ADD]):
             m.d.sync += written.sums.eq(Cat(sums))
 
@@ -172,6 +174,14 @@ class State(wiring.Component):
             m.d.comb += self.exceeds.eq(~below)
         if self._is_output:
             self._show_output(m, potentials, rests)
+
+    def _begins(self, m: Module):
+        """The slopes of a sample that begins: biases, if there are any, else 0."""
+        if not self._layer.neuron.has_bias:
+            return 0
+        biases = self._constants(m, "biases", self._drives, self._layer.bias_bits)
+        wide = [(bias + Const(0, signed(self._sum_bits)))[: self._sum_bits] for bias in biases]
+        return Cat(wide)
 
     def _signs(self, potentials):
         return Cat(potentials.word_select(lane, self._bits)[-1] for lane in range(self._lanes))

@@ -9,7 +9,7 @@ from hwgen.network.layers.pool2d import PoolSpec
 
 WeightedSpec = DenseSpec | ConvSpec  # layers that have weights
 LayerSpec = DenseSpec | ConvSpec | PoolSpec
-_Weighted = TypeVar("_Weighted", DenseSpec, ConvSpec)
+_Weighted = TypeVar("_Weighted", bound=WeightedSpec)
 
 
 def narrowest(layer: _Weighted, n_steps: int, *, multi_spike: bool = False) -> _Weighted:

@@ -25,10 +25,10 @@ class SingleSpike:
 
     psp: Psp = "step"
     tau_steps: int = 0  # triangle only: steps up, and steps down
+    has_bias: bool = False  # with a slope only, which begins with it
 
     two_phase: ClassVar[Literal[False]] = False
     fires_again: ClassVar[Literal[False]] = False
-    moves_from_rest: ClassVar[Literal[False]] = False
 
     @property
     def has_slope(self) -> bool:
@@ -45,10 +45,16 @@ class SingleSpike:
         """Whether potentials move, or may fire, in a step without events."""
         return self.has_slope
 
+    @property
+    def moves_from_rest(self) -> bool:
+        """Whether they may do so before any event: by a bias."""
+        return self.has_bias
+
     def __str__(self) -> str:
         """As a part of a line about a layer."""
         tau = f" of {self.tau_steps} steps" if self.tau_steps else ""
-        return f", {self.psp}{tau}" if self.has_slope else ""
+        bias = ", bias" if self.has_bias else ""
+        return f", {self.psp}{tau}{bias}" if self.has_slope else ""
 
     def highest_psp(self, n_steps: int) -> int:
         """Most that a spike of weight 1 adds to a potential in a sample.
@@ -76,6 +82,7 @@ class TwoPhase:
     has_knee: ClassVar[Literal[False]] = False
     moves_by_itself: ClassVar[Literal[True]] = True
     moves_from_rest: ClassVar[Literal[False]] = False  # but by its drive, in its own steps
+    has_bias: ClassVar[Literal[False]] = False
 
     def __str__(self) -> str:
         """As a part of a line about a layer."""
@@ -194,7 +201,9 @@ class Neurons:
                 self.fires,
                 self.input_bits > 0,
             )
-        return TwoPhase() if self.phased else SingleSpike(self.psp, self.tau_steps)
+        if self.phased:
+            return TwoPhase()
+        return SingleSpike(self.psp, self.tau_steps, self.bias_bits > 0)
 
     @property
     def n_fan_in(self) -> int:
@@ -215,7 +224,8 @@ class Neurons:
     def slope_bits(self) -> int:
         """Signed width of the slope, 0 if there is none: each input moves it by its weight, or by
         its weight times its value."""
-        return signed_bits(self.max_slope) if self.neuron.has_slope else 0
+        begins = 0 if self.neuron.fires_again else self.max_bias  # the slope's own, of one spike
+        return signed_bits(self.max_slope + begins) if self.neuron.has_slope else 0
 
     @property
     def max_slope(self) -> int:
@@ -276,7 +286,8 @@ class Neurons:
             return signed_bits(most)
         if self.neuron.two_phase and self.input_bits:
             return signed_bits(self.max_slope + n_steps * self.max_drive(n_steps))
-        return signed_bits(self.max_slope * self.neuron.highest_psp(n_steps))
+        most = self.max_slope * self.neuron.highest_psp(n_steps)
+        return signed_bits(most + n_steps * self.max_bias)
 
     def problems(self, n_steps: int, *, multi_spike: bool) -> Iterator[str]:
         """What contradicts itself or does not fit its width: ends of messages."""

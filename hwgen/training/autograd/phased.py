@@ -20,6 +20,7 @@ from hwgen.network.spec import InputSpec
 from hwgen.recipe import PhasedRecipe
 from hwgen.training.autograd.firing import Kernel
 from hwgen.training.autograd.stack import Stack, pools
+from hwgen.training.learner import Exported
 from hwgen.training.quantised import Weighted
 
 _MOMENTUM = 0.05  # of the running mean and variance
@@ -122,13 +123,10 @@ class PhasedLayer(Weighted):
         # Thresholds, which are limits as seen after all drives, must not be negative.
         return torch.maximum(limit, -self.n_steps * drive), drive
 
-    def exported(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Weights, thresholds and drives.
-
-        float32, integers in value: weights as of `weights`, the other two [n_out].
-        """
+    def exported(self) -> Exported:
+        """Weights, thresholds and drives."""
         limit, drive = self._firing(self.mean, self.variance)
-        return self.weights(), limit + self.n_steps * drive, drive
+        return Exported(self.weights(), limit + self.n_steps * drive, drive)
 
 
 def _all_but_channels(maps: Tensor) -> list[int]:
@@ -209,9 +207,9 @@ class PhasedNetwork(Stack):
         for layer in self._hidden:
             layer.momentum = _MOMENTUM
 
-    def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
+    def exported(self) -> list[Exported]:
         """Weights, thresholds and drives of `layers`; the output has no drives."""
-        output = self.output.weights(), self.output_threshold.reshape(1), torch.zeros(0)
+        output = Exported(self.output.weights(), self.output_threshold.reshape(1))
         return [*(layer.exported() for layer in self._hidden), output]
 
     @torch.no_grad()

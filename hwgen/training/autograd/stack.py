@@ -13,6 +13,7 @@ from torch.nn.functional import cross_entropy
 from hwgen.network.layers.kinds import LayerSpec
 from hwgen.network.spec import InputSpec, Readout
 from hwgen.training.layers.kinds import SYNAPSES
+from hwgen.training.learner import Exported
 from hwgen.training.quantised import Weighted
 from hwgen.training.readout import first_crossing, first_spike, heard
 
@@ -59,9 +60,8 @@ class Stack(nn.Module, ABC):
         """
 
     @abstractmethod
-    def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Integer weights, thresholds and drives (empty: none) of `layers`, but for the output's
-        threshold; weights as in `Weighted.weights`."""
+    def exported(self) -> list[Exported]:
+        """What the file holds of `layers`; weights as in `Weighted.weights`."""
 
     @property
     def readout(self) -> Readout:

@@ -15,6 +15,7 @@ from hwgen.network.spec import InputSpec
 from hwgen.recipe import StidiRecipe
 from hwgen.training.autograd.firing import Kernel, fire
 from hwgen.training.autograd.stack import Stack, pools
+from hwgen.training.learner import Exported
 from hwgen.training.quantised import Weighted
 
 _MOMENTUM = 0.05  # of the running spread
@@ -104,11 +105,10 @@ class DeepNetwork(Stack):
                 n_hidden += psp[0].numel()
         return self.output.potentials(psp), fired / max(1, n_hidden)
 
-    def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Weights, thresholds and no drives of `layers`."""
-        none = torch.zeros(0)
-        tensors = [(layer.weights(), layer.thresholds(), none) for layer in self._hidden]
-        return [*tensors, (self.output.weights(), self.output_threshold.reshape(1), none)]
+    def exported(self) -> list[Exported]:
+        """Weights and thresholds of `layers`."""
+        tensors = [Exported(layer.weights(), layer.thresholds()) for layer in self._hidden]
+        return [*tensors, Exported(self.output.weights(), self.output_threshold.reshape(1))]
 
     @torch.no_grad()
     def clip(self) -> None:

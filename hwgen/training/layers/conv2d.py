@@ -21,19 +21,21 @@ class ConvSynapses:
         post = spec.post
         self.post: tuple[int, ...] = (post.channels, post.height, post.width)
 
-    def potentials(self, psp: Tensor, weights: Tensor, pool: int) -> Tensor:
+    def potentials(
+        self, psp: Tensor, weights: Tensor, pool: int, bias: Tensor | None = None
+    ) -> Tensor:
         """[n_steps, n, ...] -> [n_steps, n, filters, height, width], pooled.
 
         psp: [n_steps, n, channels, height, width]; weights: of `shape`; pool: size of the windows,
-        1 for none.
+        1 for none; bias: [filters], added in each step.
         """
         n_steps, n = psp.shape[:2]
-        maps = self._convolve(psp.flatten(0, 1), weights)
+        maps = self._convolve(psp.flatten(0, 1), weights, bias)
         if pool > 1:
             maps = max_pool2d(maps, pool)
         return maps.view(n_steps, n, *maps.shape[1:])
 
-    def _convolve(self, maps: Tensor, weights: Tensor) -> Tensor:
+    def _convolve(self, maps: Tensor, weights: Tensor, bias: Tensor | None) -> Tensor:
         """[n, channels, height, width] -> [n, filters, ...]; channels last in memory."""
         spec = self._spec
         if spec.channels in (1, 3):
@@ -41,4 +43,4 @@ class ConvSynapses:
             # with three, it takes three times as long.
             maps, weights = (pad(x, [0, 0, 0, 0, 0, 1]) for x in (maps, weights))
             maps = maps.contiguous(memory_format=torch.channels_last)
-        return conv2d(maps, weights, stride=spec.stride, padding=spec.padding)
+        return conv2d(maps, weights, bias, stride=spec.stride, padding=spec.padding)

@@ -18,12 +18,14 @@ class DenseSynapses:
         self.shape: tuple[int, ...] = (spec.n_post, spec.n_pre)
         self.post: tuple[int, ...] = (spec.n_post,)  # of the potentials of a sample
 
-    def potentials(self, psp: Tensor, weights: Tensor, pool: int) -> Tensor:
+    def potentials(
+        self, psp: Tensor, weights: Tensor, pool: int, bias: Tensor | None = None
+    ) -> Tensor:
         """[n_steps, n, ...] -> [n_steps, n, n_post].
 
         psp: [n_steps, n, n_pre], or a feature map's [n_steps, n, channels, height, width]. pool:
-        always 1.
+        always 1. bias: [n_post], added in each step.
         """
         if psp.dim() == 5:  # neurons of a feature map are numbered channels last
             psp = psp.permute(0, 1, 3, 4, 2)
-        return linear(psp.flatten(2), weights)
+        return linear(psp.flatten(2), weights, bias)

@@ -14,6 +14,7 @@ from torch.nn.functional import avg_pool2d, linear
 from hwgen.network.layers.kinds import LayerSpec, WeightedSpec
 from hwgen.network.layers.neurons import Lif
 from hwgen.network.layers.shape import Shape
+from hwgen.network.spec import NetworkSpec
 from hwgen.recipe import TruncatedRecipe
 from hwgen.training import distributed
 from hwgen.training.multi_spike.lif import Dynamics, pool, window
@@ -24,12 +25,16 @@ MIN_LEVEL = 0.05  # a threshold of 0 cannot be subtracted
 
 
 class Spiking(Weighted):
-    """A layer of multi-spike neurons. Thresholds are learnt: multiples of the currents' spread."""
+    """A layer of multi-spike neurons. Thresholds and biases are learnt: multiples of the currents'
+    spread."""
 
-    def __init__(self, spec: WeightedSpec) -> None:
-        """spec: with reset "zero" or "subtract", or "never" of an output that only integrates."""
+    def __init__(self, spec: WeightedSpec, *, takes_values: bool = False) -> None:
+        """spec: with reset "zero" or "subtract", or "never" of an output that only integrates.
+        takes_values: its inputs bring the same values in all steps, and no spikes."""
         super().__init__(spec, pool=1)
+        self.takes_values = takes_values
         self.level = nn.Parameter(torch.ones(spec.n_thresholds))
+        self.offset = nn.Parameter(torch.zeros(spec.n_biases)) if spec.n_biases else None
         self.register_buffer("scale", torch.ones(spec.n_thresholds))
         self.scale: Tensor
         self.seen: list[Tensor] | None = None  # spreads of each window, where they are wanted
@@ -39,9 +44,22 @@ class Spiking(Weighted):
     def dynamics(self) -> Dynamics:
         """Reset and leak of the layer's neurons, as `lif` takes them."""
         neuron = self.spec.neuron
-        if isinstance(neuron, Lif):
-            return Dynamics(neuron.reset, neuron.leak_shift, exact=self.rounded)
-        return Dynamics("never", 0, exact=self.rounded)
+        if not isinstance(neuron, Lif):
+            return Dynamics("never", 0, exact=self.rounded)
+        return Dynamics(
+            neuron.reset,
+            neuron.leak_shift,
+            exact=self.rounded,
+            leak_times=neuron.leak_times,
+            order=neuron.order,
+            fires=neuron.fires,
+        )
+
+    @property
+    def unit(self) -> int:
+        """What a spike of weight 1 adds to a potential."""
+        neuron = self.spec.neuron
+        return 1 << neuron.fraction_bits if isinstance(neuron, Lif) else 1
 
     def rest(self, n: int) -> Tensor:
         """Potentials at the start of a sample: zeros [n, n_out, ...]."""
@@ -54,22 +72,32 @@ class Spiking(Weighted):
         limits = self.level * self.scale.clone()  # the running scale changes before backward
         return limits.floor().detach() + (limits - limits.detach()) if self.rounded else limits
 
+    def biases(self) -> Tensor | None:
+        """As exported: float32 [n_out] of integers, None if there are none; gradients pass the
+        rounding unchanged."""
+        if self.offset is None:
+            return None
+        most = float(self.spec.max_bias)
+        biases = (self.offset * self.scale.clone()).clamp(-most, most)
+        return biases.round().detach() + (biases - biases.detach()) if self.rounded else biases
+
     def run(self, spikes: Tensor, start: Tensor, width: float) -> tuple[Tensor, Tensor]:
-        """One window: spikes [n_steps, n, ...] -> own spikes, and potentials after it.
+        """One window: spikes [n_steps, n, ...], or values, -> own spikes, and potentials after it.
 
         width: of the surrogate, in spreads of the currents.
 
         start: [n, n_out, ...]. Spikes are float32, 0 or 1, [n_steps, n, n_out, ...]. While
         training, the running spread goes a little towards the window's.
         """
-        currents = self.potentials(spikes)
+        inputs = spikes[:1] if self.takes_values else spikes
+        currents = self.potentials(inputs, unit=self.unit, bias=self.biases())
         limits = self.thresholds().view(self._shape)
         widths = (width * self.scale).view(self._shape)
         if self.training:
             self.scale.lerp_(self.spread(currents), _MOMENTUM)
         if self.seen is not None:
             self.seen.append(self.spread(currents))
-        return window(currents, start, limits, widths, self.dynamics)
+        return window(currents, start, limits, widths, self.dynamics, len(spikes))
 
     @torch.no_grad()
     def spread(self, currents: Tensor) -> Tensor:
@@ -122,12 +150,23 @@ class Head(nn.Module):
 class Block(nn.Module):
     """Consecutive layers between which gradients flow; `head` is None in the last block."""
 
-    def __init__(self, specs: Sequence[LayerSpec], head: Head | None, width: float) -> None:
+    def __init__(
+        self,
+        specs: Sequence[LayerSpec],
+        head: Head | None,
+        width: float,
+        *,
+        takes_values: bool = False,
+    ) -> None:
         """specs: of its layers, pooling included. width: of the surrogate, in spreads of the
-        currents."""
+        currents. takes_values: what comes in is no spikes, but the same values in all steps."""
         super().__init__()
         self.specs, self.head, self._width = tuple(specs), head, width
-        self.spiking = [Spiking(spec) for spec in specs if spec.has_weights]
+        weighted = [spec for spec in specs if spec.has_weights]
+        self.spiking = [
+            Spiking(spec, takes_values=takes_values and index == 0)
+            for index, spec in enumerate(weighted)
+        ]
         self.modules_in_order = nn.ModuleList(self.spiking)
 
     def run(self, spikes: Tensor, potentials: list[Tensor]) -> list[Tensor]:
@@ -147,23 +186,24 @@ class Block(nn.Module):
         return outputs
 
 
-def blocks(layers: tuple[LayerSpec, ...], recipe: TruncatedRecipe, n_classes: int) -> list[Block]:
+def blocks(spec: NetworkSpec, recipe: TruncatedRecipe) -> list[Block]:
     """Blocks of `block_layers` layers that have weights (0: one block); pooling goes with the
     layer before it.
 
-    layers: of the network, the output last. n_classes: scores of a head. Guo et al. 2023, local
-    blocks.
+    spec: a multi-spike network. Guo et al. 2023, local blocks.
     """
     groups: list[list[LayerSpec]] = [[]]
     n_weighted = 0
-    for spec in layers:
-        if spec.has_weights:
+    for layer in spec.layers:
+        if layer.has_weights:
             if recipe.block_layers and n_weighted == recipe.block_layers:
                 groups.append([])
                 n_weighted = 0
             n_weighted += 1
-        groups[-1].append(spec)
-    heads = [Head(recipe, group[-1].post, n_classes) for group in groups[:-1]]
+        groups[-1].append(layer)
+    heads = [Head(recipe, group[-1].post, spec.n_classes) for group in groups[:-1]]
+    values = spec.input.encoding == "direct"
     return [
-        Block(group, head, recipe.width) for group, head in zip(groups, [*heads, None], strict=True)
+        Block(group, head, recipe.width, takes_values=values and index == 0)
+        for index, (group, head) in enumerate(zip(groups, [*heads, None], strict=True))
     ]

@@ -31,8 +31,8 @@ class Cost:
     it was not asked; moved_bytes: operands and results of all operations of torch, as if nothing
     stayed in a cache; macs: as torch counts them, forward and backward; forward_macs, weight_macs,
     error_macs, head_macs: counted from the shapes: potentials; gradients of weights; errors sent to
-    the layer below; all of the heads. Spikes are 0 or 1, so the first two are additions; the others
-    multiply real numbers.
+    the layer below; all of the heads. Spikes are 0 or 1, so the first two are additions, but for a
+    first layer that takes values; the others multiply real numbers.
     """
 
     n: int
@@ -95,14 +95,12 @@ def _counted(network: TruncatedNetwork, n: int) -> dict[str, int]:
     forward = errors = heads = 0
     n_windows = -(-network.n_steps // network.window_steps)
     for block in network.blocks:
-        first = True
-        for spec in block.specs:
-            if not spec.has_weights:
-                continue
-            macs = n * network.n_steps * spec.n_post * spec.n_fan_in
+        for index, layer in enumerate(block.spiking):
+            # Values are the same in all steps of a window: so are the sums of them.
+            n_sums = n_windows if layer.takes_values else network.n_steps
+            macs = n * n_sums * layer.spec.n_post * layer.spec.n_fan_in
             forward += macs
-            errors += 0 if first else macs  # nothing is sent below the first layer of a block
-            first = False
+            errors += macs if index else 0  # nothing is sent below the first layer of a block
         if block.head:
             # Scores and errors; and the gradients of its weights, if it learns.
             passes = 2 + block.head.weight.requires_grad

@@ -1,6 +1,8 @@
 """TT-LBPTT for the training loop: the network made from a recipe, and what does not go together."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import torch
@@ -12,48 +14,10 @@ from hwgen.recipe import Recipe, TruncatedRecipe
 from hwgen.training.learner import Decided, Learnt, SimpleLearner
 from hwgen.training.multi_spike import cost, quantisation_error
 from hwgen.training.multi_spike.truncated_bptt import TruncatedNetwork
+from hwgen.training.multi_spike.widths import with_biases
 
 _MAX_EXACT_BITS = 24  # of integers in float32, without the sign
-
-
-def leak_shift(recipe: Recipe) -> int:
-    """The leak as a shift. Raises `RecipeError` if no shift is near enough.
-
-    Returns 0 for no leak, also of rules whose neurons fire once.
-    """
-    network, training = recipe.network, recipe.trained
-    if not isinstance(training, TruncatedRecipe):
-        multi = network.reset != "never" or network.readout != "first_spike"
-        if multi or network.leak_shift or network.leak is not None:
-            raise RecipeError(
-                f"{recipe.name}: rule {training.rule!r} trains neurons that fire once: reset, leak "
-                "and readout are for rule = 'tt-lbptt'"
-            )
-        if recipe.data.encoding != "latency":
-            raise RecipeError(
-                f"{recipe.name}: data: encoding {recipe.data.encoding!r} gives many spikes an "
-                "input; rule = 'tt-lbptt' trains on them"
-            )
-        return 0
-    if network.reset == "never":
-        raise RecipeError(
-            f"{recipe.name}: rule 'tt-lbptt' needs network.reset 'zero' or 'subtract'"
-        )
-    if network.readout == "first_spike":
-        raise RecipeError(
-            f"{recipe.name}: rule 'tt-lbptt' needs network.readout 'spike_count' or 'potential'"
-        )
-    if network.psp != "step":
-        raise RecipeError(f"{recipe.name}: rule 'tt-lbptt' needs network.psp 'step'")
-    if network.leak is None:
-        return network.leak_shift
-    if network.leak_shift:
-        raise RecipeError(f"{recipe.name}: network has leak and leak_shift, expected one of them")
-    shift = quantisation_error.nearest_shift(network.leak)
-    quantisation_error.check(
-        [quantisation_error.leak(network.leak, shift, training.tolerance)], recipe.name
-    )
-    return shift
+_SETTLING = 10  # batches, each once for each layer
 
 
 class TruncatedLearner(SimpleLearner):
@@ -65,13 +29,16 @@ class TruncatedLearner(SimpleLearner):
     def __init__(self, network: TruncatedNetwork) -> None:
         """network: initialised, on its device."""
         self._network = network
+        self.n_averaged_epochs = network.recipe.average_epochs
 
     @classmethod
     def new(
         cls, recipe: Recipe, spec: NetworkSpec, few: Tensor, generator: torch.Generator
     ) -> "TruncatedLearner":
-        """Initialised by some inputs, 0/1 [n, n_steps, n_inputs]. Raises `RecipeError`."""
+        """Initialised by some inputs, as `learn` takes them. Raises `RecipeError`."""
         assert isinstance(recipe.training, TruncatedRecipe)
+        if recipe.network.bias:
+            spec = replace(spec, layers=with_biases(spec.layers, spec.n_steps))
         widest = max(layer.potential_bits for layer in spec.weighted)
         if widest - 1 > _MAX_EXACT_BITS:
             raise RecipeError(
@@ -91,7 +58,8 @@ class TruncatedLearner(SimpleLearner):
     def learn(
         self, spike_times: Tensor, labels: Tensor, epoch: int, step: Callable[[], None]
     ) -> Learnt:
-        """spike_times: 0/1 [n, n_steps, n_inputs]; this process's share of the batch.
+        """spike_times: 0/1 [n, n_steps, n_inputs], or, with the encoding "direct", values
+        [n, n_inputs]; this process's share of the batch.
 
         labels: int64 [n]. `step` is called after each window of each block.
         """
@@ -101,6 +69,10 @@ class TruncatedLearner(SimpleLearner):
     def clip(self) -> None:
         """Shadows back into -1..1, thresholds above 0."""
         self.network.clip()
+
+    def settle(self, batches: Iterable[Tensor]) -> None:
+        """Spreads of currents anew, from the first few batches."""
+        self.network.settle(list(islice(batches, _SETTLING)))
 
     def decide(self, spike_times: Tensor) -> Decided:
         """All steps are taken: decisions are by counts or potentials at the end."""

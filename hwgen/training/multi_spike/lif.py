@@ -13,15 +13,15 @@ from torch import Tensor
 from torch.autograd import Function
 from torch.nn.functional import max_pool2d
 
-from hwgen.network.layers.neurons import Reset
+from hwgen.network.layers.neurons import Fires, Order, Reset
 
 
-def kept(leak_shift: int) -> float:
+def kept(leak_shift: int, leak_times: int = 1) -> float:
     """The part of a potential that is left after a step.
 
-    leak_shift: 0..15. Exact in float32.
+    leak_shift: 0..15; leak_times: 1 .. 2**leak_shift. Exact in float32.
     """
-    return 1 - 2.0**-leak_shift if leak_shift else 1.0
+    return 1 - leak_times * 2.0**-leak_shift if leak_shift else 1.0
 
 
 class Dynamics(NamedTuple):
@@ -30,21 +30,47 @@ class Dynamics(NamedTuple):
     reset: Reset
     leak_shift: int
     exact: bool = True
+    leak_times: int = 1
+    order: Order = "reset, leak"
+    fires: Fires = "above"
 
-    def leaked(self, potential: Tensor) -> Tensor:
-        """V - (V >> k), as the arithmetic shift rounds: down.
+    @property
+    def kept(self) -> float:
+        """The part of a potential that is left after a step."""
+        return kept(self.leak_shift, self.leak_times)
 
-        potential: float32 of integers, of any shape. Negative ones, too, are rounded down, as `>>`
-        does.
+    def fire(self, potential: Tensor, threshold: Tensor, out: Tensor) -> None:
+        """1 into `out` where a potential is above its threshold, or at it if that is enough."""
+        (torch.ge if self.fires == "at" else torch.gt)(potential, threshold, out=out)
+
+    def after(self, full: Tensor, spikes: Tensor, threshold: Tensor) -> Tensor:
+        """Potentials at the end of a step, of those at which neurons fire, or do not: float32.
+
+        Behind the reset in either order (decision 0009); what leaks may be of the potential before.
         """
+        left = full
+        if self.reset == "zero":
+            left = full * (1 - spikes)
+        elif self.reset == "subtract":
+            left = full - spikes * threshold
         if not self.leak_shift:
-            return potential
-        lost = potential * 2.0**-self.leak_shift  # exact: a power of two
-        return potential - (lost.floor() if self.exact else lost)
+            return left
+        # What is reset to zero has nothing to lose, in either order.
+        before = self.order == "leak, reset" and self.reset == "subtract"
+        return left - self._lost(full if before else left)
+
+    def _lost(self, potential: Tensor) -> Tensor:
+        """The leak of float32 of integers, rounded down, of negative ones, too."""
+        part = self.leak_times * 2.0**-self.leak_shift
+        if not self.exact or self.leak_times & self.leak_times - 1 == 0:
+            lost = potential * part  # exact: a power of two
+            return lost.floor() if self.exact else lost
+        # 24 bits times 15: exact in float64, which has 53.
+        return (potential.double() * part).floor().to(potential.dtype)
 
 
 class _Window(Function):
-    """[n_steps, n, ...] currents -> spikes of the same shape, and the potential after the window.
+    """Currents -> spikes [n_steps, n, ...], and the potential after the window (see `window`).
 
     Kept for backward: the potentials before the reset, and nothing else of this size; spikes are
     found again from them.
@@ -58,21 +84,15 @@ class _Window(Function):
         threshold: Tensor,
         width: Tensor,
         dynamics: Dynamics,
+        n_steps: int,
     ) -> tuple[Tensor, Tensor]:
-        before, spikes = torch.empty_like(currents), torch.empty_like(currents)
+        before, spikes = _of_steps(currents, n_steps), _of_steps(currents, n_steps)
         potential = start
-        for step in range(len(currents)):
-            torch.add(potential, currents[step], out=before[step])
-            # Strictly above, as in the contract.
-            torch.gt(before[step], threshold, out=spikes[step])
-            potential = before[step]
-            if dynamics.reset == "zero":
-                potential = potential * (1 - spikes[step])
-            elif dynamics.reset == "subtract":
-                potential = potential - spikes[step] * threshold
-            # Behind the reset, at the end of the step (decision 0009).
-            potential = dynamics.leaked(potential)
-        ctx.dynamics = dynamics
+        for step, current in enumerate(currents.expand(n_steps, *currents.shape[1:])):
+            torch.add(potential, current, out=before[step])
+            dynamics.fire(before[step], threshold, out=spikes[step])
+            potential = dynamics.after(before[step], spikes[step], threshold)
+        ctx.dynamics, ctx.n_currents = dynamics, len(currents)
         ctx.save_for_backward(before, threshold, width)
         return spikes, potential.clone() if potential is before[-1] else potential
 
@@ -81,23 +101,42 @@ class _Window(Function):
         by_spikes, by_end = gradients
         before, threshold, width = ctx.saved_tensors
         dynamics: Dynamics = ctx.dynamics
-        by_currents = torch.empty_like(before)
+        # Of a current that is the same in all steps: the sum of what each step gives.
+        same = ctx.n_currents < len(before)
+        by_currents = torch.zeros_like(before[:1]) if same else torch.empty_like(before)
         by_threshold = torch.zeros_like(before[0])
         carried = by_end  # of the potential at the end of the step
+        slope = 2 * width
         for step in reversed(range(len(before))):
             if dynamics.leak_shift:
                 # The floor of the leak has no gradient; the mean slope of a potential that leaks is
                 # what it keeps.
-                carried = carried * kept(dynamics.leak_shift)
+                carried = carried * dynamics.kept
             over = before[step] - threshold
-            by_spike = by_spikes[step] * (over.abs() < width) / (2 * width)
-            by_threshold -= by_spike
             if dynamics.reset == "zero":
                 # A neuron that was set to zero has forgotten: what came before the reset cannot
                 # have changed later potentials. The reset itself has no gradient (Guo et al. 2023).
-                carried = carried * (over <= 0)
-            carried = torch.add(by_spike, carried, out=by_currents[step])
-        return by_currents, carried, _like(by_threshold, threshold), None, None
+                carried = carried * (over < 0 if dynamics.fires == "at" else over <= 0)
+            # In place: this is most of what training computes beside convolutions.
+            near = torch.lt(over.abs_(), width, out=over)
+            by_spike = near.mul_(by_spikes[step]).div_(slope)
+            by_threshold -= by_spike
+            if same:
+                carried = by_spike + carried
+                by_currents[0] += carried
+            else:
+                carried = torch.add(by_spike, carried, out=by_currents[step])
+        return by_currents, carried, _like(by_threshold, threshold), None, None, None
+
+
+def _of_steps(currents: Tensor, n_steps: int) -> Tensor:
+    """Empty, [n_steps, n, ...], each step in memory as `currents` are: channels last, or not."""
+    if len(currents) == n_steps:
+        return torch.empty_like(currents)
+    one = currents[0]
+    return torch.empty_strided(
+        (n_steps, *one.shape), (one.numel(), *one.stride()), dtype=one.dtype, device=one.device
+    )
 
 
 def _like(gradient: Tensor, parameter: Tensor) -> Tensor:
@@ -106,15 +145,21 @@ def _like(gradient: Tensor, parameter: Tensor) -> Tensor:
 
 
 def window(
-    currents: Tensor, start: Tensor, threshold: Tensor, width: Tensor, dynamics: Dynamics
+    currents: Tensor,
+    start: Tensor,
+    threshold: Tensor,
+    width: Tensor,
+    dynamics: Dynamics,
+    n_steps: int | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Spikes 0/1 [n_steps, n, ...] and the potential at the end [n, ...], all float32.
 
-    currents: sums of weights [n_steps, n, ...]; start: potential before, [n, ...]; threshold and
-    width (half of the surrogate's rectangle, in units of the potential): broadcast over [n, ...].
+    currents: what is added in each step, [n_steps, n, ...], or [1, n, ...] of one that is the same
+    in `n_steps` steps; start: potential before, [n, ...]; threshold and width (half of the
+    surrogate's rectangle, in units of the potential): broadcast over [n, ...].
     """
     result: tuple[Tensor, Tensor] = _Window.apply(  # type: ignore[no-untyped-call]
-        currents, start, threshold, width, dynamics
+        currents, start, threshold, width, dynamics, n_steps or len(currents)
     )
     return result
 

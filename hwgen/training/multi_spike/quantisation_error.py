@@ -45,7 +45,7 @@ def check(changes: Sequence[Change], where: str) -> None:
         if change.tolerance is not None and change.error > change.tolerance:
             raise RecipeError(
                 f"{where}: {change}, above training.tolerance {change.tolerance:g}; ask for what "
-                "there is, or raise the tolerance"
+                "there is, give leak_shift and leak_times, or raise the tolerance"
             )
 
 
@@ -61,9 +61,9 @@ def changes(network: TruncatedNetwork, recipe: Recipe) -> list[Change]:
         shift = nearest_shift(recipe.network.leak)
         found.append(leak(recipe.network.leak, shift, training.tolerance))
     for index, layer in enumerate(network.layers):
-        exact = layer.weights()
+        exact, exact_biases = layer.weights(), layer.biases()
         layer.rounded = False
-        real, limits = layer.weights(), layer.thresholds()
+        real, limits, biases = layer.weights(), layer.thresholds(), layer.biases()
         layer.rounded = True
         spread = real.square().mean().sqrt().clamp(min=1e-9)
         error = (real - exact).square().mean().sqrt() / spread
@@ -78,15 +78,21 @@ def changes(network: TruncatedNetwork, recipe: Recipe) -> list[Change]:
         )
         if not layer.spec.neuron.fires_again:
             continue
-        lost = limits - limits.floor()
-        worst = int(lost.argmax())
-        found.append(
-            Change(
-                name=f"layer {index}, threshold {worst}, the worst of {len(limits)}",
-                requested=float(limits[worst]),
-                actual=float(limits[worst].floor()),
-                error=float(lost[worst]),
-                note="the training computed with the one rounded down",
-            )
-        )
+        note = "the training computed with the one rounded down"
+        found.append(_worst(f"layer {index}, threshold", limits, limits.floor(), note))
+        if exact_biases is not None and biases is not None:
+            note = "the training computed with the rounded one"
+            found.append(_worst(f"layer {index}, bias", biases, exact_biases, note))
     return found
+
+
+def _worst(name: str, real: torch.Tensor, exact: torch.Tensor, note: str) -> Change:
+    lost = (real - exact).abs()
+    worst = int(lost.argmax())
+    return Change(
+        name=f"{name} {worst}, the worst of {len(real)}",
+        requested=float(real[worst]),
+        actual=float(exact[worst]),
+        error=float(lost[worst]),
+        note=note,
+    )

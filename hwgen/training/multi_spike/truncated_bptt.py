@@ -6,7 +6,7 @@ and one block this is ordinary backpropagation through time; with windows of one
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -17,7 +17,9 @@ from hwgen.network.layers.kinds import LayerSpec
 from hwgen.network.spec import NetworkSpec, Readout
 from hwgen.recipe import TruncatedRecipe
 from hwgen.training import distributed
+from hwgen.training.learner import Exported
 from hwgen.training.multi_spike.blocks import MIN_LEVEL, Head, Spiking, blocks
+from hwgen.training.multi_spike.widths import narrowed
 from hwgen.training.readout import heard
 
 _CALIBRATION = 128  # samples from which the first thresholds are set
@@ -40,14 +42,18 @@ class TruncatedNetwork(nn.Module):
         """spec: a multi-spike network of the contract. recipe: blocks, windows and rates."""
         super().__init__()
         self.spec, self.recipe, self.n_steps = spec, recipe, spec.n_steps
-        self.blocks = blocks(spec.layers, recipe, spec.n_classes)
+        self.blocks = blocks(spec, recipe)
         self.in_order = nn.ModuleList(self.blocks)
         self.gain = nn.Parameter(torch.zeros(()))  # of the output, in the loss only; a logarithm
 
     @property
     def specs(self) -> tuple[LayerSpec, ...]:
-        """Of all layers, pooling included."""
-        return self.spec.layers
+        """Of all layers, as exported, pooling included."""
+        weighted = iter(self.layers)
+        return tuple(
+            narrowed(next(weighted), self.n_steps) if spec.has_weights else spec
+            for spec in self.spec.layers
+        )
 
     @property
     def readout(self) -> Readout:
@@ -70,8 +76,17 @@ class TruncatedNetwork(nn.Module):
         return min(self.recipe.truncation_steps or self.n_steps, self.n_steps)
 
     def windows(self, inputs: Tensor) -> Iterator[Tensor]:
-        """0/1 [n, n_steps, n_inputs] -> float32 [window, n, channels, height, width] each."""
+        """0/1 [n, n_steps, n_inputs] -> float32 [window, n, channels, height, width] each.
+
+        With the encoding "direct": values [n, n_inputs], of which each step has the same.
+        """
         post, n = self.spec.input.post, len(inputs)
+        if self.spec.input.encoding == "direct":
+            values = inputs.view(1, n, *post).permute(0, 1, 4, 2, 3).float()
+            for first in range(0, self.n_steps, self.window_steps):
+                n_steps = min(self.window_steps, self.n_steps - first)
+                yield values.expand(n_steps, *values.shape[1:])
+            return
         for part in torch.split(inputs, self.window_steps, dim=1):
             feature_maps = part.reshape(n, -1, post.height, post.width, post.channels)
             yield feature_maps.permute(1, 0, 4, 2, 3).float()
@@ -108,6 +123,7 @@ class TruncatedNetwork(nn.Module):
         potentials = self.rest(len(labels))
         counts: list[Tensor | float] = [0.0] * len(self.blocks)
         loss_sum, n_windows = torch.zeros((), device=labels.device), 0
+        smoothing = self.recipe.label_smoothing
         answer = torch.zeros(0)
         self.zero_grad()
         for spikes in self.windows(inputs):
@@ -120,7 +136,7 @@ class TruncatedNetwork(nn.Module):
                 else:
                     scores = self.scores(counted, potentials[index][-1])
                     answer = rank(self.spec, counted.detach(), potentials[index][-1].detach())
-                loss = cross_entropy(scores, labels, reduction="sum")
+                loss = cross_entropy(scores, labels, reduction="sum", label_smoothing=smoothing)
                 (loss / n_batch).backward()  # type: ignore[no-untyped-call]
                 # Cut here: the next block, and the next window, see numbers only.
                 spikes, counts[index] = spikes.detach(), counted.detach()
@@ -164,13 +180,14 @@ class TruncatedNetwork(nn.Module):
         decisions = ranked.argmax(dim=1)  # the first of equals
         return heard(decisions, answer.counts > 0, answer.potentials), answer.firing
 
-    def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Integer weights, thresholds, and no drives, of `layers`.
-
-        float32, integers in value.
-        """
-        none = torch.zeros(0)
-        return [(layer.weights(), layer.thresholds(), none) for layer in self.layers]
+    def exported(self) -> list[Exported]:
+        """Weights, thresholds, and biases, of layers that have them."""
+        found = [Exported(layer.weights(), layer.thresholds()) for layer in self.layers]
+        biases = [layer.biases() for layer in self.layers]
+        return [
+            layer if bias is None else layer._replace(biases=bias)
+            for layer, bias in zip(found, biases, strict=True)
+        ]
 
     @torch.no_grad()
     def clip(self) -> None:
@@ -184,9 +201,10 @@ class TruncatedNetwork(nn.Module):
         rate, slow = self.recipe.learning_rate, self.recipe.neuron_rate
         heads = [p for head in self.heads for p in head.parameters() if p.requires_grad]
         levels = [layer.level for layer in self.layers]
+        offsets = [layer.offset for layer in self.layers if layer.offset is not None]
         return [
             {"params": [layer.shadow for layer in self.layers], "full_rate": rate},
-            {"params": [*levels, *heads, self.gain], "full_rate": slow},
+            {"params": [*levels, *offsets, *heads, self.gain], "full_rate": slow},
         ]
 
     @torch.no_grad()
@@ -199,10 +217,17 @@ class TruncatedNetwork(nn.Module):
             layer.level.fill_(self.recipe.level)
         for head in self.heads:
             head.initialise(generator)
+        self.settle([few[:_CALIBRATION]])
+
+    @torch.no_grad()
+    def settle(self, batches: Sequence[Tensor]) -> None:
+        """Set the spreads of currents from some inputs, as `learn` takes them, layer by layer: each
+        sees the spikes that those before it give when set."""
         self.eval()
-        for layer in self.layers:  # each sees the spikes that those before it give when set
+        for layer in self.layers:
             layer.seen = []
-            self.run(few[:_CALIBRATION])
+            for inputs in batches:
+                self.run(inputs)
             layer.scale.copy_(torch.stack(layer.seen).square().mean(dim=0).sqrt())
             layer.seen = None
 

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 from hwgen.network.layers.kinds import LayerSpec, dense
 from hwgen.network.spec import Readout
 from hwgen.recipe import SstdpRecipe
+from hwgen.training.learner import Exported
 from hwgen.training.readout import first_spike, heard
 from hwgen.training.sstdp import rule, targets
 from hwgen.training.sstdp.layers import Dense, LayerTrace
@@ -31,13 +32,9 @@ class SpikingNetwork(nn.Module):
         """Of all layers, as exported."""
         return tuple(dense(x.n_pre, x.n_post, x.weight_bits) for x in self.dense)
 
-    def exported(self) -> list[tuple[Tensor, Tensor, Tensor]]:
-        """Integer weights [n_post, n_pre], thresholds and drives (none) of all layers.
-
-        Of each layer: float32, integers in value; thresholds [1] or [n_post], drives [0].
-        """
-        none = torch.zeros(0)
-        return [(x.integer_weights().T, x.integer_threshold(), none) for x in self.dense]
+    def exported(self) -> list[Exported]:
+        """Integer weights [n_post, n_pre] and thresholds of all layers."""
+        return [Exported(x.integer_weights().T, x.integer_threshold()) for x in self.dense]
 
     def forward(self, spike_times: Tensor) -> list[LayerTrace]:
         """Input spike times int64 [n, n_inputs], `n_steps` for never -> one LayerTrace a layer.

@@ -1,0 +1,90 @@
+"""Samples as people have them, made into data sets."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.data import for_network
+from hwgen.data.dataset import Dataset, Split
+from hwgen.errors import DataError
+from hwgen.network.params import Params
+
+
+class Pairs(Protocol):
+    """A torch data set, or any sequence of pairs (image, label)."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> Any: ...
+
+
+Images = NDArray[Any]  # [n, height, width], or [n, height, width, channels]
+Data = str | Dataset | tuple[Images, Sequence[int] | NDArray[Any]] | Pairs
+OWN = "arrays"  # the name of data that were given as such
+
+
+def dataset_of(
+    params: Params, data: Data | None, *, split: Split = "test", data_dir: Path | None = None
+) -> Dataset:
+    """The samples that a model is to be tried on.
+
+    data: the name of a data set; None: the model's own, of which the part `split`; a `Dataset`;
+    images and labels, as arrays; or a torch data set of such pairs. Images are integers 0..x_max
+    of the network, or floats 0..1, which are scaled to it and rounded. Raises `DataError`.
+    """
+    if data is None or isinstance(data, str):
+        return for_network.data_of(params, split, name=data or "", data_dir=data_dir)
+    if isinstance(data, Dataset):
+        return data
+    images, labels = data if isinstance(data, tuple) else _columns(data)
+    return from_arrays(images, labels, x_max=params.spec.input.x_max)
+
+
+def from_arrays(
+    images: Images, labels: Sequence[int] | NDArray[Any], *, x_max: int, name: str = OWN
+) -> Dataset:
+    """Images [n, height, width], or with channels behind, and labels [n], as a data set.
+
+    Raises `DataError` on other shapes, values out of range, or another number of labels.
+    """
+    values, truths = np.asarray(images), np.asarray(labels)
+    if values.ndim not in (3, 4):
+        raise DataError(
+            f"{name}: images are {list(values.shape)}, expected [n, height, width] or "
+            "[n, height, width, channels]"
+        )
+    if truths.shape != (len(values),) or not np.issubdtype(truths.dtype, np.integer):
+        raise DataError(
+            f"{name}: labels are {truths.dtype} {list(truths.shape)}, expected integers "
+            f"[{len(values)}], one an image"
+        )
+    if truths.size and truths.min() < 0:
+        raise DataError(f"{name}: labels hold {truths.min()}, expected 0 or more")
+    if values.ndim == 4 and values.shape[3] == 1:
+        values = values[..., 0]
+    return Dataset(name, _in_range(values, x_max, name), truths.astype(np.int64), x_max)
+
+
+def _in_range(values: NDArray[Any], x_max: int, name: str) -> NDArray[np.uint8]:
+    is_real = np.issubdtype(values.dtype, np.floating)
+    most = 1.0 if is_real else x_max
+    if values.size and not (values.min() >= 0 and values.max() <= most):
+        raise DataError(
+            f"{name}: images hold {values.min()} to {values.max()}, expected "
+            + (f"0 to 1 of {values.dtype}" if is_real else f"0 to {x_max}, as the network takes")
+        )
+    scaled = np.rint(values * x_max) if is_real else values
+    return scaled.astype(np.uint8)
+
+
+def _columns(pairs: Pairs) -> tuple[Images, NDArray[np.int64]]:
+    """Of a torch data set. Its images may be tensors of channels first, as torchvision's are."""
+    taken = [pairs[index] for index in range(len(pairs))]
+    images = [np.asarray(image) for image, _ in taken]
+    if images and images[0].ndim == 3 and images[0].shape[0] in (1, 2, 3, 4):
+        images = [image.transpose(1, 2, 0) for image in images]
+    labels = np.array([int(label) for _, label in taken], np.int64)
+    return np.array(images), labels
