@@ -18,9 +18,16 @@ DatasetName = Literal[
 
 @dataclass(frozen=True, kw_only=True)
 class DataRecipe:
-    """Which data, and which part of its training set is held out to choose by."""
+    """Which data, and which part of its training set is held out to choose by.
 
-    name: DatasetName
+    Either `name`, or, of data of one's own, `path`, as of `hwgen.data.own.load`; then pictures are
+    scaled to `height` x `width`; 0: they have one size already.
+    """
+
+    name: DatasetName | Literal[""] = ""
+    path: str = ""
+    height: Annotated[int, Range(0, 4096)] = 0
+    width: Annotated[int, Range(0, 4096)] = 0
     validation: Annotated[float, Range(0.01, 0.5)] = 0.1  # fraction of the training set
     crop: Annotated[int, Range(0, 2048)] = 0  # pixels cut from each side
     colour: bool = False  # of images that have it; else they are grey

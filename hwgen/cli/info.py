@@ -37,6 +37,9 @@ def info(model: options.Model, json: options.Json = False) -> None:
         rows.append(("imported from", f"{made['file']}, {made['from']}"))
         rows.append(("compared on", made["verdict"]["source"]))
         rows += verdict_rows(made["verdict"])
+    classes = params.origin.get("data", {}).get("classes")
+    if classes:
+        rows.append(("classes", ", ".join(classes)))
     accuracies = params.origin.get("accuracy", {})
     rows += [(f"accuracy, {name}", percent(value)) for name, value in accuracies.items()]
     facts(params.name, rows)

@@ -1,5 +1,6 @@
 """The verb `run`: samples on a board, or on a simulated one."""
 
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -165,11 +166,18 @@ def _batch(params: Params, options: RunOptions) -> "Batch":
 def _print_result(params: Params, batch: "Batch", result: "RunResult", output: Path | None) -> None:
     n, classes = len(batch.names), batch.classes
     columns = ["sample", "decision", "in step", "golden"]
-    said = zip(batch.names, result.decisions, result.steps, result.expected, strict=True)
+    names = params.origin.get("data", {}).get("classes")
+
+    def shown(labels: Iterable[int]) -> list[object]:
+        """Names of classes, where there are some."""
+        return [names[label] if names else label for label in labels]
+
+    decided, expected = shown(result.decisions), shown(result.expected)
+    said = zip(batch.names, decided, result.steps, expected, strict=True)
     rows = [list(row) for row in said]
     if classes is not None:
         columns.append("label")
-        rows = [[*row, label] for row, label in zip(rows, classes.tolist(), strict=True)]
+        rows = [[*row, label] for row, label in zip(rows, shown(classes.tolist()), strict=True)]
     if n <= SHOWN:
         table(f"{params.name}: what the board says", columns, rows)
     lines = [

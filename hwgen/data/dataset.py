@@ -31,6 +31,8 @@ class Dataset:
     recordings: Recordings | None = None
     split: Split | Literal[""] = ""
     split_seed: int | None = None
+    classes: tuple[str, ...] = ()  # their names, of data of one's own
+    digest: str = ""  # of all samples of such data, whatever part these are
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -39,7 +41,8 @@ class Dataset:
     def n_classes(self) -> int:
         """Of the set, whatever labels this part of it has; of a set that is not in the catalogue,
         one more than the greatest label."""
-        return N_CLASSES.get(self.name) or int(self.labels.max(initial=-1)) + 1
+        most = int(self.labels.max(initial=-1)) + 1
+        return N_CLASSES.get(self.name) or max(len(self.classes), most)
 
     def check_not_empty(self) -> None:
         """Raise `DataError` if there is no sample."""

@@ -6,18 +6,20 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from hwgen.data import cifar10, nmnist, recordings
+from hwgen.data import cifar10, nmnist, own, recordings
 from hwgen.data.caltech import CALTECH, load_caltech
 from hwgen.data.catalogue import N_CLASSES, x_max
 from hwgen.data.dataset import Dataset, Split
 from hwgen.data.idx import load_pair
 from hwgen.data.locate import SOURCES, find_folder, log_copy, named_folder
+from hwgen.data.own import Own
 from hwgen.data.recordings import Recordings
 from hwgen.errors import DataError
 
 _OWN_READERS = {"n-mnist": nmnist.N_MNIST, "cifar10": cifar10.FOLDER}
 _COLOURED = ("cifar10",)
 _TEST_FRACTION = {"digits": 0.2, CALTECH: 0.5}  # of sets without a test set of their own
+_OWN_TEST_FRACTION = 0.2  # of data of one's own without a test part
 DEFAULT_VALIDATION = 0.1  # of the training set
 DRAWN = tuple(_TEST_FRACTION)  # their test sets are drawn by a seed
 NAMES = ("digits", *SOURCES, CALTECH, *_OWN_READERS)
@@ -31,8 +33,12 @@ def load(
     validation: float = DEFAULT_VALIDATION,
     data_dir: Path | None = None,
     colour: bool = False,
+    size: tuple[int, int] | None = None,
 ) -> Dataset:
     """One part of a data set; in colour, if that is asked for and the set has colours.
+
+    name: one of `NAMES`, or a path (`hwgen.data.own`), whose pictures are scaled to `size`, height
+    and width; if it has no test part, a fifth of each class is drawn.
 
     MNIST and Fashion-MNIST keep their own test set; `validation` is the fraction of the training
     set, drawn by `seed`, that is held out to choose by. The others have no test set of their own: a
@@ -41,6 +47,9 @@ def load(
 
     seed: the same gives the same split on every machine. Labels and images are checked.
     """
+    if own.is_path(name):
+        whole = own.load(Path(name), size=size, colour=colour)
+        return of_own(name, whole, split, seed=seed, validation=validation)
     events: Recordings | None = None
     if colour and name in NAMES and name not in _COLOURED:
         raise DataError(f"{name}: has no colours; those that have: {', '.join(_COLOURED)}")
@@ -58,26 +67,75 @@ def load(
         test = np.arange(len(labels))
         rest = np.random.default_rng(seed).permutation(len(labels))
     elif name in _OWN_READERS:
-        own = "test" if split == "test" else "train"
+        named = "test" if split == "test" else "train"
         folder = find_folder(name, _OWN_READERS[name], data_dir)
         if name == "cifar10":
             images, labels = cifar10.load(folder, test=split == "test", colour=colour)
             test = np.arange(len(labels))
         else:
-            events, labels = nmnist.load(folder / own.title())
+            events, labels = nmnist.load(folder / named.title())
             images = events.pictures()
             test = recordings.interleave_classes(labels)
         rest = np.random.default_rng(seed).permutation(len(labels))
     else:
-        raise DataError(f"unknown data set {name!r}: known are {', '.join(NAMES)}")
+        hint = f"; the folder here is ./{name}" if Path(name).exists() else ""
+        raise DataError(f"unknown data set {name!r}: known are {', '.join(NAMES)}{hint}")
     _check(name, images, labels)
     n_validation = round(len(rest) * validation)
     chosen = {"test": test, "validation": rest[:n_validation], "train": rest[n_validation:]}[split]
     split_seed = seed if name in _TEST_FRACTION else None
+    _require_some(name, split, chosen, len(labels), validation)
+    return Dataset(name, images, labels, x_max(name), events, split, split_seed).take(chosen)
+
+
+def of_own(name: str, whole: Own, split: Split, *, seed: int, validation: float) -> Dataset:
+    """One part of data of one's own. What is drawn is drawn of each class alike.
+
+    Raises `DataError`.
+    """
+    rng, labels = np.random.default_rng(seed), whole.labels
+    if whole.is_test is None:
+        test, rest = _stratified(np.arange(len(labels)), labels, _OWN_TEST_FRACTION, rng)
+    else:
+        test, rest = np.flatnonzero(whole.is_test), np.flatnonzero(~whole.is_test)
+    held_out, train = _stratified(rest, labels, validation, rng)
+    chosen = {"test": test, "validation": held_out, "train": train}[split]
+    _require_some(name, split, chosen, len(labels), validation)
+    everything = Dataset(
+        name,
+        whole.images,
+        labels,
+        own.X_MAX,
+        split=split,
+        split_seed=seed if whole.is_test is None else None,
+        classes=whole.classes,
+        digest=whole.digest,
+    )
+    return everything.take(chosen)
+
+
+def _stratified(
+    indices: NDArray[np.int64],
+    labels: NDArray[np.int64],
+    fraction: float,
+    rng: np.random.Generator,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """A fraction of each class, at least one sample of those that have two; and the others."""
+    taken = []
+    for label in np.unique(labels[indices]):
+        alike = rng.permutation(indices[labels[indices] == label])
+        n = round(len(alike) * fraction)
+        taken.append(alike[: max(n, min(1, len(alike) - 1))])
+    chosen = np.concatenate([*taken, np.zeros(0, np.int64)])
+    return rng.permutation(chosen), rng.permutation(np.setdiff1d(indices, chosen))
+
+
+def _require_some(
+    name: str, split: Split, chosen: NDArray[np.integer], n: int, validation: float
+) -> None:
     if not len(chosen):
         hint = f" with validation = {validation:g}" if split == "validation" else ""
-        raise DataError(f"{name}: no {split} samples of {len(labels)}{hint}; give more samples")
-    return Dataset(name, images, labels, x_max(name), events, split, split_seed).take(chosen)
+        raise DataError(f"{name}: no {split} samples of {n}{hint}; give more samples")
 
 
 def _check(name: str, images: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:

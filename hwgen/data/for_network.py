@@ -3,13 +3,17 @@
 All that draws samples for a model does it by `data_of`, or, if there is none yet, `data_of_recipe`.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from hwgen.data import datasets
+import numpy as np
+from numpy.typing import NDArray
+
+from hwgen.data import datasets, own
 from hwgen.data.dataset import Dataset, Split
 from hwgen.data.datasets import DEFAULT_VALIDATION
-from hwgen.errors import DataError
+from hwgen.errors import DataError, RecipeError
 from hwgen.network.params import Params
 from hwgen.recipe import Recipe
 
@@ -95,6 +99,8 @@ def data_of(
     name = name or own_name(params)
     if not name:
         raise DataError(f"{params.name}: provenance names no data set; give one by --data")
+    if own.is_path(name):
+        return _own_data(params, split, name)
     dataset = datasets.load(
         name,
         split,
@@ -114,17 +120,76 @@ def data_of(
     return dataset
 
 
+def _own_data(params: Params, split: Split, name: str) -> Dataset:
+    """Data of one's own, as the network takes them: its size, its range, its classes. Of those that
+    it was trained on a part, as they were split then; of others all, or their own test part."""
+    given, made = params.spec.input, params.origin
+    whole = own.load(Path(name), size=(given.height, given.width), colour=takes_colour(params))
+    known = made.get("data", {})
+    if known.get("digest") == whole.digest:
+        how = made.get("recipe", {}).get("data", {}).get("validation", DEFAULT_VALIDATION)
+        seed = int(made.get("seed", 0))
+        found = datasets.of_own(name, whole, split, seed=seed, validation=how)
+    else:
+        is_test = np.ones(len(whole.labels), bool) if whole.is_test is None else whole.is_test
+        labels = _labels_by_name(params, whole, name)
+        chosen = np.flatnonzero(is_test)
+        found = Dataset(
+            name,
+            whole.images,
+            labels,
+            own.X_MAX,
+            # Of pictures without a test part nobody knows whether training has seen them.
+            split="" if whole.is_test is None else "test",
+            classes=whole.classes,
+            digest=whole.digest,
+        ).take(chosen)
+    if given.x_max == own.X_MAX:
+        return found
+    values = (found.images.astype(np.int32) * given.x_max + own.X_MAX // 2) // own.X_MAX
+    return replace(found, images=values.astype(np.uint8), x_max=given.x_max)
+
+
+def _labels_by_name(params: Params, whole: own.Own, name: str) -> NDArray[np.int64]:
+    """The network's own numbers of classes; of a network without names, their numbers are those."""
+    n_classes = params.spec.n_classes
+    names = params.origin.get("data", {}).get("classes") or [str(n) for n in range(n_classes)]
+    strangers = [label for label in whole.classes if label not in names]
+    if strangers:
+        shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
+        raise DataError(
+            f"{name}: class {strangers[0]!r} is none of {params.name}, which knows {shown}; rename "
+            "the folder"
+        )
+    places = np.array([names.index(label) for label in whole.classes], np.int64)
+    return places[whole.labels]
+
+
 def data_of_recipe(
     recipe: Recipe, split: Split, *, name: str = "", data_dir: Path | None = None
 ) -> Dataset:
     """A part of a recipe's data set, or of another, as `data_of` gives it of the model to come."""
+    data = recipe.data
+    if bool(data.name) == bool(data.path):
+        raise RecipeError(
+            f"{recipe.name}: data: name is {data.name!r} and path {data.path!r}, expected one of "
+            "them"
+        )
+    if bool(data.height) != bool(data.width):
+        raise RecipeError(
+            f"{recipe.name}: data: height is {data.height} and width {data.width}, expected both "
+            "or none"
+        )
+    # A name without a slash is a folder here.
+    path = data.path if own.is_path(data.path) or not data.path else f"./{data.path}"
     return datasets.load(
-        name or recipe.data.name,
+        name or data.name or path,
         split,
         seed=recipe.seed,
-        validation=recipe.data.validation,
+        validation=data.validation,
         data_dir=data_dir,
-        colour=recipe.data.colour,
+        colour=data.colour,
+        size=(data.height, data.width) if data.height else None,
     )
 
 

@@ -207,10 +207,12 @@ class _Made:
     def provenance(self, accuracy: dict[str, float]) -> dict[str, Any]:
         """Where the params come from, for their file."""
         sizes = {f"n_{split}": len(part) for split, part in self.parts.items()}
+        whole = self.parts["train"]
+        known = {"classes": list(whole.classes), "digest": whole.digest} if whole.digest else {}
         return {
             "description": self.recipe.description,
             "recipe": asdict(self.recipe),
-            "data": {"name": self.parts["train"].name} | sizes,
+            "data": {"name": whole.name} | sizes | known,
             "seed": self.recipe.seed,
             "accuracy": accuracy,
             "best_epoch": self.trained.best_epoch,

@@ -4,7 +4,7 @@ Nothing in it decides a bit, so nothing in it is refused but what is no JSON (co
 A field of another type than hwgen writes is somebody else's: it is kept, and read as if absent.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hwgen import schema
@@ -23,9 +23,10 @@ def known(provenance: Mapping[str, Any]) -> dict[str, Any]:
     """The fields that hwgen reads again, of those that hold what it writes there.
 
     description, device, parent: strings; seed: 0..2^32 - 1; n_samples: at least 1; training_s: a
-    number; accuracy: numbers by name; data: a table of `name` and counts; recipe: a table whose
-    data.validation is a number in 0..0.5; course: a table of n_samples, n_updates and dataset, of
-    params that have a parent; nir: a table of file, sha256, from, and the verdict of an import.
+    number; accuracy: numbers by name; data: a table of `name`, `digest`, `classes` and counts;
+    recipe: a table whose data.validation is a number in 0..0.5; course: a table of n_samples,
+    n_updates and dataset, of params that have a parent; nir: a table of file, sha256, from, and the
+    verdict of an import.
     """
     found = {name: read(provenance.get(name)) for name, read in _READERS.items()}
     if found["parent"] is None:  # what was learnt on chip was learnt from something
@@ -48,9 +49,14 @@ def _integer(low: int, high: int) -> Reader:
 def _data(value: Any) -> dict[str, Any] | None:
     if not isinstance(value, Mapping):
         return None
-    table = {name: x for name, x in value.items() if type(x) is int}
-    name = _text(value.get("name"))
-    return table | ({"name": name} if name else {})
+    table: dict[str, Any] = {name: x for name, x in value.items() if type(x) is int}
+    for name in ("name", "digest"):
+        if text := _text(value.get(name)):
+            table[name] = text
+    classes = value.get("classes")
+    if isinstance(classes, Sequence) and classes and all(map(_text, classes)):
+        table["classes"] = list(classes)
+    return table
 
 
 def _accuracy(value: Any) -> dict[str, float] | None:
