@@ -190,15 +190,16 @@ def _shape(text: str) -> Shape:
 
 
 def _test_set(options: ImportOptions) -> "Dataset":
-    """In colour where the network takes it."""
+    """In the size, and the colours, that the network takes."""
     from hwgen.data.for_network import data_of_import
     from hwgen.nir import reading, settings
 
     nodes, _ = reading.read(options.file)
     shape = _shape(options.input_shape) if options.input_shape else None
     found = settings.input_shape(nodes[0])
-    channels = shape.channels if shape else found[0] if len(found) == 3 else 1
-    return data_of_import(options.data, data_dir=options.data_dir, colour=channels == 3)
+    if len(found) == 3:
+        shape = Shape(found[1], found[2], found[0])
+    return data_of_import(options.data, shape, data_dir=options.data_dir)
 
 
 def _print_import(result: "ImportResult") -> None:

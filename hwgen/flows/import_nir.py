@@ -126,6 +126,8 @@ def import_nir(
         told = _provenance(path, sha256, version, asked, made, found)
         if dataset:
             told["data"] = {"name": dataset.name, "n_test": len(dataset)}
+            if dataset.digest:  # of one's own data: classes have names
+                told["data"] |= {"classes": list(dataset.classes), "digest": dataset.digest}
         params = replace(made.params, provenance=told)
         reporter.phase(TEST)
         evaluation = evaluate(params, dataset, reporter) if dataset else None

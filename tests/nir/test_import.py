@@ -229,6 +229,23 @@ def test_a_data_set_gives_the_sizes_and_is_measured_on(here):
     assert run_json("evaluate", "m")["n_images"] == 359
 
 
+def test_data_of_ones_own_are_scaled_and_their_classes_have_names(here):
+    """A .npz of dark and bright images, told apart by their sum: two outputs, of 0 and of many."""
+    images = np.zeros((40, 2, 3), np.uint8)
+    images[1::2] = 200
+    np.savez(here / "own.npz", x=images, y=np.arange(40) % 2)
+    nodes = chain(affine([[0] * 6, [1] * 6], [0.5, 0]), fires([1.0, 1.0]), shape=[6])
+    path = nir_files.write(here / "x.nir", nodes)
+    rest = ("--from", "euler", "--steps", 8, "--encoding", "direct", "--data", "./own.npz")
+    told = run_json("import", path, "-o", "m", *rest)
+    # A fifth of each class is drawn as test; 0.5 fires every third step, 6 x 0.78 every one.
+    assert told["evaluation"]["n_images"] == told["evaluation"]["n_correct"] == 8
+    params = ModelFolder(here / "m").params()
+    assert params.origin["data"]["classes"] == ["0", "1"]
+    assert (params.spec.input.height, params.spec.input.width) == (2, 3)
+    assert run_json("evaluate", "m")["n_correct"] == 8
+
+
 def test_outputs_that_only_integrate_are_read_out_by_their_potential(tmp_path):
     """tau = 2 dt: a step keeps half of what is there. By hand: 3, then half of it, and 1."""
     last = ("LI", {"tau": np.full(2, 2e-4), "r": np.full(2, 2.0), "v_leak": np.zeros(2)})
