@@ -8,6 +8,7 @@ from hwgen.cli import (
     build,
     conformance,
     cosim,
+    data,
     demo,
     estimate,
     evaluate,
@@ -51,6 +52,7 @@ for verb in (
     report.report,
     info.info,
     models.models,
+    data.data,
     boards.boards,
 ):
     app.command()(verb)

@@ -30,7 +30,7 @@ def test_the_page(tmp_path: Path) -> None:
         found = datasets.load("fashion-mnist", split)
         write(tmp_path / folder, found.images, found.labels, n)
     blocks = re.findall(r"^```(\w+)\n(.*?)^```", PAGE.read_text(), re.M | re.S)
-    assert [kind for kind, _ in blocks] == ["toml", "sh", "sh"]
+    assert [kind for kind, _ in blocks] == ["toml", "sh", "sh", "sh"]
     (tmp_path / "mine.toml").write_text(blocks[0][1])
     said = {}
     for line in "".join(text for kind, text in blocks if kind == "sh").splitlines():
@@ -38,6 +38,10 @@ def test_the_page(tmp_path: Path) -> None:
         done = hwgen_command(*arguments, cwd=tmp_path)
         assert done.returncode == 0, done.stderr
         said[line] = done.stdout
+    look = next(text for line, text in said.items() if line.startswith("hwgen data"))
+    assert "3: bag (120), sneaker (120), trouser (120)" in look
+    # Rows of 12 pictures of 42 pixels, 14 enlarged thrice, in frames of 2.
+    assert Image.open(tmp_path / "sheet.png").size == (12 * 46, 3 * 46)
     assert accuracy(said["hwgen evaluate models/mine"]) > 85
     other = said["hwgen evaluate models/mine --data ./new"]
     assert accuracy(other) > 85
