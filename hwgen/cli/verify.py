@@ -84,14 +84,17 @@ def verify(options: VerifyOptions) -> Answer:
 
 def _inference(model: Model, options: VerifyOptions) -> Answer:
     from hwgen.data import for_network
+    from hwgen.data.own_samples import has_only_vectors
 
     params = model.params
     chosen = parse_lanes(options.lanes, params)
-    dataset = model.dataset(options.data or None, data_dir=options.data_dir)
-    for_network.check_input(params, dataset)
-    if options.record:
-        for_network.check_recordable(params, dataset)
-    doubt = for_network.doubt(params, dataset)
+    dataset, doubt = None, ""
+    if options.data or not has_only_vectors(model.folder, params):
+        dataset = model.dataset(options.data or None, data_dir=options.data_dir)
+        for_network.check_input(params, dataset)
+        if options.record:
+            for_network.check_recordable(params, dataset)
+        doubt = for_network.doubt(params, dataset)
     with progress("verify") as reporter:
         result = model.verify(
             dataset,
@@ -118,7 +121,9 @@ def _inference(model: Model, options: VerifyOptions) -> Answer:
     return Answer(
         json=result.to_json() | {"doubt": doubt},
         print_result=_result_printer(
-            f"{params.name} on {dataset.name}, lanes {lanes}", rows, result
+            f"{params.name} on {dataset.name if dataset else 'its vectors'}, lanes {lanes}",
+            rows,
+            result,
         ),
         result=result,
         folder=model.folder,

@@ -14,6 +14,7 @@ from hwgen.data import datasets, own
 from hwgen.data.dataset import Dataset, Split
 from hwgen.data.datasets import DEFAULT_VALIDATION
 from hwgen.errors import DataError, RecipeError
+from hwgen.network.layers.shape import Shape
 from hwgen.network.params import Params
 from hwgen.recipe import Recipe
 
@@ -191,6 +192,16 @@ def data_of_recipe(
         colour=data.colour,
         size=(data.height, data.width) if data.height else None,
     )
+
+
+def data_of_import(name: str, shape: Shape | None, *, data_dir: Path | None = None) -> Dataset:
+    """The test set of a network that somebody else trained, as `data_of` gives it afterwards.
+
+    shape: of the network's input; None: a vector, whatever the images are.
+    """
+    size = (shape.height, shape.width) if shape else None
+    colour = bool(shape and shape.channels > 1)
+    return datasets.load(name, "test", seed=0, data_dir=data_dir, colour=colour, size=size)
 
 
 def doubt(params: Params, of: Drawn) -> str:

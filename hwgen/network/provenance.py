@@ -25,7 +25,8 @@ def known(provenance: Mapping[str, Any]) -> dict[str, Any]:
     description, device, parent: strings; seed: 0..2^32 - 1; n_samples: at least 1; training_s: a
     number; accuracy: numbers by name; data: a table of `name`, `digest`, `classes` and counts;
     recipe: a table whose data.validation is a number in 0..0.5; course: a table of n_samples,
-    n_updates and dataset, of params that have a parent.
+    n_updates and dataset, of params that have a parent; nir: a table of file, sha256, from, and the
+    verdict of an import.
     """
     found = {name: read(provenance.get(name)) for name, read in _READERS.items()}
     if found["parent"] is None:  # what was learnt on chip was learnt from something
@@ -80,6 +81,46 @@ def _course(value: Any) -> dict[str, Any] | None:
     return None if None in counts else dict(value)
 
 
+def _nir(value: Any) -> dict[str, Any] | None:
+    """A verdict that is damaged is no verdict."""
+    if not isinstance(value, Mapping):
+        return None
+    verdict = value.get("verdict")
+    if not all(isinstance(value.get(name), str) for name in ("file", "sha256", "from")):
+        return None
+    if not isinstance(verdict, Mapping) or not _is_verdict(verdict):
+        return None
+    return dict(value)
+
+
+def _is_verdict(verdict: Mapping[str, Any]) -> bool:
+    counts = verdict.get("layers")
+    if not isinstance(counts, list) or not all(map(_is_count, counts)):
+        return False
+    others = [verdict.get(name) for name in ("golden", "rule")]
+    right, n, equal = (verdict.get(x) for x in ("right", "n_samples", "n_decisions_equal"))
+    return (
+        all(count is None or _is_count(count) for count in others)
+        and isinstance(verdict.get("source"), str)
+        and isinstance(verdict.get("first"), str)
+        and type(equal) is int
+        and type(n) is int
+        and n > 0
+        and (right is None or (isinstance(right, Mapping) and _all_integers(right)))
+    )
+
+
+def _is_count(value: Any) -> bool:
+    if not isinstance(value, Mapping) or not isinstance(value.get("name"), str):
+        return False
+    numbers = {name: x for name, x in value.items() if name != "name"}
+    return set(numbers) == {"n_compared", "n_equal", "n_spikes"} and _all_integers(numbers)
+
+
+def _all_integers(table: Mapping[str, Any]) -> bool:
+    return all(type(x) is int for x in table.values())
+
+
 _READERS: dict[str, Reader] = {
     "description": _text,
     "device": _text,
@@ -91,4 +132,5 @@ _READERS: dict[str, Reader] = {
     "data": _data,
     "recipe": _recipe,
     "course": _course,
+    "nir": _nir,
 }

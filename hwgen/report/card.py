@@ -6,6 +6,7 @@ from typing import Any
 import hwgen
 from hwgen.evaluation.operations import RATE_CODE, multiply_accumulates
 from hwgen.network.params import Params
+from hwgen.nir.verdict import rows as verdict_rows
 
 _ACCURACIES = (
     "float: shadow weights before rounding, which training does not aim at; fake-quantized: the "
@@ -23,16 +24,17 @@ def render(params: Params, results: dict[str, Any]) -> str:
         "",
         f"- network: {params.spec.shape}, weights {precision(params)}, "
         f"{params.spec.n_steps} steps, {params.spec.n_synapses} synapses",
-        f"- data: {made.get('data', {}).get('name')}, seed {made.get('seed')}",
+        *_data(made),
         f"- params: `{params.digest}`",
         _origin(params),
-        "",
-        "| accuracy | |",
-        "|---|---|",
     ]
-    lines += [f"| {name} | {100 * v:.2f} % |" for name, v in made.get("accuracy", {}).items()]
-    if "course" not in made:
+    if made.get("accuracy"):
+        lines += ["", "| accuracy | |", "|---|---|"]
+        lines += [f"| {name} | {100 * v:.2f} % |" for name, v in made["accuracy"].items()]
+    if made.get("accuracy") and "course" not in made:
         lines += ["", _ACCURACIES]
+    if "nir" in made:
+        lines += _import_lines(made["nir"])
     if evaluation := results.get("evaluation"):
         lines += _evaluation_lines(evaluation) + _work_lines(params, evaluation)
     simulated, verified, built = (_of(results, kind) for kind in ("cosim", "verify", "synth"))
@@ -57,6 +59,8 @@ def precision(params: Params) -> str:
 
 def _origin(params: Params) -> str:
     made = params.origin
+    if "nir" in made:
+        return f"- imported from `{made['nir']['file']}`, NIR of {made['nir']['from']}"
     if "course" not in made:
         minutes, device = made.get("training_s", 0) / 60, made.get("device")
         return f"- trained by: `hwgen train {params.name}` ({minutes:.0f} minutes on {device})"
@@ -72,6 +76,33 @@ def _origin(params: Params) -> str:
         f"{course['dataset']}, of which {course['n_updates']:,} changed a weight{how}; from "
         f"`{made['parent'][:16]}`"
     )
+
+
+def _data(made: dict[str, Any]) -> list[str]:
+    """Of an imported network nobody knows the seed, and maybe not the data."""
+    name = made.get("data", {}).get("name")
+    if "nir" not in made:
+        return [f"- data: {name}, seed {made.get('seed')}"]
+    return [f"- data: {name}"] if name else []
+
+
+def _import_lines(made: dict[str, Any]) -> list[str]:
+    """The verdict of an import, and what integers changed."""
+    lines = [
+        "",
+        "## The same network?",
+        "",
+        f"The file's own rule, in float, beside golden, on {made['verdict']['source']}; spikes are "
+        "compared step by step, neuron by neuron.",
+        "",
+        "| | |",
+        "|---|---|",
+    ]
+    lines += [f"| {name} | {value} |" for name, value in verdict_rows(made["verdict"])]
+    texts = [change.get("text") for change in made.get("changes", []) if isinstance(change, dict)]
+    if texts:
+        lines += ["", "What integers changed:", "", *(f"- {text}" for text in texts)]
+    return lines
 
 
 def _evaluation_lines(evaluation: dict[str, Any]) -> list[str]:

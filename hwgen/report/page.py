@@ -1,7 +1,7 @@
 """One page, in one file, about a model and a board: what it is, what was measured, and how."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ from hwgen.data.dataset import Dataset
 from hwgen.data.for_network import check_input, data_of, doubt
 from hwgen.data.inputs import encoded
 from hwgen.data.locate import named_folder
+from hwgen.data.own_samples import has_only_vectors
 from hwgen.errors import DataError
 from hwgen.files import write_atomic
 from hwgen.golden import Golden
 from hwgen.model.folder import ModelFolder
 from hwgen.network.params import Params
+from hwgen.nir.verdict import rows as verdict_rows
 from hwgen.onchip.checkpoint import CurvePoint
 from hwgen.progress import SILENT, Reporter
 from hwgen.reading import regular
@@ -75,6 +77,7 @@ def write(
     page = _template().render(
         params=params,
         made=params.origin,
+        verdict=list(_verdict(params)),
         folder=folder.path.name,
         precision=card.precision(params),
         answered=answered,
@@ -93,6 +96,12 @@ def write(
     write_atomic(path, page)
 
 
+def _verdict(params: Params) -> Iterator[tuple[str, str]]:
+    """Of an imported network: rows of its verdict."""
+    if "nir" in params.origin:
+        yield from verdict_rows(params.origin["nir"]["verdict"])
+
+
 def _template() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
@@ -106,12 +115,13 @@ def _samples(
     folder: ModelFolder, params: Params, data_dir: Path | None
 ) -> tuple[NDArray[np.uint8], NDArray[np.uint8], NDArray[np.integer], str]:
     """Images [n, height, width], inputs, as a network takes them, labels [n], and what they are."""
-    try:
-        tests: Dataset | None = data_of(params, "test", data_dir=data_dir)
-    except DataError:
-        if named_folder(data_dir) or not folder.vectors_path.is_file():
-            raise
-        tests = None
+    tests: Dataset | None = None
+    if not has_only_vectors(folder, params):
+        try:
+            tests = data_of(params, "test", data_dir=data_dir)
+        except DataError:
+            if named_folder(data_dir) or not folder.vectors_path.is_file():
+                raise
     if tests:
         check_input(params, tests)
         inputs = encoded(tests, params.spec)

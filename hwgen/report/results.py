@@ -62,6 +62,13 @@ def record(
         write_atomic(folder.card_path, text)
 
 
+def write_card(folder: ModelFolder) -> None:
+    """Write the model's card anew, of what is on record. Raises `ParamsError`."""
+    with exclusive(folder.path, wait=True):
+        params = folder.params()
+        write_atomic(folder.card_path, render(params, of(folder, params)))
+
+
 def _own(folder: ModelFolder, digest: str) -> Params:
     """The params whose card the folder has. Raises `ResultsError` if `digest` is of others."""
     require_card(folder)

@@ -54,6 +54,12 @@ def raises(error: BaseException):
             "hwgen: error: torch cannot be imported (No module named 'torch'); "
             "`pip install 'hwgen[train]'`\n",
         ),
+        (
+            ModuleNotFoundError("No module named 'h5py'", name="h5py"),
+            2,
+            "hwgen: error: h5py cannot be imported (No module named 'h5py'); "
+            "`pip install 'hwgen[nir]'`\n",
+        ),
         (MemoryError(), 2, "hwgen: error: not enough memory; try fewer samples, or close other "),
         (KeyboardInterrupt(), 130, "hwgen: interrupted; what was finished is kept\n"),
         (BrokenPipeError(32, "Broken pipe"), 141, ""),

@@ -1,0 +1,1 @@
+"""NIR, the exchange format of SNN frameworks: files in and out (`docs/nir.md`)."""
