@@ -12,7 +12,7 @@ from hwgen.network.spec import Encoding, Readout
 from hwgen.schema import MAX_SEED, Name, Range
 
 DatasetName = Literal[
-    "digits", "mnist", "fashion-mnist", "caltech-face-motorbike", "n-mnist", "cifar10"
+    "digits", "mnist", "fashion-mnist", "caltech-face-motorbike", "n-mnist", "cifar10", ""
 ]
 
 
@@ -24,7 +24,7 @@ class DataRecipe:
     scaled to `height` x `width`; 0: they have one size already.
     """
 
-    name: DatasetName | Literal[""] = ""
+    name: DatasetName = ""
     path: str = ""
     height: Annotated[int, Range(0, 4096)] = 0
     width: Annotated[int, Range(0, 4096)] = 0

@@ -102,13 +102,8 @@ class Compiled:
         moments = np.zeros_like(lengths)
         job = SessionJob(
             n=n,
-            n_inputs=spec.input.n_inputs,
-            n_steps=spec.n_steps,
-            label_bits=max(1, (spec.n_classes - 1).bit_length()),
+            **_network(spec),
             inputs=inputs.ctypes.data,
-            is_raster=spec.has_raster,
-            n_input_steps=spec.n_input_steps,
-            multi_spike=spec.multi_spike,
             early_exit=early_exit,
             quiet_cycles=int(_quiet_cycles(spec) * stall_burst / (1 - stall)),
             stall=stall,
@@ -240,6 +235,18 @@ class _Reader:
         except BaseException as error:  # cannot go through C++
             self.error = error
             return 0
+
+
+def _network(spec: NetworkSpec) -> dict[str, int]:
+    """What a job says of a network, and of how its samples come in."""
+    return {
+        "n_inputs": spec.input.n_inputs,
+        "n_steps": spec.n_steps,
+        "label_bits": max(1, (spec.n_classes - 1).bit_length()),
+        "is_raster": spec.has_raster,
+        "n_input_steps": spec.n_input_steps,
+        "multi_spike": spec.multi_spike,
+    }
 
 
 def _silent(n: int, spec: NetworkSpec, n_post: int) -> NDArray[np.uint8]:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 import hwgen.report.page
 from hwgen import recipe
-from hwgen.cli import app, cosim
+from hwgen.cli import app
 from hwgen.data import datasets, for_network, labelled
 from hwgen.data.dataset import Dataset
 from hwgen.data.inputs import encoded
@@ -33,7 +33,7 @@ from hwgen.network.learning_unit import FORWARD_BITS, add_learning_unit
 from hwgen.network.spec import InputSpec
 from hwgen.report import results
 from hwgen.training import loop
-from hwgen.verification import verify
+from hwgen.verification import cosim, verify
 
 ROOT = Path(__file__).resolve().parents[2]
 SEED, VALIDATION = 3, 0.15
@@ -130,6 +130,18 @@ def by_verify(folder, monkeypatch, *words):
     return found[0]
 
 
+def by_cosim(folder, monkeypatch, *words):
+    found = []
+
+    def caught(job, *args, **rest):
+        found.append(job.inputs)
+        raise StopError
+
+    monkeypatch.setattr(cosim, "run", caught)
+    command("cosim", "m", *words)
+    return found[0]
+
+
 def by_report(folder, monkeypatch):
     return hwgen.report.page._samples(folder, folder.params(), None)[1]
 
@@ -152,7 +164,7 @@ TESTED = {
     "verify": by_verify,
     "verify --data": lambda *a: by_verify(*a, "--data", "digits"),
     "verify --data --samples": lambda *a: by_verify(*a, "--data", "digits", "--samples", 200),
-    "cosim": lambda folder, _: cosim._inputs(folder, folder.params(), 359, None),
+    "cosim": lambda *a: by_cosim(*a, "--samples", 359),
     "run": lambda folder, _: run.of_test_set(folder.params(), 359, None).inputs,
     "report": by_report,
     "learn": by_learn,
