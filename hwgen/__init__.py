@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from hwgen.api import Model, load, train
+    from hwgen.api import Model, from_nir, load, train
 
-__all__ = ["Model", "load", "train"]
+__all__ = ["Model", "from_nir", "load", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -4,9 +4,10 @@ The names here are those of `import hwgen`, which loads this package when one of
 """
 
 from hwgen.api.model import Model
+from hwgen.api.nir import from_nir
 from hwgen.api.training import train
 
-__all__ = ["Model", "load", "train"]
+__all__ = ["Model", "from_nir", "load", "train"]
 
 
 def load(name_or_path: str) -> Model:
