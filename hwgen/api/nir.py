@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from hwgen.api.model import Model
 from hwgen.data.dataset import Dataset
-from hwgen.errors import NirError
 from hwgen.progress import SILENT, Reporter
 
 if TYPE_CHECKING:
@@ -51,6 +50,7 @@ def from_nir(
     is in `model.params.origin["nir"]`, and on the card.
     """
     from hwgen.flows import import_nir as flow
+    from hwgen.nir.export import write_graph
     from hwgen.nir.quantise import Wanted
 
     integers = ("weight_bits", "fraction_bits", "tolerance")
@@ -60,15 +60,10 @@ def from_nir(
     how = {"dataset": dataset, "overwrite": overwrite, "reporter": reporter}
     compared = flow.Compared(n=1000 if dataset else 64, seed=seed)
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(graph) if isinstance(graph, str | Path) else _written(graph, Path(folder))
+        path = Path(folder) / "graph.nir"
+        if isinstance(graph, str | Path):
+            path = Path(graph)
+        else:
+            write_graph(graph, path)
         flow.import_nir(path, Path(out), asked, compared, **how)  # type: ignore[arg-type]
     return Model.load(str(out))
-
-
-def _written(graph: Any, folder: Path) -> Path:
-    try:
-        import nir
-    except ImportError:
-        raise NirError("graphs of NIR need the extra nir: pip install 'hwgen[nir]'") from None
-    nir.write(folder / "graph.nir", graph)
-    return folder / "graph.nir"

@@ -1,5 +1,6 @@
 """Samples as people have them, made into data sets."""
 
+import operator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from hwgen.data import for_network
 from hwgen.data.dataset import Dataset, Split
 from hwgen.errors import DataError
+from hwgen.network.layers.neurons import MAX_NEURONS
 from hwgen.network.params import Params
 
 
@@ -39,6 +41,8 @@ def dataset_of(
         return for_network.data_of(params, split, name=data or "", data_dir=data_dir)
     if isinstance(data, Dataset):
         return data
+    if isinstance(data, np.ndarray) or (isinstance(data, tuple) and len(data) != 2):
+        raise DataError(f"{OWN}: expected a pair (images, labels), a data set, or a name")
     images, labels = data if isinstance(data, tuple) else _columns(data)
     return from_arrays(images, labels, x_max=params.spec.input.x_max)
 
@@ -61,8 +65,13 @@ def from_arrays(
             f"{name}: labels are {truths.dtype} {list(truths.shape)}, expected integers "
             f"[{len(values)}], one an image"
         )
-    if truths.size and truths.min() < 0:
-        raise DataError(f"{name}: labels hold {truths.min()}, expected 0 or more")
+    if truths.size and not (truths.min() >= 0 and truths.max() < MAX_NEURONS):
+        wrong = truths.min() if truths.min() < 0 else truths.max()
+        raise DataError(f"{name}: labels hold {wrong}, expected 0 to {MAX_NEURONS - 1}")
+    if values.dtype.kind not in "uif":
+        raise DataError(
+            f"{name}: images are {values.dtype}, expected integers 0 to {x_max}, or reals 0 to 1"
+        )
     if values.ndim == 4 and values.shape[3] == 1:
         values = values[..., 0]
     return Dataset(name, _in_range(values, x_max, name), truths.astype(np.int64), x_max)
@@ -86,5 +95,8 @@ def _columns(pairs: Pairs) -> tuple[Images, NDArray[np.int64]]:
     images = [np.asarray(image) for image, _ in taken]
     if images and images[0].ndim == 3 and images[0].shape[0] in (1, 2, 3, 4):
         images = [image.transpose(1, 2, 0) for image in images]
-    labels = np.array([int(label) for _, label in taken], np.int64)
-    return np.array(images), labels
+    try:
+        labels = [operator.index(label) for _, label in taken]  # a tensor of one integer, too
+    except TypeError as error:
+        raise DataError(f"{OWN}: a label is no integer: {error}") from None
+    return np.array(images), np.array(labels, np.int64)

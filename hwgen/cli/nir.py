@@ -215,8 +215,12 @@ def _print_import(result: "ImportResult") -> None:
         rows.append(("doubt", result.doubt))
     rows += [("shape", result.shape), ("digest", result.digest), ("folder", str(result.folder))]
     facts(f"the file's own rule and golden, on {result.verdict.source}", rows)
+    theirs = result.verdict.rule
     same = (
-        "the same network: every spike is equal"
+        "not shown to be the framework's network: the file's rule gives other spikes than those "
+        "given; is --from, --reset or --dt another, or were the inputs rounded?"
+        if theirs and not theirs.is_exact
+        else "the same network: every spike is equal"
         if result.verdict.is_exact
         else ("not spike for spike the same: see what differs, and what integers changed")
     )

@@ -101,6 +101,12 @@ def of_own(name: str, whole: Own, split: Split, *, seed: int, validation: float)
     held_out, train = _stratified(rest, labels, validation, rng)
     chosen = {"test": test, "validation": held_out, "train": train}[split]
     _require_some(name, split, chosen, len(labels), validation)
+    missing = sorted(set(range(len(whole.classes))) - set(labels[train].tolist()))
+    if missing:
+        raise DataError(
+            f"{name}: no samples of class {whole.classes[missing[0]]!r} to train on; give more of "
+            "it"
+        )
     everything = Dataset(
         name,
         whole.images,

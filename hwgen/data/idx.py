@@ -2,6 +2,7 @@
 
 import gzip
 import math
+import re
 import zlib
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,7 @@ _FILES = {
     ("test", "images"): "t10k-images-idx3-ubyte.gz",
     ("test", "labels"): "t10k-labels-idx1-ubyte.gz",
 }
+_TEST = re.compile(r"(?<![a-z0-9])(test|t10k)(?![a-z0-9])")  # a word of a file's name
 _MAGIC = b"\0\0\x08"  # of an idx file of bytes
 
 
@@ -86,7 +88,7 @@ def find_pairs(path: Path) -> dict[str, tuple[Path, Path]]:
             )
             if not labels.is_file():
                 raise DataError(f"{pictures}: without {labels.name} beside it")
-            part = "test" if "test" in pictures.name or "t10k" in pictures.name else "train"
+            part = "test" if _TEST.search(pictures.name) else "train"
             if part in found and found[part][0].name != f"{pictures.name}.gz":
                 if f"{found[part][0].name}.gz" == pictures.name:
                     continue  # the same, packed

@@ -1,12 +1,15 @@
 """Data of one's own: pictures in folders, arrays in a .npz, pairs of IDX files."""
 
 import hashlib
+import json
+import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
 from hwgen.data import images
 from hwgen.data.idx import find_pairs, read_idx
@@ -50,7 +53,10 @@ def load(path: Path, *, size: tuple[int, int] | None = None, colour: bool = Fals
     size: height and width to which pictures are scaled; None: all have one size already. colour: of
     pictures, in red, green and blue; else they are grey. Raises `DataError`.
     """
-    parts = _parts(path, size, colour)
+    parts = {
+        name: Part(_fitted(part.images, size, colour), part.values)
+        for name, part in _parts(path, size, colour).items()
+    }
     shapes = {part.images.shape[1:] for part in parts.values()}
     if len(shapes) != 1:
         found = " and ".join(sorted("x".join(map(str, shape)) for shape in shapes))
@@ -58,14 +64,48 @@ def load(path: Path, *, size: tuple[int, int] | None = None, colour: bool = Fals
     joined = Part(*(np.concatenate(columns) for columns in zip(*parts.values(), strict=True)))
     if not len(joined.values):
         raise DataError(f"{path}: 0 images, expected at least 1")
-    classes, labels = np.unique(joined.values, return_inverse=True)
+    if "train" not in parts:
+        raise DataError(f"{path}: has a test part, but none to train on")
+    names, labels = _numbered(joined.values, path)
     is_test = None
+    sums = hashlib.sha256(np.ascontiguousarray(joined.images).tobytes())
+    sums.update(labels.astype("<i8").tobytes() + json.dumps(names).encode())
     if "test" in parts:
         is_test = np.concatenate([np.full(len(p.values), n == "test") for n, p in parts.items()])
-    sums = hashlib.sha256(np.ascontiguousarray(joined.images).tobytes())
-    sums.update(labels.astype("<i8").tobytes())
-    names = tuple(str(name) for name in classes.tolist())
-    return Own(joined.images, labels.astype(np.int64), is_test, names, sums.hexdigest())
+        sums.update(is_test.tobytes())
+    return Own(joined.images, labels, is_test, names, sums.hexdigest())
+
+
+def _numbered(values: NDArray[Any], path: Path) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    """Names of classes, and the number of each value's. Names that are numbers are sorted so."""
+    names = np.array([str(value) for value in values.tolist()])
+    found = sorted(set(names.tolist()))
+    if all(name.removeprefix("-").isdecimal() for name in found):
+        found.sort(key=int)
+    odd = [name for name in found if not name.isprintable() or not name.strip()]
+    if odd:
+        raise DataError(f"{path}: a class is called {odd[0]!r}, expected printable characters")
+    if len(found) < 2:
+        raise DataError(
+            f"{path}: all images are of class {found[0]!r}, expected at least 2 classes"
+        )
+    place = {name: number for number, name in enumerate(found)}
+    return tuple(found), np.array([place[name] for name in names.tolist()], np.int64)
+
+
+def _fitted(
+    given: NDArray[np.uint8], size: tuple[int, int] | None, colour: bool
+) -> NDArray[np.uint8]:
+    """Arrays as pictures are: scaled, and in grey unless colours are asked for."""
+    grey = given.ndim == 4 and not colour
+    if not len(given) or not (grey or (size and given.shape[1:3] != size)):
+        return given
+    fitted = []
+    for array in given:
+        picture = Image.fromarray(array)
+        picture = picture.convert("L") if grey else picture
+        fitted.append(images.scaled(picture, *(size or array.shape[:2])))
+    return np.stack(fitted)
 
 
 def _parts(path: Path, size: tuple[int, int] | None, colour: bool) -> Mapping[str, Part]:
@@ -76,8 +116,8 @@ def _parts(path: Path, size: tuple[int, int] | None, colour: bool) -> Mapping[st
         return {name: _of_pair(*pair) for name, pair in pairs.items()}
     if not path.is_dir():
         raise DataError(
-            f"{path}: no such folder; expected one with a folder of pictures a class, a .npz, or "
-            "IDX files"
+            f"{path}: no such folder, seen from {Path.cwd()}; expected one with a folder of "
+            "pictures a class, a .npz, or IDX files"
         )
     folders = {name: path / name for name in PARTS if (path / name).is_dir()}
     if "test" in folders and "train" not in folders:
@@ -91,12 +131,20 @@ def _of_pictures(folder: Path, size: tuple[int, int] | None, colour: bool) -> Pa
     classes = [inside for inside in visible(folder, "*") if inside.is_dir()]
     if len(classes) < 2:
         raise DataError(
-            f"{folder}: {len(classes)} folders of pictures in it, expected one a class, at least 2"
+            f"{folder}: {len(classes)} folders of pictures in it, expected one a class, at least 2 "
+            "(folders named train and test are parts, not classes)"
         )
     found: list[NDArray[np.uint8]] = []
     values: list[str] = []
     for place in classes:
-        for path in images.find([place]):
+        try:
+            paths = images.find([place])
+        except DataError:
+            raise DataError(
+                f"{place}: no pictures in it, expected {' '.join(images.SUFFIXES)}; put some in, "
+                "or take the folder away"
+            ) from None
+        for path in paths:
             picture = images.shown(path, in_colour=colour)
             height, width = size or (picture.height, picture.width)
             found.append(images.scaled(picture, height, width))
@@ -117,7 +165,11 @@ def _of_npz(path: Path) -> Mapping[str, Part]:
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except Exception as error:  # of zip files, headers, objects
-        raise DataError(f"{path}: cannot be read as arrays: {reason(error)}") from None
+        kind = "" if zipfile.is_zipfile(path) else ", as it is no zip file"
+        raise DataError(
+            f"{path}: cannot be read as a .npz of plain arrays{kind or f': {reason(error)}'}; "
+            "write it by numpy.savez"
+        ) from None
     names = {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")}
     if {"x", "y"} <= arrays.keys():
         names = {"train": ("x", "y")}
@@ -150,13 +202,27 @@ def _part(path: Path, given: NDArray[Any], values: NDArray[Any]) -> Part:
         )
     if values.shape != (len(given),):
         raise DataError(f"{path}: labels are {list(values.shape)}, expected [{len(given)}]")
+    if given.dtype.kind not in "uif" or (len(given) and not given.size):
+        raise DataError(
+            f"{path}: images are {given.dtype} {list(given.shape)}, expected integers 0 to "
+            f"{X_MAX}, or reals 0 to 1"
+        )
     if given.dtype != np.uint8:
         is_real = np.issubdtype(given.dtype, np.floating)
         most = 1 if is_real else X_MAX
         if given.size and not (given.min() >= 0 and given.max() <= most):
             raise DataError(
                 f"{path}: images hold {given.min()} to {given.max()}, expected 0 to {most} of "
-                f"{given.dtype}"
+                f"{given.dtype}; " + ("divide them first" if is_real else "scale them first")
             )
         given = np.rint(given * X_MAX if is_real else given).astype(np.uint8)
-    return Part(np.ascontiguousarray(given), values)
+    return Part(np.ascontiguousarray(given), _plain(values, path))
+
+
+def _plain(values: NDArray[Any], path: Path) -> NDArray[Any]:
+    """Labels: integers, reals that are such, or text."""
+    if values.dtype.kind == "f" and np.isfinite(values).all() and (values == values.round()).all():
+        values = values.astype(np.int64)
+    if len(values) and values.dtype.kind not in "uiU":
+        raise DataError(f"{path}: labels are {values.dtype}, expected integers or text")
+    return values

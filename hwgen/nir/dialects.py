@@ -157,6 +157,8 @@ def rule(source: str, *, dt: float | None = None, reset: HowReset | None = None)
     dialect = DIALECTS[source]
     if dialect.refused:
         raise NirError(f"--from {source} is refused: {dialect.refused}")
+    if dt is not None and not 0 < dt < math.inf:
+        raise NirError(f"--dt is {dt!r}, expected seconds, more than 0")
     chosen = reset or dialect.reset
     if chosen is None:
         raise NirError(

@@ -283,3 +283,12 @@ def file_of(graph: Any) -> bytes:
         else:
             nir.write(path, graph)
         return path.read_bytes()
+
+
+def write_graph(graph: Any, path: Path) -> None:
+    """Write a `nir.NIRGraph`. Raises `NirError` without the extra."""
+    try:
+        import nir
+    except ImportError:
+        raise NirError("graphs of NIR need the extra nir: pip install 'hwgen[nir]'") from None
+    nir.write(path, graph)

@@ -74,7 +74,7 @@ def test_arrays_torch_data_sets_and_reals_are_the_same_samples() -> None:
             r"labels are int64 \[1\], expected integers \[2\], one an",
         ),
         (np.zeros((2, 8, 8)), [0, 0.5], r"labels are float64 \[2\], expected integers"),
-        (np.zeros((2, 8, 8)), [0, -1], "labels hold -1, expected 0 or more"),
+        (np.zeros((2, 8, 8)), [0, -1], "labels hold -1, expected 0 to 65535"),
         (np.full((2, 8, 8), 1.5), [0, 1], "images hold 1.5 to 1.5, expected 0 to 1 of float64"),
         (np.full((2, 8, 8), 17), [0, 1], "images hold 17 to 17, expected 0 to 16, as the network"),
         (np.full((2, 8, 8), np.nan), [0, 1], "images hold nan to nan"),

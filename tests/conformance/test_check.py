@@ -85,8 +85,11 @@ def test_kit_has_all_that_the_contract_knows():
     assert any(layer.height % layer.size and layer.width % layer.size for layer in pools)
     assert {layer.leak_shift for layer in weighted} == {0, 1, 2, 3, 5, 10}
     assert {layer.leak_times for layer in weighted} == {1, 3, 102}
-    assert {layer.fraction_bits for layer in weighted} == {0, 3, 4}
-    assert {layer.bias_bits for layer in weighted} == {0, 3, 6}
+    assert {layer.fraction_bits for layer in weighted} == {0, 2, 3, 4}
+    assert {layer.bias_bits for layer in weighted} == {0, 3, 4, 6, 10}
+    assert {layer.input_bits for layer in weighted} == {0, 7, 8}
+    assert {spec.input.encoding for spec in specs} >= {"latency", "rate", "events", "direct"}
+    assert {spec.input.channels for spec in specs} == {1, 2, 3}
     assert {layer.order for layer in weighted} == {"reset, leak", "leak, reset"}
     assert {layer.fires for layer in weighted} == {"above", "at"}
     assert {layer.weight_bits for layer in weighted} >= {1, 2, 3, 4, 5, 8}

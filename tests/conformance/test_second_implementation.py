@@ -227,7 +227,7 @@ FORWARD_LEARNING_FAULTS = [
 ]
 HARMLESS = [
     ("inputs in another order", FORWARD, "dense-step",
-     "in enumerate(inputs):", "in reversed(list(enumerate(inputs))):"),
+     "in enumerate(values):", "in reversed(list(enumerate(values))):"),
     ("never came is later than any", LEARNER, "learn-step", "if time < self.n_steps and", "if"),
 ]  # fmt: skip
 
@@ -282,7 +282,10 @@ SPIKING_FAULTS = [
      "counts[j], layer.potentials[j]", "layer.potentials[j]"),
     ("pools of all", "reset-conv", "1.spikes",
      "self.run([1 - fires for fires in inputs])", "self.run(inputs)"),
-    ("bits from the top", "reset-zero", "0.spikes", ">> i % 8 & 1", ">> 7 - i % 8 & 1"),
+    ("steps in another order", "reset-zero", "0.spikes",
+     "rows[i : i + n_steps]", "rows[i : i + n_steps][::-1]"),
+    ("values in the first step only", "values-dense", "0.spikes",
+     "[[sample] * n_steps for", "[[sample] + [[0] * len(sample)] * (n_steps - 1) for"),
 ]  # fmt: skip
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 from samples import random_params
 
 from hwgen.data import datasets, own
-from hwgen.data.for_network import data_of, data_of_recipe
+from hwgen.data.for_network import data_of, data_of_import, data_of_recipe, doubt
 from hwgen.errors import DataError, RecipeError
 from hwgen.network import params_file
 from hwgen.recipe import DataRecipe, NetworkRecipe, Recipe, SstdpRecipe
@@ -81,6 +81,49 @@ def test_arrays(tmp_path, kind) -> None:
     assert (found.is_test is None) == (kind != "parts")
 
 
+def test_the_digest_is_of_parts_and_names_too(tmp_path) -> None:
+    x, y = np.zeros((6, 3, 4), np.uint8), np.array([0, 1] * 3)
+    x[:] = np.arange(6)[:, None, None]
+    given = [
+        {"x": x, "y": y},
+        {"x_train": x[:4], "y_train": y[:4], "x_test": x[4:], "y_test": y[4:]},
+        {"x_train": x[:2], "y_train": y[:2], "x_test": x[2:], "y_test": y[2:]},
+        {"x": x, "y": y + 1},
+    ]
+    sums = set()
+    for number, arrays in enumerate(given):
+        np.savez(tmp_path / f"{number}.npz", **arrays)
+        sums.add(own.load(tmp_path / f"{number}.npz").digest)
+    assert len(sums) == 4
+
+
+def test_numbers_are_sorted_as_numbers(tmp_path) -> None:
+    found = own.load(pictures(tmp_path, {"10": 1, "9": 2, "2": 1}))
+    assert found.classes == ("2", "9", "10")
+    assert found.labels.tolist() == [2, 0, 1, 1]  # in the order of folders
+    np.savez(tmp_path / "f.npz", x=np.zeros((2, 3, 3)), y=np.array([10.0, 9.0]))
+    assert own.load(tmp_path / "f.npz").classes == ("9", "10")
+
+
+def test_arrays_are_scaled_and_greyed_as_pictures_are(tmp_path) -> None:
+    x = np.zeros((2, 4, 6, 3), np.uint8)
+    x[0, :, :3, 0] = 200
+    np.savez(tmp_path / "d.npz", x=x, y=[0, 1])
+    assert own.load(tmp_path / "d.npz", colour=True).images.shape == (2, 4, 6, 3)
+    found = own.load(tmp_path / "d.npz", size=(2, 2)).images
+    assert found.tolist() == [[[60, 0], [60, 0]], [[0, 0], [0, 0]]]
+
+
+def test_a_class_that_cannot_be_trained(tmp_path) -> None:
+    pictures(tmp_path / "train", {"a": 4, "b": 4})
+    pictures(tmp_path / "test", {"a": 1, "c": 1})
+    with pytest.raises(DataError, match="no samples of class 'c' to train on; give more of it"):
+        datasets.load(str(tmp_path), "train")
+    (tmp_path / "train" / "empty").mkdir()
+    with pytest.raises(DataError, match=r"empty: no pictures in it, expected .*; put some in, or"):
+        own.load(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("given", "message"),
     [
@@ -90,6 +133,17 @@ def test_arrays(tmp_path, kind) -> None:
         ({"x": np.zeros((2, 3, 3)), "y": [0]}, r"labels are \[1\], expected \[2\]"),
         ({"x": np.full((2, 3, 3), 1.1), "y": [0, 1]}, "images hold 1.1 to 1.1, expected 0 to 1 of"),
         ({"x": np.full((2, 3, 3), 300), "y": [0, 1]}, "images hold 300 to 300, expected 0 to 255"),
+        ({"x": np.zeros((2, 3, 3), bool), "y": [0, 1]}, "images are bool .*, expected integers 0"),
+        ({"x": np.zeros((2, 3, 3), str), "y": [0, 1]}, "images are <U1 .*, expected integers 0"),
+        ({"x": np.zeros((2, 0, 3)), "y": [0, 1]}, r"images are float64 \[2, 0, 3\], expected int"),
+        ({"x": np.zeros((2, 3, 3)), "y": [0, 0.5]}, "labels are float64, expected integers or te"),
+        ({"x": np.zeros((2, 3, 3)), "y": [False, True]}, "labels are bool, expected integers or t"),
+        ({"x": np.zeros((2, 3, 3)), "y": [0, np.nan]}, "labels are float64, expected integers or"),
+        ({"x": np.zeros((2, 3, 3)), "y": [1, 1]}, "all images are of class '1', expected at least"),
+        (
+            {"x": np.zeros((2, 3, 3)), "y": ["a", "b\n"]},
+            r"a class is called 'b\\n', expect",
+        ),
         ({"x": np.zeros((0, 3, 3)), "y": []}, "0 images, expected at least 1"),
     ],
 )
@@ -101,9 +155,14 @@ def test_arrays_that_are_none(tmp_path, given, message) -> None:
 
 def test_what_is_no_data(tmp_path) -> None:
     (tmp_path / "t.npz").write_text("no")
-    with pytest.raises(DataError, match=r"t\.npz: cannot be read as arrays"):
+    with pytest.raises(
+        DataError,
+        match=r"t\.npz: .* plain arrays, as it is no zip file; write",
+    ):
         own.load(tmp_path / "t.npz")
-    with pytest.raises(DataError, match=r"none: no such folder; expected one with a folder of"):
+    with pytest.raises(
+        DataError, match=r"none: no such folder, seen from /.*; expected one with a"
+    ):
         own.load(tmp_path / "none")
     with pytest.raises(DataError, match=r"0 folders of pictures in it, expected one a class, at l"):
         own.load(tmp_path)
@@ -199,6 +258,7 @@ def test_own_data_for_a_model(tmp_path) -> None:
     assert not set(trained_on) & set(tests.images[:, 0, 0].tolist())
     others = pictures(tmp_path / "q", {"c": 4, "b": 2}, size=(7, 7))
     found = data_of(params, "test", name=str(others))
+    assert "may have been trained on them" in doubt(params, found)
     assert sorted(found.labels.tolist()) == [1, 1, 2, 2, 2, 2]
     assert found.images[found.labels == 2][:, 0, 0].tolist() == [0, 1, 2, 3]
     pictures(tmp_path / "r", {"a": 1, "dog": 1})
@@ -212,3 +272,25 @@ def test_numbers_are_the_classes_of_a_model_without_names(tmp_path) -> None:
     assert found.labels.tolist() == [0, 0, 2, 2]
     assert found.x_max == 16
     assert found.images[:, 0, 0].tolist() == [round(v * 16 / 255) for v in (40, 41, 0, 1)]
+
+
+def test_a_test_part_of_other_data_is_doubted_too(tmp_path) -> None:
+    path = pictures(tmp_path / "p" / "train", {"0": 2, "2": 2}, size=(5, 4)).parent
+    pictures(path / "test", {"0": 1, "2": 1}, size=(5, 4))
+    found = data_of(on_pictures({}), "test", name=str(path))
+    assert len(found) == 2
+    assert "may have been trained on them" in doubt(on_pictures({}), found)
+
+
+def test_numbers_of_classes_are_outputs_of_a_network_of_others(tmp_path) -> None:
+    np.savez(tmp_path / "d.npz", x=np.zeros((30, 3, 4)), y=np.arange(30) % 3 + 3)
+    found = data_of_import(str(tmp_path / "d.npz"), None)
+    assert set(found.labels.tolist()) == {3, 4, 5}
+
+
+def test_test_is_a_word_of_a_name(tmp_path) -> None:
+    for name in ("latest", "contest"):
+        (tmp_path / name).mkdir()
+        idx(tmp_path / name / f"{name}-images-idx3-ubyte", np.zeros((2, 3, 4)))
+        idx(tmp_path / name / f"{name}-labels-idx1-ubyte", np.array([1, 2]))
+        assert own.load(tmp_path / name).is_test is None

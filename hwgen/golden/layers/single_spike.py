@@ -22,19 +22,19 @@ class Neurons:
         connection: Dense | Conv,
         thresholds: NDArray[np.int32],
         drives: NDArray[np.int32],
-        biases: NDArray[np.int32],
+        biases: NDArray[np.int32] | None = None,
     ) -> None:
         """Shapes as in `hwgen.network.spec`; the neurons of a filter share what is theirs.
 
         thresholds: int32 [n_thresholds]; drives: the same of a two-phase layer, biases: of a layer
-        that has some; else [0].
+        that has some, or None; else [0].
         """
         self._layer = layer
         self._connection = connection
         n_sharing = layer.n_post // layer.n_thresholds
         self._thresholds = np.tile(thresholds, n_sharing)
         self._drives = np.tile(drives, n_sharing)
-        self._biases = np.tile(biases, n_sharing)
+        self._biases = np.tile(np.zeros(0, np.int32) if biases is None else biases, n_sharing)
 
     def set_weights(self, rows: NDArray[np.integer], weights: NDArray[np.int8]) -> None:
         """Other weights of a dense layer, from the inputs `rows`: int8 [n_rows, n_post].
