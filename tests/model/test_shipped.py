@@ -101,6 +101,7 @@ def test_card_tells_the_truth(name):
         ("mnist-csnn-up5k", 0.97),
         ("caltech-csnn-binary", 0.992),
         ("fashion-csnn-real", 0.928),
+        ("fashion-direct-csnn", 0.915),
         ("digits-learn", 0.95),
         ("mnist-learn", 0.975),
         ("mnist-up5k-learn", 0.955),
