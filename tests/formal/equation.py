@@ -130,7 +130,8 @@ def follow(
         at_once, later = Const(0), slope << layer.fraction_bits
     if drive:
         later = Mux(drives, own_drive, new_slope)
-    integrated = potential + at_once
+    integrated = Signal.like(potential)
+    m.d.comb += integrated.eq(potential + at_once)
     m.d.comb += [new_slope.eq(slope + added), new_potential.eq(integrated + later + own_bias)]
     fires = is_step & drives & exceeds(layer, new_potential, limit) & ~fired
     with m.If(taken & is_spike):

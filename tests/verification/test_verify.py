@@ -301,7 +301,9 @@ def test_a_spike_lost_on_the_way_in_is_found(net, inputs, cache):
 
 
 def test_a_step_too_many_is_found(net, inputs, cache):
-    bench = bench_with("source.h", "++step_ == job_.n_steps", "++step_ == job_.n_steps + 1")
+    bench = bench_with(
+        "source.h", "++step_ == job_.n_input_steps", "++step_ == job_.n_input_steps + 1"
+    )
     found, _ = compared(net, build(net, LANES, cache, bench=bench), inputs)
     assert found.mismatch.what == "counts of END_OF_STEP"
     assert (found.mismatch.expected, found.mismatch.got) == (6, 7)
