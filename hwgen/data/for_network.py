@@ -126,44 +126,42 @@ def _own_data(params: Params, split: Split, name: str) -> Dataset:
     it was trained on a part, as they were split then; of others all, or their own test part."""
     given, made = params.spec.input, params.origin
     whole = own.load(Path(name), size=(given.height, given.width), colour=takes_colour(params))
-    known = made.get("data", {})
-    if known.get("digest") == whole.digest:
+    names = _class_names(params)
+    places = _places(whole.classes, names, params, name)
+    if made.get("data", {}).get("digest") == whole.digest:
         how = made.get("recipe", {}).get("data", {}).get("validation", DEFAULT_VALIDATION)
         seed = int(made.get("seed", 0))
         found = datasets.of_own(name, whole, split, seed=seed, validation=how)
     else:
         is_test = np.ones(len(whole.labels), bool) if whole.is_test is None else whole.is_test
-        labels = _labels_by_name(params, whole, name)
-        chosen = np.flatnonzero(is_test)
-        found = Dataset(
-            name,
-            whole.images,
-            labels,
-            own.X_MAX,
-            # Nobody knows whether training has seen them, whatever part they call themselves.
-            split="",
-            classes=whole.classes,
-            digest=whole.digest,
-        ).take(chosen)
+        # Nobody knows whether training has seen them, whatever part they call themselves.
+        everything = Dataset(name, whole.images, whole.labels, own.X_MAX, digest=whole.digest)
+        found = everything.take(np.flatnonzero(is_test))
+    found = replace(found, labels=places[found.labels], classes=names)
     if given.x_max == own.X_MAX:
         return found
     values = (found.images.astype(np.int32) * given.x_max + own.X_MAX // 2) // own.X_MAX
     return replace(found, images=values.astype(np.uint8), x_max=given.x_max)
 
 
-def _labels_by_name(params: Params, whole: own.Own, name: str) -> NDArray[np.int64]:
-    """The network's own numbers of classes; of a network without names, their numbers are those."""
-    n_classes = params.spec.n_classes
-    names = params.origin.get("data", {}).get("classes") or [str(n) for n in range(n_classes)]
-    strangers = [label for label in whole.classes if label not in names]
+def _class_names(params: Params) -> tuple[str, ...]:
+    """Of a network's outputs; where nobody has named them, their numbers."""
+    known = params.origin.get("data", {}).get("classes")
+    return tuple(known or map(str, range(params.spec.n_classes)))
+
+
+def _places(
+    classes: tuple[str, ...], names: tuple[str, ...], params: Params, name: str
+) -> NDArray[np.int64]:
+    """Which output each class of a data set is, int64 [n_classes]. Raises `DataError`."""
+    strangers = [label for label in classes if label not in names]
     if strangers:
         shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
         raise DataError(
             f"{name}: class {strangers[0]!r} is none of {params.name}, which knows {shown}; rename "
             "the folder"
         )
-    places = np.array([names.index(label) for label in whole.classes], np.int64)
-    return places[whole.labels]
+    return np.array([names.index(label) for label in classes], np.int64)
 
 
 def data_of_recipe(
@@ -205,7 +203,8 @@ def data_of_import(name: str, shape: Shape | None, *, data_dir: Path | None = No
     if found.digest and all(label.isdecimal() for label in found.classes):
         # Numbers of classes are those of the network's outputs: nobody has named them otherwise.
         places = np.array([int(label) for label in found.classes], np.int64)
-        return replace(found, labels=places[found.labels])
+        names = tuple(map(str, range(int(places.max()) + 1)))
+        return replace(found, labels=places[found.labels], classes=names)
     return found
 
 

@@ -286,6 +286,13 @@ def test_numbers_of_classes_are_outputs_of_a_network_of_others(tmp_path) -> None
     np.savez(tmp_path / "d.npz", x=np.zeros((30, 3, 4)), y=np.arange(30) % 3 + 3)
     found = data_of_import(str(tmp_path / "d.npz"), None)
     assert set(found.labels.tolist()) == {3, 4, 5}
+    assert found.classes == ("0", "1", "2", "3", "4", "5")
+    # Afterwards the model, which has written down what it was measured on, numbers them alike.
+    net = random_params(1, (12, 9, 6), 1, n_steps=4)
+    spec = replace(net.spec, input=replace(net.spec.input, height=3, width=4))
+    known = {"name": found.name, "classes": list(found.classes), "digest": found.digest}
+    again = data_of(replace(net, spec=spec, provenance={"data": known}), "test")
+    assert again.labels.tolist() == found.labels.tolist()
 
 
 def test_test_is_a_word_of_a_name(tmp_path) -> None:
