@@ -4,12 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
-
 from hwgen.boards import board as board_module
-from hwgen.data.dataset import Dataset
-from hwgen.data.for_network import check_input
-from hwgen.data.inputs import encoded
 from hwgen.host import Device, Replay, SerialPort, Transport
 from hwgen.host import run as flow
 from hwgen.host.run import Batch, RunResult
@@ -40,16 +35,10 @@ def transport(
 
 
 def run_on_board(
-    design: Design, chosen: Dataset, board: str, port: str, reporter: Reporter
+    design: Design, batch: Batch, board: str, port: str, reporter: Reporter
 ) -> RunResult:
     """Samples through the core at a port, or, if that is "", through the compiled board."""
     params = design.params
-    check_input(params, chosen)
-    batch = Batch(
-        names=[f"{chosen.name} {index}" for index in range(len(chosen))],
-        inputs=encoded(chosen, params.spec),
-        classes=chosen.labels.astype(np.int64),
-    )
     library = None if port else compiled(design, reporter)
     baud = board_module.load(board).uart.baud
     with (

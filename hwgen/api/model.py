@@ -69,6 +69,11 @@ class Build(TypedDict, total=False):
     reporter: Reporter
 
 
+def hz(mhz: float | None) -> int | None:
+    """A clock in Hz; None if none is given."""
+    return round(mhz * 1e6) if mhz else None
+
+
 @dataclass(frozen=True)
 class Model:
     """Parameters, and the folder that they are from, if they are from one.
@@ -186,7 +191,7 @@ class Model:
         design = self.design(**hardware)
         if not bus:
             return to_verilog(design)
-        return soc_verilog(design if design.learns else design.in_memory_blocks(), bus)
+        return soc_verilog(design.on_bus(), bus)
 
     def estimate(
         self, board: str, *, lanes: Sequence[int] | None = None, clock_mhz: float | None = None
@@ -197,8 +202,7 @@ class Model:
 
         design = self.design(lanes=lanes, board=board)
         folder = self.folder or ModelFolder(Path())
-        clock_hz = round(clock_mhz * 1e6) if clock_mhz else None
-        return check.run(folder, design, board_module.load(board), clock_hz=clock_hz)
+        return check.run(folder, design, board_module.load(board), clock_hz=hz(clock_mhz))
 
     def build(self, board: str, **options: Unpack[Build]) -> "SynthResult":
         """Synthesise, place and route, and write a bitstream. Raises `BoardError`, `ToolError`."""
@@ -206,13 +210,13 @@ class Model:
         from hwgen.build import synthesis
         from hwgen.build.placement import Seeds
 
-        target, clock_mhz = board_module.load(board), options.get("clock_mhz")
+        target = board_module.load(board)
         return synthesis.build(
             self.design(lanes=options.get("lanes"), board=board),
             target,
             build_dir=options.get("build_dir") or self._work(stem(target.name)),
             early_exit=options.get("early_exit", True),
-            clock_hz=round(clock_mhz * 1e6) if clock_mhz else None,
+            clock_hz=hz(options.get("clock_mhz")),
             seeds=Seeds(first=options.get("seed", 1), count=options.get("seeds", 1)),
             reporter=options.get("reporter", SILENT),
         )
@@ -229,9 +233,10 @@ class Model:
         """Samples on a board at a serial port, or, without one, on the compiled board; each answer
         beside golden's. data: as of `dataset`."""
         from hwgen.api.connection import run_on_board
+        from hwgen.host.run import of_dataset
 
-        chosen = self.dataset(data).first(samples)
-        return run_on_board(self.design(board=board), chosen, board, port, reporter)
+        batch = of_dataset(self.params, self.dataset(data), samples)
+        return run_on_board(self.design(board=board), batch, board, port, reporter)
 
     def _of(self, options: Comparison) -> Design:
         return self.design(lanes=options.get("lanes"), board=options.get("board"))

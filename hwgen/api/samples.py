@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.data import for_network
+from hwgen.data.arrays import as_bytes
 from hwgen.data.dataset import Dataset, Split
 from hwgen.errors import DataError
 from hwgen.network.layers.neurons import MAX_NEURONS
@@ -68,25 +69,10 @@ def from_arrays(
     if truths.size and not (truths.min() >= 0 and truths.max() < MAX_NEURONS):
         wrong = truths.min() if truths.min() < 0 else truths.max()
         raise DataError(f"{name}: labels hold {wrong}, expected 0 to {MAX_NEURONS - 1}")
-    if values.dtype.kind not in "uif":
-        raise DataError(
-            f"{name}: images are {values.dtype}, expected integers 0 to {x_max}, or reals 0 to 1"
-        )
     if values.ndim == 4 and values.shape[3] == 1:
         values = values[..., 0]
-    return Dataset(name, _in_range(values, x_max, name), truths.astype(np.int64), x_max)
-
-
-def _in_range(values: NDArray[Any], x_max: int, name: str) -> NDArray[np.uint8]:
-    is_real = np.issubdtype(values.dtype, np.floating)
-    most = 1.0 if is_real else x_max
-    if values.size and not (values.min() >= 0 and values.max() <= most):
-        raise DataError(
-            f"{name}: images hold {values.min()} to {values.max()}, expected "
-            + (f"0 to 1 of {values.dtype}" if is_real else f"0 to {x_max}, as the network takes")
-        )
-    scaled = np.rint(values * x_max) if is_real else values
-    return scaled.astype(np.uint8)
+    pixels = as_bytes(values, x_max, name, whose=", as the network takes,")
+    return Dataset(name, pixels, truths.astype(np.int64), x_max)
 
 
 def _columns(pairs: Pairs) -> tuple[Images, NDArray[np.int64]]:

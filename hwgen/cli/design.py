@@ -29,10 +29,8 @@ def choose(params: Params, lanes: str = "", board: str = "") -> Design:
 
 def parse_lanes(text: str, params: Params) -> tuple[int, ...] | None:
     """Lanes as in '16,10'; None of "". Raises `HwgenError`."""
-    return _parse_lanes(text, params) if text else None
-
-
-def _parse_lanes(text: str, params: Params) -> tuple[int, ...]:
+    if not text:
+        return None
     layers = params.spec.layers
     parts = text.split(",")
     if len(parts) != len(layers) or not all(part.strip().isdecimal() for part in parts):

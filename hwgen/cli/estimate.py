@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from hwgen.api.model import Model
+from hwgen.api.model import Model, hz
 from hwgen.cli import options
 from hwgen.cli.console import err, facts, print_json
 from hwgen.cli.design import parse_lanes
@@ -40,7 +40,7 @@ def estimate(
         print_json(result.to_json())
     else:
         _print_result(params, result)
-    flow.require(result, params, clock_hz=round(clock_mhz * 1e6) if clock_mhz else None)
+    flow.require(result, params, clock_hz=hz(clock_mhz))
 
 
 def _print_result(params: Params, result: "Check") -> None:

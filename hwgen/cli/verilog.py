@@ -35,22 +35,20 @@ def verilog(
     Example: `hwgen verilog mnist-binary --lanes 32,10 -o core.v`
     """
     from hwgen.files import stem, write_atomic
-    from hwgen.hdl.verilog import TOP
+    from hwgen.hdl.verilog import TOP, to_verilog
 
     if wrapper and wrapper not in BUSES:
         raise HwgenError(f"--wrapper is {wrapper!r}, expected axi or wishbone")
-    loaded = Model.load(model)
-    params = loaded.params
+    params = Model.load(model).params
     design = choose(params, lanes, board)
     path = output or Path(f"{stem(params.name)}.v")
     options.output(path)
     if wrapper:
-        # On a bus, only weights that learn can be in SPRAM.
-        _wrapped(design if design.learns else Design(params, design.lanes), wrapper, path, json)
+        _wrapped(design.on_bus(), wrapper, path, json)
         return
     with progress("verilog") as reporter:
         reporter.phase("elaborate")
-        text = loaded.verilog(lanes=design.lanes, board=board)
+        text = to_verilog(design)
         write_atomic(path, text)
     result = {"path": path, "top": TOP, "digest": params.digest, "lanes": design.lanes}
     if json:

@@ -50,6 +50,13 @@ def planes(images: NDArray[np.uint8], spec: InputSpec) -> NDArray[np.uint8]:
     return (values >> places & 1).astype(np.uint8)
 
 
+def plane_values(planes: NDArray[np.uint8]) -> NDArray[np.int64]:
+    """The values that bit planes say: uint8 0/1 [n, n_planes, n_inputs] -> int64 [n, n_inputs]."""
+    worth = 1 << np.arange(planes.shape[1], dtype=np.int64)
+    values: NDArray[np.int64] = (planes * worth[:, None]).sum(axis=1)
+    return values
+
+
 def once(times: NDArray[np.uint8], n_steps: int) -> NDArray[np.uint8]:
     """Spike times uint8 [n, n_inputs] as a raster, uint8 0/1 [n, n_steps, n_inputs].
 

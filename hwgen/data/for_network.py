@@ -1,11 +1,12 @@
 """Data that fit a network, and which samples tell its accuracy.
 
-All that draws samples for a model does it by `data_of`, or, if there is none yet, `data_of_recipe`.
+All that draws samples for a model does it by `data_of`, or, if there is none yet, `data_of_recipe`,
+or `parts_of_recipe`.
 """
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -168,28 +169,52 @@ def data_of_recipe(
     recipe: Recipe, split: Split, *, name: str = "", data_dir: Path | None = None
 ) -> Dataset:
     """A part of a recipe's data set, or of another, as `data_of` gives it of the model to come."""
+    named, size, data = _named(recipe), _size(recipe), recipe.data
+    return datasets.load(
+        name or named,
+        split,
+        seed=recipe.seed,
+        validation=data.validation,
+        data_dir=data_dir,
+        colour=data.colour,
+        size=size,
+    )
+
+
+def parts_of_recipe(recipe: Recipe, *, data_dir: Path | None = None) -> dict[Split, Dataset]:
+    """All parts of a recipe's data set. Pictures of one's own are read once for all."""
+    name, splits = _named(recipe), get_args(Split)
+    if not own.is_path(name):
+        return {split: data_of_recipe(recipe, split, data_dir=data_dir) for split in splits}
+    whole = own.load(Path(name), size=_size(recipe), colour=recipe.data.colour)
+    seed, validation = recipe.seed, recipe.data.validation
+    return {
+        split: datasets.of_own(name, whole, split, seed=seed, validation=validation)
+        for split in splits
+    }
+
+
+def _named(recipe: Recipe) -> str:
+    """The name of a recipe's data set, or its path. Raises `RecipeError` unless there is one."""
     data = recipe.data
     if bool(data.name) == bool(data.path):
         raise RecipeError(
             f"{recipe.name}: data: name is {data.name!r} and path {data.path!r}, expected one of "
             "them"
         )
-    if bool(data.height) != bool(data.width):
+    if data.name:
+        return data.name
+    return data.path if own.is_path(data.path) else f"./{data.path}"  # a folder here
+
+
+def _size(recipe: Recipe) -> tuple[int, int] | None:
+    """To which pictures are scaled, height and width. Raises `RecipeError`."""
+    height, width = recipe.data.height, recipe.data.width
+    if bool(height) != bool(width):
         raise RecipeError(
-            f"{recipe.name}: data: height is {data.height} and width {data.width}, expected both "
-            "or none"
+            f"{recipe.name}: data: height is {height} and width {width}, expected both or none"
         )
-    # A name without a slash is a folder here.
-    path = data.path if own.is_path(data.path) or not data.path else f"./{data.path}"
-    return datasets.load(
-        name or data.name or path,
-        split,
-        seed=recipe.seed,
-        validation=data.validation,
-        data_dir=data_dir,
-        colour=data.colour,
-        size=(data.height, data.width) if data.height else None,
-    )
+    return (height, width) if height else None
 
 
 def data_of_import(name: str, shape: Shape | None, *, data_dir: Path | None = None) -> Dataset:

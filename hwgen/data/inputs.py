@@ -57,15 +57,21 @@ def encoded(dataset: Dataset, network: NetworkSpec, part: slice = _ALL) -> NDArr
 def encode_images(images: NDArray[np.uint8], network: NetworkSpec) -> NDArray[np.uint8]:
     """The same of images, as `encode.latency` takes them. Raises `DataError` if the network takes
     events, ValueError on another shape or larger values."""
-    spec, n_steps = network.input, network.n_steps
-    if spec.encoding == "events":
+    if network.input.encoding == "events":
         raise DataError("the network takes events of a camera, not images")
+    return encode(images, network.input, network.n_steps, multi_spike=network.multi_spike)
+
+
+def encode(
+    images: NDArray[np.uint8], spec: InputSpec, n_steps: int, *, multi_spike: bool
+) -> NDArray[np.uint8]:
+    """The same of an input that takes no events; of a multi-spike network, or of another."""
     if spec.encoding == "direct":
         return planes(images, spec)
     if spec.encoding == "rate":
         return rate(images, spec, n_steps)
     times = latency(images, spec, n_steps)
-    return once(times, n_steps) if network.multi_spike else times
+    return once(times, n_steps) if multi_spike else times
 
 
 def raster(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from hwgen.data import images
+from hwgen.data.arrays import as_bytes
 from hwgen.data.idx import find_pairs, read_idx
 from hwgen.errors import DataError
 from hwgen.files import reason, visible
@@ -202,21 +203,8 @@ def _part(path: Path, given: NDArray[Any], values: NDArray[Any]) -> Part:
         )
     if values.shape != (len(given),):
         raise DataError(f"{path}: labels are {list(values.shape)}, expected [{len(given)}]")
-    if given.dtype.kind not in "uif" or (len(given) and not given.size):
-        raise DataError(
-            f"{path}: images are {given.dtype} {list(given.shape)}, expected integers 0 to "
-            f"{X_MAX}, or reals 0 to 1"
-        )
-    if given.dtype != np.uint8:
-        is_real = np.issubdtype(given.dtype, np.floating)
-        most = 1 if is_real else X_MAX
-        if given.size and not (given.min() >= 0 and given.max() <= most):
-            raise DataError(
-                f"{path}: images hold {given.min()} to {given.max()}, expected 0 to {most} of "
-                f"{given.dtype}; " + ("divide them first" if is_real else "scale them first")
-            )
-        given = np.rint(given * X_MAX if is_real else given).astype(np.uint8)
-    return Part(np.ascontiguousarray(given), _plain(values, path))
+    pixels = as_bytes(given, X_MAX, str(path))
+    return Part(np.ascontiguousarray(pixels), _plain(values, path))
 
 
 def _plain(values: NDArray[Any], path: Path) -> NDArray[Any]:

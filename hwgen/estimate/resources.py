@@ -22,7 +22,7 @@ from hwgen.estimate.regression import Model, damaged, fitted, table
 from hwgen.model import folder as model_folder
 from hwgen.network.design import Design
 from hwgen.network.layers.kinds import WeightedSpec
-from hwgen.network.layers.neurons import Lif
+from hwgen.network.layers.neurons import Lif, n_signed_digits
 from hwgen.network.spec import NetworkSpec
 from hwgen.protocol.memory import n_blocks, n_sprams
 from hwgen.protocol.words import VERSION
@@ -201,9 +201,7 @@ def _more_adders(layer: WeightedSpec) -> int:
     neuron, bits = layer.neuron, layer.potential_bits
     n_adders = int(layer.bias_bits > 0)
     if isinstance(neuron, Lif):
-        times = neuron.leak_times
-        n_digits = (3 * times ^ times).bit_count()  # that are not 0, of the canonical form
-        n_adders += n_digits - 1 + neuron.takes_values
+        n_adders += n_signed_digits(neuron.leak_times) - 1 + neuron.takes_values
     shifted = (layer.weight_bits + layer.input_bits) * layer.input_bits.bit_length()
     return n_adders * bits + shifted * (layer.input_bits > 0)
 

@@ -12,7 +12,7 @@ from hwgen import recipe as recipe_file
 from hwgen import schema
 from hwgen.conformance.make_vectors import write_vectors
 from hwgen.data.dataset import Dataset, Split
-from hwgen.data.for_network import check_alike, data_of_recipe
+from hwgen.data.for_network import check_alike, parts_of_recipe
 from hwgen.errors import DataError, RecipeError
 from hwgen.evaluation.accuracy import Evaluation, evaluate
 from hwgen.files import exclusive, write_atomic
@@ -106,9 +106,9 @@ def train(
 
 def _parts(recipe: Recipe, data: Parts | Path | None) -> dict[Split, Dataset]:
     """All parts. Raises `DataError` if one is missing."""
-    splits: tuple[Split, ...] = get_args(Split)
     if data is None or isinstance(data, Path):
-        return {split: data_of_recipe(recipe, split, data_dir=data) for split in splits}
+        return parts_of_recipe(recipe, data_dir=data)
+    splits: tuple[Split, ...] = get_args(Split)
     missing = [split for split in splits if split not in data]
     if missing:
         raise DataError(

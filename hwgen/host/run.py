@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.data import images, labelled, nmnist, window
+from hwgen.data.dataset import Dataset
 from hwgen.data.for_network import check_input, data_of, doubt
 from hwgen.data.inputs import encode_images, encode_recordings, encoded
 from hwgen.data.window import Clock, Coverage
@@ -111,14 +112,18 @@ def of_test_set(params: Params, n: int, data_dir: Path | None) -> Batch:
 
     n: samples. data_dir: where the files are, if not at the usual places.
     """
-    tests, spec = data_of(params, "test", data_dir=data_dir), params.spec
-    check_input(params, tests)
-    labels = tests.labels[:n].astype(np.int64)
+    return of_dataset(params, data_of(params, "test", data_dir=data_dir), n)
+
+
+def of_dataset(params: Params, dataset: Dataset, n: int) -> Batch:
+    """The first n samples, or all if they are fewer. Raises `DataError` if they do not fit."""
+    check_input(params, dataset)
+    labels = dataset.labels[:n].astype(np.int64)
     return Batch(
-        names=[f"{tests.name} {index}" for index in range(len(labels))],
-        inputs=encoded(tests, spec, slice(n)),
+        names=[f"{dataset.name} {index}" for index in range(len(labels))],
+        inputs=encoded(dataset, params.spec, slice(n)),
         classes=labels,
-        doubt=doubt(params, tests),
+        doubt=doubt(params, dataset),
     )
 
 

@@ -64,6 +64,10 @@ class Design:
         """The same, but with no weights that a host must load: they are there from the start."""
         return replace(self, loaded_layers=())
 
+    def on_bus(self) -> "Design":
+        """The same behind a bus, where only weights that learn can be in SPRAM."""
+        return self if self.learns else self.in_memory_blocks()
+
     def all_loaded(self) -> "Design":
         """The same, with all weights loaded that can be.
 

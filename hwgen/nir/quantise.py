@@ -18,7 +18,7 @@ from hwgen.network.change import Change
 from hwgen.network.layers.conv2d import ConvSpec
 from hwgen.network.layers.dense import DenseSpec
 from hwgen.network.layers.kinds import WeightedSpec
-from hwgen.network.layers.neurons import Lif, signed_bits
+from hwgen.network.layers.neurons import Lif, n_signed_digits, signed_bits
 from hwgen.nir import scales
 from hwgen.nir.chain import RealLayer
 from hwgen.nir.dialects import Rule
@@ -106,7 +106,7 @@ def leak(keep: float, slack: float = 0) -> tuple[int, int]:
         if error <= _SAME_KEEP * part:
             return shift, times
         near = error <= slack * part
-        found.append((not near, _signed_digits(times) if near else 0, error, shift, times))
+        found.append((not near, n_signed_digits(times) if near else 0, error, shift, times))
     *_, shift, times = min(found)
     return shift, times
 
@@ -114,11 +114,6 @@ def leak(keep: float, slack: float = 0) -> tuple[int, int]:
 def kept(neuron: Lif) -> float:
     """The part of a potential that is left after a step, 0..1, before it is rounded."""
     return 1 - neuron.leak_times / 2**neuron.leak_shift if neuron.leak_shift else 1.0
-
-
-def _signed_digits(number: int) -> int:
-    """Digits -1 and 1 of the shortest sum of powers of two: 2 of 7 = 8 - 1."""
-    return (number ^ 3 * number).bit_count()
 
 
 def _leak_change(where: str, keep: float, shift: int, times: int) -> Change:

@@ -1,6 +1,5 @@
 """Samples to compare by: the same numbers for golden, and for the rule of a file."""
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from zipfile import BadZipFile
@@ -9,28 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hwgen.data import encoding
+from hwgen.data.inputs import encode
 from hwgen.errors import NirError
 from hwgen.files import reason
 from hwgen.network.spec import InputSpec
 from hwgen.reading import regular
 
 Bytes = NDArray[np.uint8]
-
-
-def _once(images: Bytes, spec: InputSpec, n_steps: int) -> Bytes:
-    return encoding.once(encoding.latency(images, spec, n_steps), n_steps)
-
-
-def _planes(images: Bytes, spec: InputSpec, n_steps: int) -> Bytes:
-    return encoding.planes(images, spec)
-
-
-# Images to the inputs of a multi-spike network, uint8 0/1 [n, n_input_steps, n_inputs].
-_ENCODE: dict[str, Callable[[Bytes, InputSpec, int], Bytes]] = {
-    "rate": encoding.rate,
-    "latency": _once,
-    "direct": _planes,
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +56,7 @@ def to_values(
     shape: of the file's Input, [channels, height, width] or [n_inputs].
     """
     if spec.encoding == "direct":
-        worth = 1 << np.arange(spec.n_planes, dtype=np.int64)
-        pixels = (inputs * worth[:, None]).sum(axis=1) / spec.x_max
+        pixels = encoding.plane_values(inputs) / spec.x_max
         values = np.broadcast_to(pixels[:, None], (len(inputs), n_steps, spec.n_inputs))
     else:
         values = inputs.astype(np.float64)
@@ -100,7 +83,7 @@ def of_images(
     images: Bytes, labels: NDArray[np.integer] | None, spec: InputSpec, n_steps: int, source: str
 ) -> Samples:
     """Images uint8 [n, height, width], or with channels, as the network's encoding has them."""
-    inputs = _ENCODE[spec.encoding](images, spec, n_steps)
+    inputs = encode(images, spec, n_steps, multi_spike=True)
     told = None if labels is None else labels.astype(np.int64)
     return Samples(source=source, inputs=inputs, labels=told)
 
@@ -117,7 +100,7 @@ def read(path: Path, spec: InputSpec, n_steps: int, shape: tuple[int, ...]) -> S
     except (OSError, ValueError, TypeError, BadZipFile, EOFError) as error:
         raise NirError(f"{path}: not a whole .npz: {reason(error)}") from None
     if "images" in arrays:
-        if spec.encoding not in _ENCODE:
+        if spec.encoding == "events":
             raise NirError(f"{path}: holds images, but the encoding is {spec.encoding!r}")
         try:
             found = of_images(arrays["images"], arrays.get("labels"), spec, n_steps, str(path.name))

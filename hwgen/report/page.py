@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import hwgen
 from hwgen.boards.board import Board
 from hwgen.data.dataset import Dataset
+from hwgen.data.encoding import plane_values
 from hwgen.data.for_network import check_input, data_of, doubt
 from hwgen.data.inputs import encoded
 from hwgen.data.locate import named_folder
@@ -132,8 +133,7 @@ def _samples(
     spec = params.spec
     side = spec.input.height - 2 * spec.input.crop, spec.input.width - 2 * spec.input.crop
     if spec.input.encoding == "direct":  # the values themselves
-        worth = 1 << np.arange(spec.n_input_steps, dtype=np.int64)
-        values = (vectors.inputs * worth[:, None]).sum(axis=1)
+        values = plane_values(vectors.inputs)
         grey = values.reshape(len(values), *spec.input.post).mean(axis=3) * 255 // spec.input.x_max
     elif spec.multi_spike:  # how often each has fired, the channels of a pixel together
         n_fired = vectors.inputs.sum(axis=1).reshape(len(vectors.labels), *spec.input.post)

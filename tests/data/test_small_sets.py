@@ -91,7 +91,7 @@ def small(n, *, size=8, split="test"):
 
 def test_parts_that_are_not_alike_are_refused_before_training(monkeypatch, tmp_path):
     parts = {"train": small(3), "validation": small(3), "test": small(3, size=9)}
-    monkeypatch.setattr(train, "data_of_recipe", lambda recipe, split, **rest: parts[split])
+    monkeypatch.setattr(train, "parts_of_recipe", lambda recipe, **rest: parts)
     monkeypatch.setattr(loop, "train", lambda *given, **rest: pytest.fail("it was trained"))
     path = recipe_file(tmp_path / "recipe.toml")
     with pytest.raises(

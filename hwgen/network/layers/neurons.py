@@ -318,6 +318,11 @@ class Neurons:
         return iter(())
 
 
+def n_signed_digits(number: int) -> int:
+    """Digits -1 and 1 of the shortest sum of powers of two: 2 of 7 = 8 - 1."""
+    return (number ^ 3 * number).bit_count()
+
+
 def signed_bits(largest: int) -> int:
     """Bits that hold every integer within plus and minus `largest`."""
     return largest.bit_length() + 1
